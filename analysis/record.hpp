@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run leaves behind, as plain data: the journal is a list of these, the HDF5 file is made from them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "scaling/case.hpp"
+
+namespace bench::analysis {
+
+/// Rates that the program measured itself in the same run, for a block of this many ranks together (0: not measured).
+struct Limits {
+  double fp32_flops_per_s = 0.0;
+  double bf16_flops_per_s = 0.0;  // dot-product instructions when the CPU has them, else the fp32 rate
+  double fp64_flops_per_s = 0.0;
+  double bytes_per_s = 0.0;       // read + write traffic of a triad that does not fit a cache
+  double exps_per_s = 0.0;
+};
+
+/// One output's check against the fp64 oracle.
+struct Check {
+  std::string output;
+  double error = 0.0;       // max|x - ref| / max|ref| over the checked elements
+  double tolerance = 0.0;
+};
+
+/// One visit: all raw samples of one measurement of one case.
+struct VisitRecord {
+  std::string case_id;
+  std::int64_t visit = 0;
+  std::int64_t attempt = 1;
+  Outcome outcome = Outcome::ok;
+  std::string reason;                // in words when the outcome is not ok
+  std::int64_t ranks = 1;
+  std::int64_t block = 0;
+  std::vector<double> rank_time_s;   // [n, ranks] row-major: each rank's time of each sample; empty unless ok
+  std::int64_t calls_per_sample = 1; // a sample is the mean of this many calls in a row
+  std::int64_t warmup_calls = 0;
+  std::string stop_reason;           // converged | max_samples | budget | ...
+  double tau = 1.0;                  // integrated autocorrelation time of the samples
+  double start_s = 0.0;              // since the run's start
+  double check_s = 0.0, warmup_s = 0.0, measure_s = 0.0;  // where the visit's time went
+  std::vector<Check> checks;
+  std::int64_t rows_checked = 0;     // sequence positions compared with the oracle
+  std::int64_t peak_memory_bytes = 0;    // resident high-water of the fullest rank; 0: unavailable
+  std::int64_t wire_bytes = 0;           // sent by the busiest rank in one call
+  bool oversubscribed = false;           // more ranks than cores: no efficiency is taken from it
+};
+
+/// A whole run. `provenance_json` is one JSON object in text.
+struct RunRecord {
+  std::string run_id;          // 32 hex
+  std::string created_utc;     // ISO 8601
+  std::string study;
+  std::string plan_sha256;
+  std::string provenance_json;
+  double confidence = 0.95;
+  std::map<std::int64_t, Limits> limits;      // by block width
+  std::vector<scaling::Case> cases;
+  std::vector<VisitRecord> visits;
+  std::string journal_bytes;   // the journal itself, kept in the store with its hash
+};
+
+}  // namespace bench::analysis

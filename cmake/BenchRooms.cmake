@@ -1,0 +1,27 @@
+# Rooms are OBJECT libraries: a static archive would let the linker drop files whose only use is to register themselves.
+# Objects reach direct dependents only, so every program names all the rooms it is made of.
+
+# bs_room(<target> [LINKS ...]): all .cpp of this folder and those below it, less the suffix-gated ones.
+function(bs_room target)
+  cmake_parse_arguments(ROOM "" "" "FOLDERS;LINKS" ${ARGN})
+  set(sources)
+  foreach(folder IN LISTS ROOM_FOLDERS)
+    file(GLOB found CONFIGURE_DEPENDS ${folder}/*.cpp)
+    list(APPEND sources ${found})
+  endforeach()
+  list(FILTER sources EXCLUDE REGEX "_(torch|cuda|nccl)\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  add_library(${target} OBJECT ${sources})
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${target} PUBLIC ${ROOM_LINKS} PRIVATE bench_warnings)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endfunction()
+
+# bs_program(<target> SOURCES ... ROOMS ...): an executable that plug-ins can resolve their symbols from.
+function(bs_program target)
+  cmake_parse_arguments(PROGRAM "" "" "SOURCES;ROOMS" ${ARGN})
+  add_executable(${target} ${PROGRAM_SOURCES})
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${target} PRIVATE ${PROGRAM_ROOMS} bench_warnings ${CMAKE_DL_LIBS})
+  set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)
+endfunction()

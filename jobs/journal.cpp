@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jobs/journal.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "analysis/record_json.hpp"
+
+namespace bench::jobs {
+namespace {
+
+using nlohmann::json;
+
+std::uint32_t checksum(const std::string& text) {
+  return static_cast<std::uint32_t>(crc32(0L, reinterpret_cast<const Bytef*>(text.data()), static_cast<uInt>(text.size())));
+}
+
+std::string frame(const std::string& text) {
+  return fmt::format("{{\"len\":{},\"crc32\":\"{:08x}\",\"record\":{}}}\n", text.size(), checksum(text), text);
+}
+
+void write_all(int file, const std::string& bytes, const std::string& path) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t wrote = ::write(file, bytes.data() + done, bytes.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) throw Error(ErrorKind::io, concat("cannot append to the journal '", path, "': ", std::strerror(errno)));
+    done += static_cast<std::size_t>(wrote);
+  }
+}
+
+/// The record's text inside a framed line, checked against its length and checksum; empty when the line is not a whole frame.
+std::string unframe(const std::string& line) {
+  std::size_t length = 0;
+  unsigned crc = 0;
+  int head = 0;
+  if (std::sscanf(line.c_str(), "{\"len\":%zu,\"crc32\":\"%8x\",\"record\":%n", &length, &crc, &head) != 2 || head == 0) return {};
+  const auto begin = static_cast<std::size_t>(head);
+  if (line.size() != begin + length + 1 || line.back() != '}') return {};
+  std::string text = line.substr(begin, length);
+  return checksum(text) == crc ? text : std::string();
+}
+
+void take(analysis::RunRecord& run, const json& record) {
+  const std::string kind = record.at("kind");
+  if (kind == "plan") {
+    run.run_id = record.at("run_id");
+    run.created_utc = record.at("created_utc");
+    run.study = record.at("study");
+    run.plan_sha256 = record.at("plan_sha256");
+    run.confidence = record.at("confidence");
+    for (const json& c : record.at("cases")) run.cases.push_back(analysis::case_from_json(c));
+  } else if (kind == "env") {
+    run.provenance_json = record.at("provenance").dump();
+  } else if (kind == "limits") {
+    run.limits[record.at("width").get<std::int64_t>()] = analysis::limits_from_json(record.at("limits"));
+  } else if (kind == "visit") {
+    run.visits.push_back(analysis::visit_from_json(record.at("visit")));
+  }
+}
+
+}  // namespace
+
+Journal::Journal(const std::filesystem::path& path) : path_(path.string()) {
+  file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (file_ < 0) usage_error(concat("cannot create the journal '", path_, "': ", std::strerror(errno), "; give another folder with -o"));
+}
+
+Journal::~Journal() {
+  if (file_ >= 0) ::close(file_);
+}
+
+void Journal::append(const json& record, bool durable) {
+  const auto begin = std::chrono::steady_clock::now();
+  write_all(file_, frame(record.dump()), path_);
+  if (durable && ::fsync(file_) != 0 && errno != EINVAL)  // EINVAL: a device or pipe, which has nothing to sync
+    throw Error(ErrorKind::io, concat("cannot sync the journal '", path_, "': ", std::strerror(errno)));
+  seconds_spent_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+analysis::RunRecord load_journal(const std::filesystem::path& path, JournalNotes* notes) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw Error(ErrorKind::io, concat("cannot read the journal '", path.string(), "'"));
+  std::ostringstream whole;
+  whole << in.rdbuf();
+  analysis::RunRecord run;
+  run.journal_bytes = whole.str();
+  std::int64_t number = 0;
+  for (std::size_t begin = 0; begin < run.journal_bytes.size();) {
+    const std::size_t end = run.journal_bytes.find('\n', begin);
+    ++number;
+    if (end == std::string::npos) {  // no newline: the writer died inside this record
+      if (notes != nullptr) notes->torn_bytes = static_cast<std::int64_t>(run.journal_bytes.size() - begin);
+      run.journal_bytes.resize(begin);
+      break;
+    }
+    const std::string text = unframe(run.journal_bytes.substr(begin, end - begin));
+    if (text.empty()) throw Error(ErrorKind::io, concat(path.string(), ":", number, ": the record's length or checksum does not match"));
+    try {
+      take(run, json::parse(text));
+    } catch (const json::exception& error) {
+      throw Error(ErrorKind::io, concat(path.string(), ":", number, ": ", error.what()));
+    }
+    begin = end + 1;
+  }
+  return run;
+}
+
+json plan_record(const analysis::RunRecord& run) {
+  json cases = json::array();
+  for (const scaling::Case& c : run.cases) cases.push_back(analysis::to_json(c));
+  return {{"kind", "plan"},         {"run_id", run.run_id},           {"created_utc", run.created_utc}, {"study", run.study},
+          {"plan_sha256", run.plan_sha256}, {"confidence", run.confidence}, {"cases", cases}};
+}
+
+json environment_record(const analysis::RunRecord& run) {
+  return {{"kind", "env"}, {"provenance", json::parse(run.provenance_json)}};
+}
+
+json limits_record(std::int64_t width, const analysis::Limits& limits) {
+  return {{"kind", "limits"}, {"width", width}, {"limits", analysis::to_json(limits)}};
+}
+
+json start_record(const std::string& case_id, std::int64_t visit, std::int64_t attempt) {
+  return {{"kind", "start"}, {"case", case_id}, {"visit", visit}, {"attempt", attempt}};
+}
+
+json visit_record(const analysis::VisitRecord& visit) { return {{"kind", "visit"}, {"visit", analysis::to_json(visit)}}; }
+
+}  // namespace bench::jobs

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The limits that results are held against, measured by the program itself in the same run and with the same binding: multiply-add rates,
+// memory bandwidth and the exponential rate of one rank. All ranks of a width measure at the same time, so that shared bandwidth shows.
+#pragma once
+
+#include "analysis/record.hpp"
+#include "jobs/clock.hpp"
+#include "src/core/link.hpp"
+
+namespace bench::jobs {
+
+/// Rates of this rank on one thread, each the best of a few short loops (about 0.4 s in all). Methods:
+///   fp32, fp64  independent chains of fused multiply-adds in registers, widest vectors that the CPU has
+///   bf16        the dot-product instruction (AVX512-BF16) in the same way, or the fp32 rate where that is higher
+///   bytes       a[i] = b[i] + s*c[i] over arrays of 64 MiB each, non-temporal stores: 24 bytes per fp64 element
+///   exps        the polynomial exp2 of the scan kernels over an L1-resident array
+analysis::Limits measure_limits(const Clock& clock);
+
+/// Sum over the ranks of `link`, which all measure together.
+analysis::Limits measure_limits_of(Link& link, const Clock& clock);
+
+}  // namespace bench::jobs

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ranks that share a visit, and what they have to agree on. Built on a Link alone, so that the harness runs the same over threads
+// in a test and over MPI on a cluster. Every call is collective over the link.
+#pragma once
+
+#include <cstring>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "src/core/link.hpp"
+
+namespace bench::jobs {
+
+/// Every rank's value, in rank order, on every rank.
+template <class T>
+  requires std::is_trivially_copyable_v<T>
+std::vector<T> all_of(Link& link, const T& mine) {
+  std::vector<T> all(static_cast<std::size_t>(link.size()));
+  link.allgather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)));
+  return all;
+}
+
+/// Rank 0's value on every rank: decisions that end or extend a loop are taken by one rank and told to the others.
+template <class T>
+  requires std::is_trivially_copyable_v<T>
+T from_root(Link& link, const T& mine) {
+  return all_of(link, mine).front();
+}
+
+/// True when it is true on every rank.
+inline bool everyone(Link& link, bool mine) {
+  for (const unsigned char vote : all_of(link, static_cast<unsigned char>(mine ? 1 : 0)))
+    if (vote == 0) return false;
+  return true;
+}
+
+/// Every rank's `mine` (equal lengths), concatenated in rank order.
+inline std::vector<double> gather_all(Link& link, const std::vector<double>& mine) {
+  std::vector<double> all(mine.size() * static_cast<std::size_t>(link.size()));
+  link.allgather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)));
+  return all;
+}
+
+}  // namespace bench::jobs

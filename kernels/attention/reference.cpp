@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The definition, term by term: s_j = q_i . k_j / sqrt(D) over the visible keys, w_j = exp(s_j - max s), out_i = sum w_j v_j / sum w_j,
+// lse_i = max s + log sum w_j. The maximum is subtracted only so that exp stays finite; it cancels.
+#include "kernels/attention/reference.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/attention/attention.hpp"
+
+namespace bench::attention {
+namespace {
+
+using Row = std::vector<double>;
+
+Row scores(const double* q, View<const double, 4> k, std::int64_t b, std::int64_t h, std::int64_t keys, double scale) {
+  Row s(static_cast<std::size_t>(keys));
+  for (std::int64_t j = 0; j < keys; ++j) {
+    double dot = 0.0;
+    for (std::int64_t d = 0; d < k.extent[3]; ++d) dot += q[d] * k(b, h, j, d);
+    s[static_cast<std::size_t>(j)] = dot * scale;
+  }
+  return s;
+}
+
+/// Turns scores into weights in place and returns their log-sum-exp.
+double softmax(Row& s) {
+  const double max = *std::max_element(s.begin(), s.end());
+  double sum = 0.0;
+  for (double& x : s) sum += (x = std::exp(x - max));
+  for (double& x : s) x /= sum;
+  return max + std::log(sum);
+}
+
+}  // namespace
+
+Tensors reference(const Problem& problem, const Tensors& inputs, std::span<const std::int64_t> rows) {
+  const auto& p = problem_as<AttentionProblem>(problem);
+  const auto q = view<double, 4>(inputs["q"]);
+  const auto k = view<double, 4>(inputs["k"]), v = view<double, 4>(inputs["v"]);
+  const auto row_count = static_cast<std::int64_t>(rows.size());
+  Tensors results;
+  results.add("out", Tensor(DType::f64, {p.batch, p.heads, row_count, p.head_dim}));
+  results.add("lse", Tensor(DType::f64, {p.batch, p.heads, row_count}));
+  const auto out = view<double, 4>(results["out"]);
+  const auto lse = view<double, 3>(results["lse"]);
+
+  for (std::int64_t b = 0; b < p.batch; ++b) {
+    for (std::int64_t h = 0; h < p.heads; ++h) {
+      const std::int64_t kv_head = h / p.group();
+      for (std::int64_t i = 0; i < row_count; ++i) {
+        const std::int64_t position = rows[static_cast<std::size_t>(i)];
+        const std::int64_t keys = p.causal ? position + 1 : p.seq;
+        Row w = scores(&q(b, h, position, 0), k, b, kv_head, keys, p.scale());
+        lse(b, h, i) = softmax(w);
+        for (std::int64_t d = 0; d < p.head_dim; ++d) {
+          double sum = 0.0;
+          for (std::int64_t j = 0; j < keys; ++j) sum += w[static_cast<std::size_t>(j)] * v(b, kv_head, j, d);
+          out(b, h, i, d) = sum;
+        }
+      }
+    }
+  }
+  return results;
+}
+
+}  // namespace bench::attention

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ring attention: every rank keeps its query rows, the blocks of keys and values go round, and the softmax state is carried across hops:
+// out_i = sum over all ranks' keys j of 2^(s_ij - m_i) v_j / sum 2^(s_ij - m_i), s = log2(e) / sqrt(D) q_i . k_j.
+//
+// Shares, per rank with n rows: q (B, H, n, D), k v (B, Hkv, n, D) -> out (B, H, n, D), lse (B, H, n) in fp32 (fp64 for fp64 tensors).
+// Algorithm: Liu, Zaharia, Abbeel 2023; layouts contiguous, zigzag (zhuzilin/ring-flash-attention) and striped (Brandon et al. 2023). The
+// op list is ring_schedule's; each exchange is posted before the block at hand is computed and waited for after it, and the transport gets
+// its turn between query blocks. Tiles run flash_tiled_cpu's code; with one rank this is flash_tiled_cpu.
+// Masking is by global positions, which ascend on every rank: a block none of whose keys a row may see is skipped, one that it sees whole
+// runs unmasked, the rest is a prefix. Ragged shares and empty ranks need no padding.
+// Bytes on the wire per rank: (P-1) shares of K and V in the tensors' dtype, Hkv heads wide, one message a hop.
+// Accumulation: fp32 (fp64 for fp64) state over all hops, normalised once, so the error does not grow with P.
+// Right when L/P is long enough to hide a hop; causal work is balanced only by zigzag and striped (contiguous: P/(2P-1) at best).
+#include <omp.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/attention/attention.hpp"
+#include "kernels/attention/flash_tiled_cpu.hpp"
+#include "kernels/attention/ring_schedule.hpp"
+#include "kernels/attention/softmax_state.hpp"
+#include "kernels/attention/tile_pack.hpp"
+
+namespace bench::attention {
+namespace {
+
+/// Rows of a head's state: whole strips of any engine (8, 6 or 4 rows).
+constexpr std::int64_t kStripMultiple = 24;
+
+struct RingPrepared : Prepared {
+  std::vector<RingOp> schedule;
+  std::vector<std::vector<std::int64_t>> positions;  // of every rank
+  Tensor slots[kRingSlots];                          // each K (B, Hkv, n, D) then V (B, Hkv, n, D)
+};
+
+/// Everything a step needs.
+template <class T>
+struct Ring {
+  const AttentionProblem& p;
+  const RingPrepared& prepared;
+  Link& link;
+  PackedShare<RealOf<T>> share;
+  StateArrays<RealOf<T>> state;        // (B * H, state_rows)
+  std::vector<RowScratch<RealOf<T>>> scratch;  // one a thread
+  std::int64_t state_rows;
+
+  const std::vector<std::int64_t>& own() const { return prepared.positions[static_cast<std::size_t>(link.rank())]; }
+  std::int64_t rows() const { return static_cast<std::int64_t>(own().size()); }
+  std::int64_t blocks() const { return (rows() + kQueryBlock - 1) / kQueryBlock; }
+};

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Choice of the engine, and the loop over key blocks and strips around it.
+#include "kernels/attention/tile.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "kernels/attention/tile_isa.hpp"
+
+namespace bench::attention {
+namespace {
+
+template <class Real>
+TileEngine<Real> pick(TileEngine<float> (*in_float)(), TileEngine<double> (*in_double)()) {
+  if constexpr (std::is_same_v<Real, float>) {
+    return in_float();
+  } else {
+    return in_double();
+  }
+}
+
+template <class Real>
+std::vector<TileEngine<Real>> find_engines() {
+  std::vector<TileEngine<Real>> engines{pick<Real>(tile_float_plain, tile_double_plain)};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    engines.push_back(pick<Real>(tile_float_avx2, tile_double_avx2));
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl"))
+    engines.push_back(pick<Real>(tile_float_avx512, tile_double_avx512));
+#endif
+  return engines;
+}
+
+/// visible counts of a strip within the key block that starts at `first`; returns the largest.
+std::int64_t clip_visible(const std::int64_t* visible, std::int64_t rows, std::int64_t first, std::int64_t* clipped) {
+  for (std::int64_t r = 0; r < rows; ++r) clipped[r] = std::clamp(visible[r] - first, std::int64_t{0}, kKeyBlock);
+  return clipped[rows - 1];
+}
+
+}  // namespace
+
+template <class Real>
+std::span<const TileEngine<Real>> tile_engines() {
+  static const std::vector<TileEngine<Real>> engines = find_engines<Real>();
+  return engines;
+}
+
+template <class Real>
+const TileEngine<Real>& tile_engine() {
+  return tile_engines<Real>().back();
+}
+
+template <class Real>
+void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, const KvPanels<Real>& kv, std::int64_t head_dim,
+                  Real* scores) {
+  const std::int64_t padded_rows = round_up(rows.rows, engine.rows);
+  if (padded_rows == 0) return;
+  const std::int64_t keys = std::min(kv.keys, rows.visible[padded_rows - 1]);
+  std::array<std::int64_t, kMaxStripRows> clipped{};
+  StripArgs<Real> args{};
+  args.v_stride = kv.v_stride;
+  args.head_dim = head_dim;
+  args.padded_dim = round_up(head_dim, kMaxLanes);
+  args.visible = clipped.data();
+  args.scores = scores;
+  for (std::int64_t first = 0; first < keys; first += kKeyBlock) {
+    args.k = kv.k + first * head_dim;
+    args.v = kv.v + first * kv.v_stride;
+    for (std::int64_t r = 0; r < padded_rows; r += engine.rows) {
+      if (clip_visible(rows.visible + r, engine.rows, first, clipped.data()) == 0) continue;
+      args.q = rows.q + r * head_dim;
+      args.max = rows.max + r;
+      args.sum = rows.sum + r;
+      args.acc = rows.acc + r * args.padded_dim;
+      engine.attend_strip(args);
+    }
+  }
+}
+
+template std::span<const TileEngine<float>> tile_engines();
+template std::span<const TileEngine<double>> tile_engines();
+template const TileEngine<float>& tile_engine();
+template const TileEngine<double>& tile_engine();
+template void attend_block(const TileEngine<float>&, const QueryRows<float>&, const KvPanels<float>&, std::int64_t, float*);
+template void attend_block(const TileEngine<double>&, const QueryRows<double>&, const KvPanels<double>&, std::int64_t, double*);
+
+}  // namespace bench::attention

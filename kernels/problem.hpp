@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The problem side of the kernel contract: what an op computes, what it costs and what the right answer is. One ruler for all rivals.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/core/params.hpp"
+#include "src/core/registry.hpp"
+#include "src/core/tensor.hpp"
+
+namespace bench {
+
+/// Base of every op's typed problem (AttentionProblem, RecurrenceProblem, ...). Implementations of op X downcast with problem_as<X>.
+struct Problem {
+  Problem() = default;
+  Problem(const Problem&) = default;
+  Problem& operator=(const Problem&) = default;
+  virtual ~Problem() = default;
+
+  DType dtype = DType::f32;   // of inputs and outputs; accumulation is fp32 or better
+  std::string pass = "fwd";   // fwd | bwd
+  std::int64_t ranks = 1;     // P: how many ranks share the problem
+  std::int64_t threads = 1;   // per rank
+};
+
+template <class T>
+const T& problem_as(const Problem& problem) {
+  const auto* typed = dynamic_cast<const T*>(&problem);
+  BS_REQUIRE(typed != nullptr, "a kernel was handed another op's problem");
+  return *typed;
+}
+
+/// What the op cannot do without, counted over all ranks together (see docs/metrics.md for each formula).
+struct Cost {
+  double flops = 0.0;         // multiply and add count as two
+  double bytes = 0.0;         // least traffic: each input read once, each output written once
+  double exps = 0.0;          // exponentials, where they can bind
+  double wire_bytes = 0.0;    // least bytes each rank must send when the problem is cut over ranks; 0 on one rank
+};
+
+/// One parameter of an op: it becomes a flag, a study key, part of the case's identity and a column.
+struct ParamSpec {
+  std::string name;
+  Value fallback;      // the default; its type is the parameter's type
+  std::string help;    // with unit or allowed values
+};
+
+/// An op: the problem, its cost model and its fp64 reference. Registered once by kernels/<op>/<op>.cpp.
+struct Op {
+  std::string name;                // attention | recurrence | selective
+  std::string help;
+  std::vector<ParamSpec> params;   // besides the common ones (see common_params)
+
+  /// Checks the values and makes the typed problem; a value out of range is a usage error naming the parameter.
+  std::unique_ptr<Problem> (*parse)(const Params&);
+  std::vector<TensorSpec> (*inputs)(const Problem&);
+  std::vector<TensorSpec> (*outputs)(const Problem&);
+  Cost (*cost)(const Problem&);
+  /// Which global sequence positions rank r holds, ascending in storage order. Only called when ranks > 1.
+  std::vector<std::int64_t> (*positions)(const Problem&, std::int64_t rank);
+  /// The fp64 oracle, written to be read. Inputs are whole tensors in fp64, already rounded to the problem's dtype. Returns every output
+  /// restricted, along its sequence axis, to the global positions in `rows` (ascending); outputs without such an axis come whole.
+  Tensors (*reference)(const Problem&, const Tensors& inputs, std::span<const std::int64_t> rows);
+  /// fp64 operations of the reference per sequence position, so that the harness can choose how many rows it can afford to check;
+  /// 0 when the reference costs the same however few rows are asked for.
+  double (*reference_ops_per_row)(const Problem&);
+  /// Largest |error| / max|reference| that rounding alone explains for output `name`, fp32 accumulation assumed; see kernels/tolerance.hpp.
+  double (*tolerance)(const Problem&, std::string_view output);
+};
+
+/// ranks, threads, dtype and pass: every op has them.
+const std::vector<ParamSpec>& common_params();
+/// Fills a Problem's common fields from the parameters. Called by each op's parse.
+void parse_common(const Params& params, Problem& problem);
+/// Bytes of all inputs and outputs of the whole problem.
+std::int64_t tensor_bytes(const Op& op, const Problem& problem);
+/// Where contiguous rank r's share of L positions lies: the first L mod P ranks hold one more.
+std::vector<std::int64_t> contiguous_positions(std::int64_t length, std::int64_t ranks, std::int64_t rank);
+
+template <>
+Registry<Op>& Registry<Op>::instance();
+
+}  // namespace bench

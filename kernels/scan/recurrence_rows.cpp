@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/scan/recurrence_rows.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/isa.hpp"
+#include "kernels/scan/flush_denormals.hpp"
+#include "kernels/scan/scan.hpp"
+#include "kernels/simd_math.hpp"
+
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
+namespace bench::scan {
+namespace {
+
+constexpr std::int64_t kStreamBytes = 16;  // one non-temporal store, SSE2: every x86-64 has it
+
+/// One row: state <- a * state + b.
+template <class V, class T>
+BS_INLINE void step(const T* a, const T* b, StateOf<T>* state, std::int64_t channels) {
+  std::int64_t c = 0;
+  if constexpr (!std::is_same_v<T, double>) {
+    for (; c + simd::kWidth<V> <= channels; c += simd::kWidth<V>)
+      simd::store<V>(state + c, simd::load<V>(a + c) * simd::load<V>(state + c) + simd::load<V>(b + c));
+  }
+#pragma omp simd
+  for (std::int64_t i = c; i < channels; ++i) state[i] = load(a[i]) * state[i] + load(b[i]);
+}
+
+/// As step, and product <- product * a.
+template <class V, class T>
+BS_INLINE void step_carry(const T* a, const T* b, StateOf<T>* product, StateOf<T>* state, std::int64_t channels) {
+  std::int64_t c = 0;
+  if constexpr (!std::is_same_v<T, double>) {
+    for (; c + simd::kWidth<V> <= channels; c += simd::kWidth<V>) {
+      const V decay = simd::load<V>(a + c);
+      simd::store<V>(state + c, decay * simd::load<V>(state + c) + simd::load<V>(b + c));
+      simd::store<V>(product + c, decay * simd::load<V>(product + c));
+    }
+  }
+#pragma omp simd
+  for (std::int64_t i = c; i < channels; ++i) {
+    state[i] = load(a[i]) * state[i] + load(b[i]);
+    product[i] *= load(a[i]);
+  }
+}
+
+/// The state row rounded to the output's type.
+template <class V, class T>
+BS_INLINE void round_row(const StateOf<T>* state, T* out, std::int64_t channels) {
+  std::int64_t c = 0;
+  if constexpr (!std::is_same_v<T, double>) {
+    for (; c + simd::kWidth<V> <= channels; c += simd::kWidth<V>) simd::store<V>(out + c, simd::load<V>(state + c));
+  }
+  for (; c < channels; ++c) out[c] = store<T>(state[c]);
+}
+
+/// Copies a row that lies in L1 to memory without reading or keeping the line there. `bytes` and `out` are multiples of kStreamBytes.
+BS_INLINE void stream_row(const void* row, void* out, std::int64_t bytes) {
+#if defined(__x86_64__)
+  const auto* from = static_cast<const __m128i*>(row);
+  auto* to = static_cast<__m128i*>(out);
+  for (std::int64_t i = 0; i < bytes / kStreamBytes; ++i) _mm_stream_si128(to + i, _mm_loadu_si128(from + i));
+#else
+  std::memcpy(out, row, static_cast<std::size_t>(bytes));
+#endif
+}
+
+template <class V, class T>
+BS_INLINE void scan_strip(const RowBlock& block, StateOf<T>* state) {
+  const auto* a = reinterpret_cast<const T*>(block.a);
+  const auto* b = reinterpret_cast<const T*>(block.b);
+  auto* h = reinterpret_cast<T*>(block.h);
+  alignas(64) T rounded[kRowStrip];
+  const std::int64_t row_bytes = block.channels * static_cast<std::int64_t>(sizeof(T));
+  for (std::int64_t t = 0; t < block.rows; ++t, a += block.stride, b += block.stride, h += block.stride) {
+    step<V, T>(a, b, state, block.channels);
+    if (!block.streams) {
+      round_row<V, T>(state, h, block.channels);
+    } else if constexpr (std::is_same_v<T, StateOf<T>>) {
+      stream_row(state, h, row_bytes);
+    } else {
+      round_row<V, T>(state, rounded, block.channels);
+      stream_row(rounded, h, row_bytes);
+    }
+  }
+}
+
+template <class V, class T>
+BS_INLINE void carry_strip(const RowBlock& block, StateOf<T>* product, StateOf<T>* state) {
+  const auto* a = reinterpret_cast<const T*>(block.a);
+  const auto* b = reinterpret_cast<const T*>(block.b);
+  for (std::int64_t t = 0; t < block.rows; ++t, a += block.stride, b += block.stride)
+    step_carry<V, T>(a, b, product, state, block.channels);
+}
+
+/// With a product the carries, without one the scan.
+template <class V, class T>
+BS_INLINE void run_strip(const RowBlock& block, std::byte* product, std::byte* state) {
+  auto* h = reinterpret_cast<StateOf<T>*>(state);
+  if (product != nullptr) return carry_strip<V, T>(block, reinterpret_cast<StateOf<T>*>(product), h);
+  scan_strip<V, T>(block, h);
+}
+
+template <class T>
+BS_TARGET_AVX512 void run_avx512(const RowBlock& block, std::byte* product, std::byte* state) {
+  run_strip<simd::F32x16, T>(block, product, state);
+}
+template <class T>
+BS_TARGET_AVX2 void run_avx2(const RowBlock& block, std::byte* product, std::byte* state) {
+  run_strip<simd::F32x8, T>(block, product, state);
+}
+template <class T>
+void run_plain(const RowBlock& block, std::byte* product, std::byte* state) {
+  run_strip<simd::F32x4, T>(block, product, state);
+}
+
+/// All strips of the block, by the widest instruction set of this machine.
+void run_block(const RowBlock& block, std::byte* product, std::byte* state) {
+  const FlushDenormals flush;
+  const std::int64_t state_bytes = size_of(state_dtype(block.dtype));
+  const Isa isa = best_isa();
+  dispatch(block.dtype, [&]<class T>() {
+    const auto run = isa == Isa::avx512 ? run_avx512<T> : isa == Isa::avx2 ? run_avx2<T> : run_plain<T>;
+    for (std::int64_t c = 0; c < block.channels; c += kRowStrip) {
+      const std::int64_t end = std::min(c + kRowStrip, block.channels);
+      run(block.slice_channels(c, end), product != nullptr ? product + c * state_bytes : nullptr, state + c * state_bytes);
+    }
+  });
+#if defined(__x86_64__)
+  if (block.streams) _mm_sfence();  // non-temporal stores are weakly ordered; another thread may read h next
+#endif
+}
+
+}  // namespace
+
+RowBlock RowBlock::slice_rows(std::int64_t begin, std::int64_t end) const {
+  RowBlock slice = *this;
+  const std::int64_t offset = begin * stride * size_of(dtype);
+  slice.a += offset;
+  slice.b += offset;
+  slice.h += offset;
+  slice.rows = end - begin;
+  return slice;
+}
+
+RowBlock RowBlock::slice_channels(std::int64_t begin, std::int64_t end) const {
+  RowBlock slice = *this;
+  const std::int64_t offset = begin * size_of(dtype);
+  slice.a += offset;
+  slice.b += offset;
+  slice.h += offset;
+  slice.channels = end - begin;
+  return slice;
+}
+
+bool streams_pay(DType dtype, std::int64_t rows, std::int64_t channels) {
+  constexpr std::int64_t kCacheBytes = std::int64_t{4} << 20;  // a private cache and a share of the last level
+  const std::int64_t row_bytes = channels * size_of(dtype);
+  return row_bytes % kStreamBytes == 0 && rows * row_bytes > kCacheBytes;
+}
+
+void scan_rows(const RowBlock& block, std::byte* state) { run_block(block, nullptr, state); }
+
+void carry_rows(const RowBlock& block, std::byte* product, std::byte* state) { run_block(block, product, state); }
+
+}  // namespace bench::scan

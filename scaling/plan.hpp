@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a study to a plan: which cases there are, which of them can run here, and who runs what in which order. Pure: the same inputs
+// give the same plan on every rank, so no rank has to tell another.
+//
+// Schedule: static. The world is cut into aligned blocks of `width` ranks ([kw, (k+1)w)); a step runs at most one visit on a block, and
+// the visits of one step touch disjoint ranks (and disjoint nodes when isolated). Longest estimate first within a round of visits when
+// order is `given`; shuffled by the seed otherwise, so that drift of the machine hits all alike.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/kernel.hpp"
+#include "scaling/case.hpp"
+#include "scaling/study.hpp"
+
+namespace bench::scaling {
+
+/// What the plan needs to know of the machine.
+struct Machine {
+  std::int64_t ranks = 1;
+  std::int64_t ranks_per_node = 1;
+  std::int64_t cores_per_node = 1;
+  std::int64_t memory_bytes_per_node = 0;  // available; 0: unknown, nothing is infeasible for memory
+};
+
+/// One visit: one measurement of one case on one block.
+struct Visit {
+  std::int64_t case_index = 0;
+  std::int64_t number = 0;      // 0 .. visits-1 of this case
+  std::int64_t block = 0;       // ranks [block*width, block*width + case ranks)
+  std::int64_t width = 1;       // the case's ranks rounded up to a power of two (or the world)
+};
+
+struct Plan {
+  std::vector<Case> cases;                  // every case, also those that will not run; unique ids
+  std::vector<std::vector<Visit>> steps;    // visits of one step run side by side
+  std::string sha256;                       // over the ids, order and settings: resume refuses another plan
+  RunSettings run;
+};
+
+/// Kernels known by name but not in this build (a suffix-gated file whose library was absent), with the reason.
+struct MissingKernel {
+  std::string name, reason;
+};
+
+/// Expands the study over the registered ops and kernels. A pattern that matches no known kernel is a usage error with the nearest name; a
+/// known but missing kernel becomes skipped rows. Duplicate cases merge (their sweeps and scaling tags join). Two ids that share their
+/// first 12 digits are an error. Error(no_match) when nothing is left.
+std::vector<Case> make_cases(const Study& study, const std::vector<MissingKernel>& missing, const Machine& machine);
+/// Blocks, order and steps for the cases that are to be measured.
+Plan make_plan(const Study& study, std::vector<Case> cases, const Machine& machine);
+/// Sum over steps of the longest estimate in each, times the calls a visit makes: a rough duration in seconds for the ETA.
+double estimated_duration_s(const Plan& plan);
+/// Ranks of a case on an oversubscribed node share cores: such rows are marked and get no efficiency.
+bool is_oversubscribed(const Case& c, const Machine& machine);
+
+}  // namespace bench::scaling

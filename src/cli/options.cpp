@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+
+#include "kernels/problem.hpp"
+#include "scaling/grammar.hpp"
+#include "src/cli/exit_codes.hpp"
+#include "src/system/provenance.hpp"
+
+namespace bench::cli {
+namespace {
+
+/// Short forms and the ancestors' names of some parameters' flags.
+std::string flag_of(const std::string& parameter) {
+  if (parameter == "batch") return "-b,--batch";
+  if (parameter == "seq") return "-s,--seq";
+  if (parameter == "ranks") return "-r,--ranks";
+  if (parameter == "dtype") return "-t,--dtype";
+  std::string flag = "--" + parameter;
+  for (char& c : flag)
+    if (c == '_') c = '-';
+  return flag;
+}
+
+/// One flag for every parameter of every op: its values replace that axis of the study.
+void add_parameter_flags(CLI::App& app, Options& options) {
+  std::map<std::string, std::string> help;
+  for (const ParamSpec& spec : common_params()) help.emplace(spec.name, spec.help);
+  for (const Op* op : Registry<Op>::instance().all())
+    for (const ParamSpec& spec : op->params) help.emplace(spec.name, spec.help);
+  for (const auto& [name, text] : help) {
+    app.add_option_function<std::string>(
+           flag_of(name), [&options, n = name](const std::string& range) { options.overrides.axes.emplace_back(n, range); }, text)
+        ->group("Axes (a value, a,b,c, lo..hi*f or lo..hi+s; k and m are powers of 1024)")
+        ->type_name("RANGE");
+  }
+}
+
+void add_study_flags(CLI::App& app, Options& options) {
+  app.add_option("--study,-c,--config", options.study, "built-in study (smoke, quick, full) or a YAML file")
+      ->envname("BENCH_SCALE_STUDY")->capture_default_str();
+  app.add_option("-k,--kernel", options.overrides.kernels, "only these implementations (names or globs)")->delimiter(',');
+  app.add_option("--include", options.overrides.include, "keep kernels that match (glob or re:REGEX)")->take_all();
+  app.add_option("--exclude", options.overrides.exclude, "drop kernels that match; wins over --include")->take_all();
+  app.add_option("--baseline", options.overrides.baseline, "kernel that speed-up is taken over");
+  app.add_option_function<std::string>(
+         "--scaling",
+         [&options](const std::string& text) {
+           scaling::ScalingSpec spec;
+           const std::size_t colon = text.find(':');
+           spec.mode = text.substr(0, colon);
+           if (colon != std::string::npos) spec.by = text.substr(colon + 1);
+           options.overrides.scaling = spec;
+         },
+         "strong, or weak:batch, weak:tokens, weak:flops; with --ranks")
+      ->type_name("MODE")
+      ->check(CLI::IsMember({"strong", "weak:batch", "weak:tokens", "weak:flops"}));
+  add_parameter_flags(app, options);
+}
+
+void add_measuring_flags(CLI::App& app, Options& options) {
+  const std::string group = "Measuring";
+  const auto positive = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40);
+  app.add_option("-w,--warmup,--warmup-iterations,--warmup-steps", options.warmup, "untimed calls before the samples")
+      ->check(CLI::NonNegativeNumber)->group(group);
+  app.add_option("-i,--iterations,--measurement-iterations,--measure-steps", options.iterations, "exactly this many samples")
+      ->check(positive)->group(group);
+  app.add_option("--min-samples", options.min_samples, "samples before the stop rule looks")->check(positive)->group(group);
+  app.add_option("--max-samples", options.max_samples, "samples at most")->check(positive)->group(group);
+  app.add_option("--ci", options.ci, "stop at this relative half width of the median's interval")->check(CLI::PositiveNumber)->group(group);
+  app.add_option("--confidence", options.confidence, "of every interval")->check(CLI::Range(0.5, 0.9999))->group(group);
+  app.add_option("--min-time", options.min_time, "seconds of samples per visit, at least")->check(CLI::NonNegativeNumber)->group(group);
+  app.add_option("--budget", options.budget, "seconds of samples per visit, at most")->check(CLI::PositiveNumber)->group(group);
+  app.add_option("--visits", options.visits, "independent visits to each case")->check(positive)->group(group);
+  app.add_option("--seed", options.seed, "of inputs and order")->check(CLI::NonNegativeNumber)->group(group);
+  app.add_option("--order", options.order, "shuffle or given")->check(CLI::IsMember({"shuffle", "given"}))->group(group);
+  app.add_option("--bind", options.bind, "auto: split the node's cores among its ranks; none")->check(CLI::IsMember({"auto", "none"}))->group(group);
+}
+
+void add_output_flags(CLI::App& app, Options& options) {
+  app.add_option("-o,--output-dir", options.output_dir, "run folder (default: results/run_<UTC>)")->envname("BENCH_SCALE_OUTPUT_DIR");
+  app.add_option("--color", options.color, "auto, always or never; NO_COLOR is honoured")
+      ->check(CLI::IsMember({"auto", "always", "never"}))->capture_default_str();
+  app.add_flag("-q,--quiet", options.quiet, "no progress on stderr");
+  app.add_flag("--profile-self", options.profile_self, "print what the program itself cost");
+  app.add_flag("--keep-host", options.keep_host, "store the host's name, not its hash");
+}
+
+}  // namespace
+
+Parsed parse_arguments(int argc, const char* const* argv) {
+  Parsed parsed;
+  Options& options = parsed.options;
+  for (int i = 1; i < argc; ++i) options.arguments.emplace_back(argv[i]);
+  CLI::App app{"bench_scale: how attention and state-space scans scale on this machine, with confidence intervals.\n"
+               "mpirun -np N bench_scale [run] measures; plan and list also work without mpirun."};
+  app.set_version_flag("--version", system::version_text());
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  CLI::App* run = app.add_subcommand("run", "measure a study (the default)");
+  CLI::App* plan = app.add_subcommand("plan", "show the cases, ids and order, and run nothing");
+  CLI::App* list = app.add_subcommand("list", "show ops, implementations and studies");
+  add_study_flags(app, options);
+  add_measuring_flags(app, options);
+  add_output_flags(app, options);
+  run->add_flag("--dry-run", options.dry_run, "the same as plan");
+  app.add_flag("--json", options.json, "plan, list: JSON on stdout");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out, err;
+    const int code = app.exit(error, out, err);
+    parsed.out = out.str();
+    parsed.err = err.str();
+    parsed.exit_now = code == 0 ? static_cast<int>(kAllMeasured) : static_cast<int>(kUsage);
+    return parsed;
+  }
+  if (plan->parsed() || options.dry_run) options.verb = Verb::plan;
+  if (list->parsed()) options.verb = Verb::list;
+  if (options.overrides.scaling) {
+    auto& axes = options.overrides.axes;
+    const auto ranks = std::find_if(axes.begin(), axes.end(), [](const auto& axis) { return axis.first == "ranks"; });
+    if (ranks == axes.end()) {
+      parsed.err = "--scaling needs --ranks, for example --ranks 1..8*2\n";
+      parsed.exit_now = kUsage;
+      return parsed;
+    }
+    for (const Value& value : scaling::parse_range(ranks->second)) {
+      const auto* count = std::get_if<std::int64_t>(&value);
+      if (count == nullptr) usage_error(concat("--ranks '", ranks->second, "': allowed: whole numbers"));
+      options.overrides.scaling->ranks.push_back(*count);
+    }
+    axes.erase(ranks);
+  }
+  return parsed;
+}
+
+void apply_settings(const Options& options, scaling::RunSettings& run) {
+  const auto lay = [](const auto& flag, auto& setting) {
+    if (flag) setting = *flag;
+  };
+  lay(options.warmup, run.warmup);
+  lay(options.min_samples, run.min_samples);
+  lay(options.max_samples, run.max_samples);
+  if (options.iterations) run.min_samples = run.max_samples = *options.iterations;
+  lay(options.visits, run.visits);
+  lay(options.seed, run.seed);
+  lay(options.ci, run.ci);
+  lay(options.confidence, run.confidence);
+  lay(options.min_time, run.min_time);
+  lay(options.budget, run.budget);
+  lay(options.order, run.order);
+  lay(options.bind, run.bind);
+  if (run.min_samples > run.max_samples)
+    usage_error(concat("--min-samples ", run.min_samples, " is above --max-samples ", run.max_samples));
+}
+
+}  // namespace bench::cli

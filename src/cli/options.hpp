@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line as plain data. Every rank parses the same arguments; what they mean is decided without talking.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scaling/study.hpp"
+
+namespace bench::cli {
+
+enum class Verb { run, plan, list };
+
+struct Options {
+  Verb verb = Verb::run;
+  std::string study = "quick";
+  std::string output_dir;              // empty: results/run_<UTC>
+  scaling::StudyOverrides overrides;
+  // Flags over the study's run settings; absent ones leave the study's value.
+  std::optional<std::int64_t> warmup, min_samples, max_samples, iterations, visits, seed;
+  std::optional<double> ci, confidence, min_time, budget;
+  std::optional<std::string> order, bind;
+  std::string color = "auto";          // auto | always | never
+  bool json = false;
+  bool dry_run = false;
+  bool quiet = false;
+  bool profile_self = false;
+  bool keep_host = false;              // store the host's name instead of its hash
+  std::vector<std::string> arguments;  // as given, for the provenance
+};
+
+/// Parses argv over BENCH_SCALE_* variables. Help and version print to stdout and give `exit_now`.
+struct Parsed {
+  Options options;
+  std::optional<int> exit_now;
+  std::string out, err;  // what rank 0 prints when exit_now is set
+};
+Parsed parse_arguments(int argc, const char* const* argv);
+
+/// Lays the flags over the study's own settings.
+void apply_settings(const Options& options, scaling::RunSettings& run);
+
+}  // namespace bench::cli

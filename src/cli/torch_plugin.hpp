@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// LibTorch comes as a plug-in: libbench_torch.so beside the program registers the *_torch kernels when it is loaded. A machine without
+// LibTorch, or with a broken one, runs everything else and says why these kernels are missing.
+#pragma once
+
+#include <vector>
+
+#include "scaling/plan.hpp"
+
+namespace bench::cli {
+
+/// Loads the plug-in once. Returns the kernels that are known by name but not to be had here, each with the reason.
+std::vector<scaling::MissingKernel> load_gated_kernels();
+
+}  // namespace bench::cli

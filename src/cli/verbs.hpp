@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs. Each gets the parsed command line and returns the exit code; errors leave as bench::Error and main.cpp prints them.
+#pragma once
+
+#include "scaling/plan.hpp"
+#include "src/cli/options.hpp"
+
+namespace bench::cli {
+
+/// Measures a study over MPI. Collective: every rank calls it and gets the same code.
+int run_verb(const Options& options, int argc, char** argv);
+/// Shows the cases, their ids, what will not run and why, and the order; runs nothing. `ranks`: of the run that is planned.
+int plan_verb(const Options& options, std::int64_t ranks);
+int list_verb(const Options& options);
+
+/// The study with flags laid over it, and its cases on this machine: what run and plan have in common.
+struct Prepared {
+  scaling::Study study;
+  scaling::Plan plan;
+};
+Prepared prepare(const Options& options, const scaling::Machine& machine);
+
+/// Folder of the built-in studies: BENCH_SCALE_STUDIES, else beside the installed program, else in the source tree it was built from.
+std::string studies_dir();
+
+}  // namespace bench::cli

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/comm/block_links.hpp"
+
+#include "src/comm/link_mpi.hpp"
+#include "src/comm/link_self.hpp"
+#include "src/comm/mpi_check.hpp"
+
+namespace bench::comm {
+namespace {
+
+/// MPI_Comm_create_group is collective over the group alone, so the ranks outside may sleep or work on
+/// another case meanwhile.
+Communicator group_of(const Communicator& world, int first, int size) {
+  MPI_Group everyone = MPI_GROUP_NULL, block = MPI_GROUP_NULL;
+  MPI_Comm made = MPI_COMM_NULL;
+  int range[1][3] = {{first, first + size - 1, 1}};
+  BS_MPI(MPI_Comm_group(world.get(), &everyone));
+  BS_MPI(MPI_Group_range_incl(everyone, 1, range, &block));
+  const int code = MPI_Comm_create_group(world.get(), block, first, &made);
+  MPI_Group_free(&block);
+  MPI_Group_free(&everyone);
+  BS_MPI(code);
+  return Communicator(made);
+}
+
+}  // namespace
+
+Link& BlockLinks::get(int first, int size) {
+  std::unique_ptr<Link>& link = links_[{first, size}];
+  if (!link && size == 1) link = std::make_unique<LinkSelf>();
+  if (!link) link = std::make_unique<LinkMpi>(group_of(world_, first, size));
+  return *link;
+}
+
+}  // namespace bench::comm

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ranks as MPI processes. Host memory; two-sided messages: receives are posted before sends, messages over 1
+// GiB go in parts, and matching is by order, so one tag is enough on a communicator that nobody else uses.
+//
+// wait() and barrier() spin: inside a measured collective the wake-up of a sleeping rank (50 us and more)
+// would be measured too. Open MPI moves nothing above its eager limit (4 KiB on shared memory) until somebody
+// calls into it: a kernel that wants overlap calls progress() every 32 to 128 KiB of traffic or so. Where the
+// receiver's core does the copy (single-copy shared memory), that shortens the wait and not the step, so
+// overlap is judged by whole step times.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "src/comm/communicator.hpp"
+#include "src/core/link.hpp"
+
+namespace bench::comm {
+
+class MpiTransfer;
+
+/// Messages and errors are those of MPI: a call throws CommError when MPI fails or when a message is not as
+/// long as its buffer.
+class LinkMpi final : public Link {
+ public:
+  /// Collective over `group`, of which it keeps a duplicate. Must be gone before MPI is finalised, and after
+  /// all of its Transfers.
+  explicit LinkMpi(const Communicator& group);
+  ~LinkMpi() override;
+  LinkMpi(const LinkMpi&) = delete;
+  LinkMpi& operator=(const LinkMpi&) = delete;
+
+  int rank() const override { return group_.rank(); }
+  int size() const override { return group_.size(); }
+  std::unique_ptr<Transfer> post(std::span<const std::byte> out, int to, std::span<std::byte> in,
+                                 int from) override;
+  void progress() override;
+  void allgather(std::span<const std::byte> mine, std::span<std::byte> all) override;
+  void barrier() override;
+
+ private:
+  friend class MpiTransfer;
+  Communicator group_;
+  std::vector<MpiTransfer*>
+      in_flight_;  // what progress() has to test; a transfer enters and leaves by itself
+};
+
+}  // namespace bench::comm
