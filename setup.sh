@@ -193,11 +193,10 @@ configure() {
     begin configure 0 "configured (ninja configures again by itself when a CMake file changed)"
     return
   fi
-  require_tools
   begin configure $seconds_configure "configuring with the preset release"
   (cd "$root" && cmake --preset release) >>"$log" 2>&1 && return
   rm -rf "$build_dir/CMakeCache.txt" "$build_dir/CMakeFiles"
-  local remedy="install what the lines above name as not found, then call again" missing
+  local remedy="mend or install what the lines above name, then call again" missing
   missing=$(missing_packages)
   [[ -z $missing ]] || remedy="sudo apt-get install -y --no-install-recommends ${missing% }"
   fail "CMake could not configure." "$remedy"
@@ -239,7 +238,7 @@ follow() {
 report_progress() {
   local kind=$1 elapsed=$2 last words
   last=$(tail -n 1 "$log" | cut -c1-90)
-  words="$(duration "$elapsed"): $last"
+  words=$(printf '%d:%02d  %s' $((elapsed / 60)) $((elapsed % 60)) "$last")
   if [[ $kind == build && $last =~ ^\[([0-9]+)/([0-9]+)\] ]] && ((BASH_REMATCH[1] > 0)); then
     local finished=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}
     words="$finished of $all files, about $(duration $((elapsed * (all - finished) / finished))) left"
@@ -272,6 +271,7 @@ set_up() {
   forecast "$missing" "$python"
   install_packages "$missing"
   [[ -n $python ]] || python=$(find_python) || python=
+  require_tools
   install_python "$python"
   configure
   build

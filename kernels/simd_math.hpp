@@ -204,4 +204,20 @@ BS_INLINE void store(F16* p, const V& v) {
   store_u16<V>(p, (magnitude >= 0x477ff000U ? infinite : finite) | ((u >> 16) & 0x8000U));
 }
 
+/// The ends of rows: only the first `count` elements if that is less than kWidth<V>; the other lanes are zero, or not stored.
+template <class V, class T>
+BS_INLINE V load_some(const T* p, std::int64_t count) {
+  if (count >= kWidth<V>) return load<V>(p);
+  T lanes[kWidth<V>] = {};
+  for (std::int64_t i = 0; i < count; ++i) lanes[i] = p[i];
+  return load<V>(lanes);
+}
+template <class V, class T>
+BS_INLINE void store_some(T* p, const V& v, std::int64_t count) {
+  if (count >= kWidth<V>) return store<V>(p, v);
+  T lanes[kWidth<V>];
+  store<V>(lanes, v);
+  for (std::int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+}
+
 }  // namespace bench::simd

@@ -13,11 +13,13 @@ namespace {
 
 std::string point_label(const Params& point) {
   std::string label;
-  for (const auto& [name, value] : point) label += (label.empty() ? "" : ", ") + concat(name, "=", to_text(value));
+  for (const auto& [name, value] : point)
+    label += (label.empty() ? "" : ", ") + concat(name, "=", to_text(value));
   return label.empty() ? "the empty point" : label;
 }
 
-/// Point `index` of the product: a mixed-radix number whose last digit is the last zip, or the last axis when there is none.
+/// Point `index` of the product: a mixed-radix number whose last digit is the last zip, or the last axis when
+/// there is none.
 Params product_point(const AxisSpec& spec, std::size_t index) {
   Params point = spec.fixed;
   for (auto zip = spec.zips.rbegin(); zip != spec.zips.rend(); ++zip) {
@@ -42,7 +44,8 @@ void apply_lets(const std::vector<Let>& lets, const Params& given, Params& point
 std::string reason_to_drop(const std::vector<Condition>& conditions, const Params& point) {
   std::string reason;
   for (const Condition& condition : conditions)
-    if (condition.expression.holds(point) == condition.drops_when) reason += (reason.empty() ? "" : "; ") + condition.clause;
+    if (condition.expression.holds(point) == condition.drops_when)
+      reason += (reason.empty() ? "" : "; ") + condition.clause;
   return reason;
 }
 
@@ -63,7 +66,8 @@ void merge_equal(std::vector<Item>& items, const PointOf& point_of) {
   items.erase(items.begin() + static_cast<std::ptrdiff_t>(first_ones.size()), items.end());
 }
 
-/// A point that was both dropped and kept (included by name, or the twin of one once helpers are gone) is not dropped.
+/// A point that was both dropped and kept (included by name, or the twin of one once helpers are gone) is not
+/// dropped.
 void forget_kept(Expansion& expansion) {
   const auto before = [](const Params* a, const Params* b) { return *a < *b; };
   std::set<const Params*, decltype(before)> kept(before);
@@ -115,7 +119,7 @@ std::int64_t product_size(const AxisSpec& spec) {
     overflow |= __builtin_mul_overflow(size, static_cast<std::int64_t>(count), &size);
   };
   for (const Axis& axis : spec.axes) times(axis.values.size());
-  for (const Zip& zip : spec.zips) times(zip.tuples.size());
+  for (const AxisSpec::Zip& zip : spec.zips) times(zip.tuples.size());
   if (empty) return 0;
   return overflow ? std::numeric_limits<std::int64_t>::max() : size;
 }
@@ -125,8 +129,9 @@ Expansion expand(const AxisSpec& spec, const std::vector<std::string>& known_nam
   const std::int64_t size = product_size(spec);
   const auto included = static_cast<std::int64_t>(spec.include.size());
   if (size > max_points || included > max_points - size)
-    usage_error(concat("the sweep has ", size == std::numeric_limits<std::int64_t>::max() ? "more than " : "", size, " points and ",
-                       included, " included ones, more than the ", max_points, " allowed; shorten an axis or split the sweep"));
+    usage_error(concat("the sweep has ", size == std::numeric_limits<std::int64_t>::max() ? "more than " : "",
+                       size, " points and ", included, " included ones, more than the ", max_points,
+                       " allowed; shorten an axis or split the sweep"));
   Expansion expansion;
   add_product(spec, clauses, expansion);
   add_included(spec, clauses, expansion);

@@ -19,6 +19,8 @@ struct ScalingTag {
   std::string mode;    // strong | weak
   std::string by;      // what grows with the ranks in a weak study: batch | tokens | flops; empty when strong
   std::string series;  // cases of one curve share it: case_id of the parameters at one rank
+
+  bool operator==(const ScalingTag&) const = default;
 };
 
 /// Who may run beside a case (spec: isolation tokens). `node`: nothing else on its nodes; `none`: anything.

@@ -23,20 +23,22 @@ void check_zip(const Zip& zip) {
   if (zip.tuples.empty()) usage_error(concat(zip_label(zip), " has no tuple"));
   for (std::size_t i = 0; i < zip.tuples.size(); ++i)
     if (zip.tuples[i].size() != zip.names.size())
-      usage_error(concat(zip_label(zip), " has ", zip.names.size(), " names, but its tuple ", i + 1, " has ", zip.tuples[i].size(),
-                         " values; each tuple needs one value per name"));
+      usage_error(concat(zip_label(zip), " has ", zip.names.size(), " names, but its tuple ", i + 1, " has ",
+                         zip.tuples[i].size(), " values; each tuple needs one value per name"));
 }
 
 void define_once(const std::string& name, Names& defined) {
   if (!defined.insert(name).second)
-    usage_error(concat("parameter ", show(name), " is defined twice; a name may be one axis, one part of a zip or one let"));
+    usage_error(concat("parameter ", show(name),
+                       " is defined twice; a name may be one axis, one part of a zip or one let"));
 }
 
 /// Names that axes, zips and lets define.
 Names defined_names(const AxisSpec& spec) {
   Names defined;
   for (const Axis& axis : spec.axes) {
-    if (axis.values.empty()) usage_error(concat("axis ", show(axis.name), " has no value; it needs at least one"));
+    if (axis.values.empty())
+      usage_error(concat("axis ", show(axis.name), " has no value; it needs at least one"));
     define_once(axis.name, defined);
   }
   for (const Zip& zip : spec.zips) {
@@ -58,21 +60,26 @@ std::vector<Condition> parse_conditions(const AxisSpec& spec) {
   std::vector<Condition> conditions;
   const auto add = [&](const std::string& kind, const std::vector<std::string>& texts, bool drops_when) {
     for (const std::string& text : texts)
-      conditions.push_back({with_place(kind, [&] { return Expression(text); }), kind + ": " + text, drops_when});
+      conditions.push_back(
+          {with_place(kind, [&] { return Expression(text); }), kind + ": " + text, drops_when});
   };
   add("where", spec.where, false);
   add("except", spec.except, true);
   return conditions;
 }
 
-/// Every name an expression uses must have a value somewhere in the sweep; the error says where the name stands.
-void check_used(const Expression& expression, const std::string& place, const Names& all, const std::vector<std::string>& known_names) {
+/// Every name an expression uses must have a value somewhere in the sweep; the error says where the name
+/// stands.
+void check_used(const Expression& expression, const std::string& place, const Names& all,
+                const std::vector<std::string>& known_names) {
   for (const std::string& name : expression.names()) {
     if (all.count(name) != 0) continue;
     if (std::find(known_names.begin(), known_names.end(), name) != known_names.end())
-      usage_error(concat(place, ": ", show(name), " has no value in this sweep; give it an axis, a let or a fixed value"));
+      usage_error(concat(place, ": ", show(name),
+                         " has no value in this sweep; give it an axis, a let or a fixed value"));
     usage_error(concat(place, ": no parameter is called ", show(name),
-                       suggestion(name, std::vector<std::string>(all.begin(), all.end())), " (a text is written in quotes)"));
+                       suggestion(name, std::vector<std::string>(all.begin(), all.end())),
+                       " (a text is written in quotes)"));
   }
 }
 
@@ -84,7 +91,8 @@ Names helper_names(const Names& all, const Names& used, const std::vector<std::s
   for (const std::string& name : all) {
     if (known.count(name) != 0) continue;
     if (used.count(name) == 0)
-      usage_error(concat("no parameter is called ", show(name), suggestion(name, known_names), " (and no expression uses it)"));
+      usage_error(concat("no parameter is called ", show(name), suggestion(name, known_names),
+                         " (and no expression uses it)"));
     helpers.insert(name);
   }
   return helpers;
@@ -98,7 +106,8 @@ Names helper_names(const Names& all, const Names& used, const std::vector<std::s
   std::vector<std::string> path{stuck.front().name};
   while (std::count(path.begin(), path.end(), path.back()) < 2) {
     const std::vector<std::string> used = find(path.back())->expression.names();
-    path.push_back(*std::find_if(used.begin(), used.end(), [&](const std::string& name) { return find(name) != stuck.end(); }));
+    path.push_back(*std::find_if(used.begin(), used.end(),
+                                 [&](const std::string& name) { return find(name) != stuck.end(); }));
   }
   std::string text;
   for (auto name = std::find(path.begin(), path.end(), path.back()); name != path.end(); ++name)
@@ -114,7 +123,8 @@ std::vector<Let> in_dependency_order(std::vector<Let> waiting) {
   while (!waiting.empty()) {
     const auto ready = std::find_if(waiting.begin(), waiting.end(), [&](const Let& let) {
       const std::vector<std::string> used = let.expression.names();
-      return std::none_of(used.begin(), used.end(), [&](const std::string& name) { return unknown.count(name) != 0; });
+      return std::none_of(used.begin(), used.end(),
+                          [&](const std::string& name) { return unknown.count(name) != 0; });
     });
     if (ready == waiting.end()) cycle_error(waiting);
     unknown.erase(ready->name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The clauses of a sweep, parsed and checked once before any point is made: which names there are, in which order the lets are computed,
-// which conditions drop a point. Used by scaling/axes only.
+// The clauses of a sweep, parsed and checked once before any point is made: which names there are, in which
+// order the lets are computed, which conditions drop a point. Used by scaling/axes only.
 #pragma once
 
 #include <set>
@@ -25,9 +25,9 @@ struct Condition {
 };
 
 struct Clauses {
-  std::vector<Let> lets;               // each after the lets it uses
-  std::vector<Condition> conditions;   // where, then except
-  std::set<std::string> helpers;       // names that only expressions use: no parameters of the op
+  std::vector<Let> lets;              // each after the lets it uses
+  std::vector<Condition> conditions;  // where, then except
+  std::set<std::string> helpers;      // names that only expressions use: no parameters of the op
 };
 
 /// Parses and checks everything in `spec` that needs no point; the usage errors are those of expand().

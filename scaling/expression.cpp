@@ -26,7 +26,8 @@ std::int64_t modulo(std::int64_t a, std::int64_t b) {
   return remainder != 0 && (remainder < 0) != (b < 0) ? remainder + b : remainder;
 }
 
-/// Squaring: at most 63 steps whatever the exponent; the last square, which nobody needs, must not count as an overflow.
+/// Squaring: at most 63 steps whatever the exponent; the last square, which nobody needs, must not count as
+/// an overflow.
 Number power(std::int64_t base, std::int64_t exponent) {
   std::int64_t result = 1;
   while (exponent > 0) {
@@ -37,7 +38,8 @@ Number power(std::int64_t base, std::int64_t exponent) {
   return result;
 }
 
-/// Largest r with r*r <= x. The double root is off by at most one for x near 2^63, hence the two corrections (in unsigned arithmetic).
+/// Largest r with r*r <= x. The double root is off by at most one for x near 2^63, hence the two corrections
+/// (in unsigned arithmetic).
 std::int64_t integer_root(std::int64_t x) {
   const auto wide = static_cast<std::uint64_t>(x);
   auto root = static_cast<std::uint64_t>(std::sqrt(static_cast<double>(x)));
@@ -55,18 +57,27 @@ class Evaluator {
   Value evaluate(std::size_t index) const {
     const ExpressionNode& node = nodes_[index];
     switch (node.op) {
-      case ExpressionOp::literal: return node.value;
-      case ExpressionOp::name: return lookup(node);
-      case ExpressionOp::logical_not: return !boolean(node.left);
-      case ExpressionOp::logical_and: return boolean(node.left) && boolean(node.right);
-      case ExpressionOp::logical_or: return boolean(node.left) || boolean(node.right);
-      case ExpressionOp::equal: return same(node);
-      case ExpressionOp::not_equal: return !same(node);
+      case ExpressionOp::literal:
+        return node.value;
+      case ExpressionOp::name:
+        return lookup(node);
+      case ExpressionOp::logical_not:
+        return !boolean(node.left);
+      case ExpressionOp::logical_and:
+        return boolean(node.left) && boolean(node.right);
+      case ExpressionOp::logical_or:
+        return boolean(node.left) || boolean(node.right);
+      case ExpressionOp::equal:
+        return same(node);
+      case ExpressionOp::not_equal:
+        return !same(node);
       case ExpressionOp::less:
       case ExpressionOp::less_equal:
       case ExpressionOp::greater:
-      case ExpressionOp::greater_equal: return ordered(node);
-      default: return arithmetic(node);
+      case ExpressionOp::greater_equal:
+        return ordered(node);
+      default:
+        return arithmetic(node);
     }
   }
 
@@ -81,7 +92,8 @@ class Evaluator {
     if (found != point_.end()) return found->second;
     std::vector<std::string> known;
     for (const auto& [key, value] : point_) known.push_back(key);
-    fail(node, concat("no parameter is called ", show(name), suggestion(name, known), " (a text is written in quotes)"));
+    fail(node, concat("no parameter is called ", show(name), suggestion(name, known),
+                      " (a text is written in quotes)"));
   }
 
   std::int64_t integer(std::size_t index) const { return typed<std::int64_t>(index, "an integer"); }
@@ -91,24 +103,29 @@ class Evaluator {
   T typed(std::size_t index, const char* wanted) const {
     const Value value = evaluate(index);
     if (const T* wanted_value = std::get_if<T>(&value)) return *wanted_value;
-    fail(nodes_[index], concat(wanted, " is needed here, not the ", type_name(value), " ", show(to_text(value))));
+    fail(nodes_[index],
+         concat(wanted, " is needed here, not the ", type_name(value), " ", show(to_text(value))));
   }
 
   bool same(const ExpressionNode& node) const {
     const Value left = evaluate(node.left), right = evaluate(node.right);
     if (left.index() != right.index())
-      fail(node, concat("compares the ", type_name(left), " ", show(to_text(left)), " with the ", type_name(right), " ",
-                        show(to_text(right))));
+      fail(node, concat("compares the ", type_name(left), " ", show(to_text(left)), " with the ",
+                        type_name(right), " ", show(to_text(right))));
     return left == right;
   }
 
   bool ordered(const ExpressionNode& node) const {
     const std::int64_t left = integer(node.left), right = integer(node.right);
     switch (node.op) {
-      case ExpressionOp::less: return left < right;
-      case ExpressionOp::less_equal: return left <= right;
-      case ExpressionOp::greater: return left > right;
-      default: return left >= right;
+      case ExpressionOp::less:
+        return left < right;
+      case ExpressionOp::less_equal:
+        return left <= right;
+      case ExpressionOp::greater:
+        return left > right;
+      default:
+        return left >= right;
     }
   }
 
@@ -123,12 +140,18 @@ class Evaluator {
   Number apply(const ExpressionNode& node, std::int64_t left, std::int64_t right) const {
     std::int64_t result = 0;
     switch (node.op) {
-      case ExpressionOp::negate: return __builtin_sub_overflow(std::int64_t{0}, left, &result) ? Number{} : result;
-      case ExpressionOp::add: return __builtin_add_overflow(left, right, &result) ? Number{} : result;
-      case ExpressionOp::subtract: return __builtin_sub_overflow(left, right, &result) ? Number{} : result;
-      case ExpressionOp::multiply: return __builtin_mul_overflow(left, right, &result) ? Number{} : result;
-      case ExpressionOp::minimum: return std::min(left, right);
-      case ExpressionOp::maximum: return std::max(left, right);
+      case ExpressionOp::negate:
+        return __builtin_sub_overflow(std::int64_t{0}, left, &result) ? Number{} : result;
+      case ExpressionOp::add:
+        return __builtin_add_overflow(left, right, &result) ? Number{} : result;
+      case ExpressionOp::subtract:
+        return __builtin_sub_overflow(left, right, &result) ? Number{} : result;
+      case ExpressionOp::multiply:
+        return __builtin_mul_overflow(left, right, &result) ? Number{} : result;
+      case ExpressionOp::minimum:
+        return std::min(left, right);
+      case ExpressionOp::maximum:
+        return std::max(left, right);
       case ExpressionOp::divide:
       case ExpressionOp::modulo:
         if (right == 0) fail(node, "division by zero");
@@ -139,7 +162,8 @@ class Evaluator {
       case ExpressionOp::isqrt:
         if (left < 0) fail(node, concat("isqrt of the negative number ", left));
         return integer_root(left);
-      default: break;
+      default:
+        break;
     }
     BS_REQUIRE(false, "an operator of an expression has no rule");
     return {};
@@ -161,7 +185,9 @@ Value Expression::evaluate(const Params& point) const {
 bool Expression::holds(const Params& point) const {
   const Value value = evaluate(point);
   if (const bool* truth = std::get_if<bool>(&value)) return *truth;
-  expression_error(text_, 1, concat("a condition must be a boolean, but this is the ", type_name(value), " ", show(to_text(value))));
+  expression_error(
+      text_, 1,
+      concat("a condition must be a boolean, but this is the ", type_name(value), " ", show(to_text(value))));
 }
 
 std::vector<std::string> Expression::names() const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recursive descent with one loop for all binary operators (precedence climbing). Depth is counted on the way down, for brackets and prefix
-// operators, and on the way up, for chains: whatever passes here is walked within Expression::kMaxDepth levels.
+// Recursive descent with one loop for all binary operators (precedence climbing). Depth is counted on the way
+// down, for brackets and prefix operators, and on the way up, for chains: whatever passes here is walked
+// within Expression::kMaxDepth levels.
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -88,7 +89,8 @@ class Parser {
     skip_blanks();
     const std::size_t column = position_ + 1;
     if (!take("^")) return base;
-    return add_node(ExpressionOp::power, column, base, prefix(level + 1));  // 2^3^2 = 2^9, 2^-1 parses and fails later
+    return add_node(ExpressionOp::power, column, base,
+                    prefix(level + 1));  // 2^3^2 = 2^9, 2^-1 parses and fails later
   }
 
   std::size_t operand(int level) {
@@ -126,14 +128,17 @@ class Parser {
     const std::string_view name = text_.substr(begin, position_ - begin);
     if (name == "true" || name == "false") return add_leaf(ExpressionOp::literal, column, name == "true");
     skip_blanks();
-    if (position_ == text_.size() || text_[position_] != '(') return add_leaf(ExpressionOp::name, column, std::string(name));
+    if (position_ == text_.size() || text_[position_] != '(')
+      return add_leaf(ExpressionOp::name, column, std::string(name));
     return call(name, column, level);
   }
 
   std::size_t call(std::string_view name, std::size_t column, int level) {
-    const auto* function = std::find_if(kFunctions.begin(), kFunctions.end(), [&](const Function& f) { return f.name == name; });
+    const auto* function =
+        std::find_if(kFunctions.begin(), kFunctions.end(), [&](const Function& f) { return f.name == name; });
     if (function == kFunctions.end())
-      expression_error(text_, column, concat("there is no function ", show(name), "; known: min(a,b), max(a,b), isqrt(a)"));
+      expression_error(text_, column,
+                       concat("there is no function ", show(name), "; known: min(a,b), max(a,b), isqrt(a)"));
     expect("(");
     const std::size_t first = binary(1, level + 1);
     std::size_t second = first;
@@ -162,13 +167,16 @@ class Parser {
   std::size_t add_node(ExpressionOp op, std::size_t column, std::size_t left, std::size_t right) {
     const int depth = 1 + std::max(nodes_[left].depth, nodes_[right].depth);
     check_depth(depth);
-    nodes_.push_back({.op = op, .column = column, .left = left, .right = right, .value = std::int64_t{0}, .depth = depth});
+    nodes_.push_back(
+        {.op = op, .column = column, .left = left, .right = right, .value = std::int64_t{0}, .depth = depth});
     return nodes_.size() - 1;
   }
 
   void check_depth(int depth) const {
     if (depth > Expression::kMaxDepth)
-      expression_error(text_, position_ + 1, concat("more than ", Expression::kMaxDepth, " levels of nesting or terms in one chain"));
+      expression_error(
+          text_, position_ + 1,
+          concat("more than ", Expression::kMaxDepth, " levels of nesting or terms in one chain"));
   }
 
   void skip_blanks() {
@@ -187,11 +195,13 @@ class Parser {
   }
 
   [[noreturn]] void fail_here(const std::string& wanted) const {
-    if (position_ >= text_.size()) expression_error(text_, position_ + 1, concat("expected ", wanted, ", found the end"));
+    if (position_ >= text_.size())
+      expression_error(text_, position_ + 1, concat("expected ", wanted, ", found the end"));
     const char c = text_[position_];
     const bool half = c == '=' || c == '&' || c == '|';
     const std::string hint = half ? concat("; write '", c, c, "'") : "";
-    expression_error(text_, position_ + 1, concat("expected ", wanted, ", found ", show(text_.substr(position_, 1)), hint));
+    expression_error(text_, position_ + 1,
+                     concat("expected ", wanted, ", found ", show(text_.substr(position_, 1)), hint));
   }
 
   std::string_view text_;
@@ -203,7 +213,8 @@ class Parser {
 
 std::vector<ExpressionNode> parse_expression(std::string_view text) {
   if (text.size() > Expression::kMaxLength)
-    expression_error(text, Expression::kMaxLength + 1, concat("longer than ", Expression::kMaxLength, " characters"));
+    expression_error(text, Expression::kMaxLength + 1,
+                     concat("longer than ", Expression::kMaxLength, " characters"));
   return Parser(text).parse();
 }
 

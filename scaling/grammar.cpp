@@ -10,7 +10,8 @@ namespace bench::scaling {
 namespace {
 
 constexpr const char* kAllowed =
-    "; allowed: a,b,c | lo..hi*f with lo >= 1 and f >= 2 | lo..hi+s with s >= 1, where k, m and g are powers of 1024";
+    "; allowed: a,b,c | lo..hi*f with lo >= 1 and f >= 2 | lo..hi+s with s >= 1, where k, m and g are powers "
+    "of 1024";
 
 [[noreturn]] void range_error(std::string_view item, const std::string& problem) {
   usage_error(concat("range ", show(item), ": ", problem, kAllowed));
@@ -66,7 +67,8 @@ Range read_range(std::string_view item) {
   const bool dotted = reader.take("..");
   if (!dotted && !reader.take("-")) range_error(item, "'..' must follow lo");
   range.hi = reader.integer("hi");
-  if (!dotted && (range.lo < 0 || range.hi < 0)) range_error(item, "write '..' between ends that may be negative");
+  if (!dotted && (range.lo < 0 || range.hi < 0))
+    range_error(item, "write '..' between ends that may be negative");
   range.geometric = reader.take("*");
   if (!range.geometric && !reader.take("+")) range_error(item, "'*f' or '+s' must follow hi");
   range.step = reader.integer(range.geometric ? "f" : "s");
@@ -77,7 +79,8 @@ Range read_range(std::string_view item) {
 void check(const Range& range, std::string_view item) {
   if (range.hi < range.lo) range_error(item, concat("hi (", range.hi, ") is below lo (", range.lo, ")"));
   if (range.geometric && range.step < 2) range_error(item, concat("the factor ", range.step, " is below 2"));
-  if (range.geometric && range.lo < 1) range_error(item, concat("lo (", range.lo, ") is below 1 in a geometric range"));
+  if (range.geometric && range.lo < 1)
+    range_error(item, concat("lo (", range.lo, ") is below 1 in a geometric range"));
   if (!range.geometric && range.step < 1) range_error(item, concat("the step ", range.step, " is below 1"));
 }
 
@@ -149,9 +152,11 @@ Params parse_point(std::string_view text) {
   for (const std::string_view item : split(without_braces(trim(text)))) {
     const std::size_t equals = std::min(item.find('='), item.size());
     const std::string name(trim(item.substr(0, equals)));
-    const bool is_name = !name.empty() && is_name_start(name[0]) && std::all_of(name.begin(), name.end(), is_name_part);
+    const bool is_name =
+        !name.empty() && is_name_start(name[0]) && std::all_of(name.begin(), name.end(), is_name_part);
     if (!is_name || equals == item.size())
-      usage_error(concat("point ", show(text), ": ", show(item), " is not name=value; allowed: name=value,name=value,..."));
+      usage_error(concat("point ", show(text), ": ", show(item),
+                         " is not name=value; allowed: name=value,name=value,..."));
     if (!point.emplace(name, parse_value(item.substr(equals + 1))).second)
       usage_error(concat("point ", show(text), ": '", name, "' is given twice"));
   }

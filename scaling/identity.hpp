@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The identity of a case: a hash over what is computed and how it is laid out, and over nothing else. Host, versions, clocks, repeats and
-// seed do not belong in the parameters given here; they form the identity of the environment.
+// The identity of a case: a hash over what is computed and how it is laid out, and over nothing else. Host,
+// versions, clocks, repeats and seed do not belong in the parameters given here; they form the identity of
+// the environment.
 #pragma once
 
 #include <string>
@@ -11,9 +12,9 @@
 
 namespace bench::scaling {
 
-/// JSON of one object as RFC 8785 would write it: keys in bytewise order, no blanks, integers, booleans and ASCII strings only.
-/// A key or string with a byte above 127, or an integer beyond 2^53 - 1 in magnitude (which other JSON readers round), is a usage error
-/// naming the parameter.
+/// JSON of one object as RFC 8785 would write it: keys in bytewise order, no blanks, integers, booleans and
+/// ASCII strings only. A key or string with a byte above 127, or an integer beyond 2^53 - 1 in magnitude
+/// (which other JSON readers round), is a usage error naming the parameter.
 std::string canonical_json(const Params& params);
 
 /// 64 lower-case hex digits of SHA-256 (FIPS 180-4) of any bytes.

@@ -18,7 +18,8 @@ std::string lower_case(std::string_view text) {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   const std::size_t columns = b.size() + 2, beyond = a.size() + b.size();
-  // d(i+1, j+1) is the distance of the first i letters of a from the first j of b; row and column 0 are a wall of `beyond`.
+  // d(i+1, j+1) is the distance of the first i letters of a from the first j of b; row and column 0 are a
+  // wall of `beyond`.
   std::vector<std::size_t> table((a.size() + 2) * columns, beyond);
   const auto d = [&](std::size_t i, std::size_t j) -> std::size_t& { return table[i * columns + j]; };
   for (std::size_t i = 0; i <= a.size(); ++i) d(i + 1, 1) = i;
@@ -63,7 +64,8 @@ std::string suggestion(std::string_view word, std::vector<std::string> candidate
   std::sort(candidates.begin(), candidates.end());
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
   std::string list;
-  for (std::size_t i = 0; i < std::min(candidates.size(), kMostListed); ++i) list += (i == 0 ? "" : ", ") + candidates[i];
+  for (std::size_t i = 0; i < std::min(candidates.size(), kMostListed); ++i)
+    list += (i == 0 ? "" : ", ") + candidates[i];
   return "; known: " + list + (candidates.size() > kMostListed ? ", ..." : "");
 }
 

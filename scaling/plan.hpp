@@ -3,8 +3,9 @@
 // give the same plan on every rank, so no rank has to tell another.
 //
 // Schedule: static. The world is cut into aligned blocks of `width` ranks ([kw, (k+1)w)); a step runs at most one visit on a block, and
-// the visits of one step touch disjoint ranks (and disjoint nodes when isolated). Longest estimate first within a round of visits when
-// order is `given`; shuffled by the seed otherwise, so that drift of the machine hits all alike.
+// the visits of one step touch disjoint ranks (and disjoint nodes when isolated). Visits come in rounds, one to each case. Within a round
+// they keep the study's order (`given`) or are shuffled by the seed problem by problem (`shuffle`, see order.hpp), so that drift of the
+// machine hits all alike and rivals still stand side by side.
 #pragma once
 
 #include <cstdint>
@@ -45,9 +46,11 @@ struct MissingKernel {
   std::string name, reason;
 };
 
-/// Expands the study over the registered ops and kernels. A pattern that matches no known kernel is a usage error with the nearest name; a
-/// known but missing kernel becomes skipped rows. Duplicate cases merge (their sweeps and scaling tags join). Two ids that share their
-/// first 12 digits are an error. Error(no_match) when nothing is left.
+/// Expands the study over the registered ops and kernels. A pattern that matches no known kernel of its op is a usage error with the nearest
+/// name; a known but missing kernel becomes skipped rows. Duplicate cases merge (their sweeps and scaling tags join; a case that one sweep
+/// drops and another wants is wanted). A point that `where` or `except` drops is one skipped row, under the sweep's first kernel. In a
+/// sweep with `scaling`, kernels that are not collective take part on one rank only. Two ids that share their first 12 digits are an
+/// error, as is a value the op refuses (with sweep and point). Error(no_match) when nothing is left.
 std::vector<Case> make_cases(const Study& study, const std::vector<MissingKernel>& missing, const Machine& machine);
 /// Blocks, order and steps for the cases that are to be measured.
 Plan make_plan(const Study& study, std::vector<Case> cases, const Machine& machine);

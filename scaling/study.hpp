@@ -4,11 +4,12 @@
 //   schema_version: 1
 //   name: quick
 //   about: one line
+//   filter: {only: [], include: [], exclude: ["*_torch"]}          # over the kernels of all sweeps
 //   run: {warmup: 3, min_samples: 32, max_samples: 256, ci: 0.02, confidence: 0.95, min_time: 0.05, budget: 2.0, visits: 1, seed: 42, order: shuffle}
 //   sweeps:
 //     - name: attention_width
 //       op: attention
-//       kernels: [attention/naive_cpu, "attention/sdpa_*_torch"]   # names or globs
+//       kernels: [attention/naive_cpu, "attention/sdpa_*_torch"]   # names, globs or re:REGEX
 //       baseline: attention/sdpa_math_torch
 //       axes: {seq: 256..1024*2, causal: [true, false], width: [512, 768]}
 //       zip: [{[batch, seq]: [[1, 4096], [4, 1024]]}]
@@ -18,6 +19,10 @@
 //       include: [{seq: 3000}]
 //       fixed: {head_dim: 64}
 //       scaling: {mode: strong, ranks: "1..2*2"}                    # or {mode: weak, by: flops, ranks: [1, 2, 4]}
+//
+// An axis is a range text or a list of values and ranges. The names are the parameters of the op and ranks, threads, dtype, pass; another
+// name (width above) is a helper: some expression must use it, and it is no part of a case. Parameters that are not mentioned have their
+// defaults, in expressions too. In a sweep with `scaling` the points are those of one rank, and `ranks` may not be set otherwise.
 #pragma once
 
 #include <cstdint>
@@ -59,27 +64,40 @@ struct Sweep {
   std::optional<ScalingSpec> scaling;
 };
 
+/// Laid over the kernels of every sweep; each entry is a name, a glob or `re:REGEX`.
+struct KernelFilter {
+  std::vector<std::string> only;      // non-empty: these instead of the sweeps' own lists, each where its op fits
+  std::vector<std::string> include;   // non-empty: a kernel must match one of them
+  std::vector<std::string> exclude;   // a kernel must match none of them; wins over the other two
+};
+
 struct Study {
   std::string name;
   std::string about;
   RunSettings run;
+  KernelFilter filter;
   std::vector<Sweep> sweeps;
 };
 
-/// Overrides from the command line: "seq" -> "128..1024*2" replaces that axis in every sweep whose op has the parameter.
+/// Overrides from the command line: "seq" -> "128..1024*2" replaces whatever sets that name (axis, part of a zip, let, fixed, include) in
+/// every sweep whose op has the parameter, or that has it as a helper; "ranks" replaces the ranks of `scaling` where there is one.
 struct StudyOverrides {
-  std::vector<std::pair<std::string, std::string>> axes;  // parameter name, range text
-  std::vector<std::string> kernels;                       // non-empty: only these names or globs
-  std::vector<std::string> include, exclude;              // globs over kernel names; exclude wins
-  std::string baseline;
-  std::optional<ScalingSpec> scaling;                     // laid over every sweep of a collective kernel
+  std::vector<std::pair<std::string, std::string>> axes = {};  // parameter name, range text
+  std::vector<std::string> kernels = {};                  // non-empty: KernelFilter::only
+  std::vector<std::string> include = {}, exclude = {};              // KernelFilter's
+  std::string baseline = {};
+  std::optional<ScalingSpec> scaling = {};                 // laid over every sweep that has a collective kernel
 };
 
-/// Parses study text. Errors are usage errors with `origin`:line:column and, for an unknown key, the nearest known one.
+/// Parses study text (YAML, at most 1 MiB). Errors are usage errors with `origin`:line:column and, for an unknown key, the nearest known
+/// one. Ops must be registered; kernel names are looked up later, by make_cases.
 Study parse_study(const std::string& text, const std::string& origin);
 /// A built-in name (smoke, quick, full: files in `studies_dir`) or a path. Unknown: a usage error that lists the built-ins.
 Study load_study(const std::string& name_or_path, const std::string& studies_dir);
+/// Lays the command line over the study. Usage errors name the parameter and, when no sweep has it, the nearest one.
 void apply_overrides(Study& study, const StudyOverrides& overrides);
+/// Usage error naming the setting, its value and what is allowed. parse_study has called it; call it again after changing settings.
+void check_settings(const RunSettings& run);
 /// The study as YAML that parse_study reads back to the same thing (config.resolved.yaml).
 std::string to_yaml(const Study& study);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// How one value is written in a study, on the command line and inside an expression: the lexical floor that scaling/grammar and
-// scaling/expression share, so that `8k` means 8192 in both.
+// How one value is written in a study, on the command line and inside an expression: the lexical floor that
+// scaling/grammar and scaling/expression share, so that `8k` means 8192 in both.
 //
-//   integer   decimal digits, optionally k, m or g (either case) = 1024, 1024^2, 1024^3; never the powers of 1000
-//   boolean   true | false
-//   word      a letter, '_' or '/' first, then printable ASCII except blanks, quotes, ',', '{' and '}'
-//   text      anything printable in ASCII between ' or "; the quote itself is written twice: 'it''s'
+//   integer   decimal digits, optionally k, m or g (either case) = 1024, 1024^2, 1024^3; never the powers of
+//   1000 boolean   true | false word      a letter, '_' or '/' first, then printable ASCII except blanks,
+//   quotes, ',', '{' and '}' text      anything printable in ASCII between ' or "; the quote itself is
+//   written twice: 'it''s'
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,8 @@ struct ScannedInteger {
   std::size_t length = 0;  // characters taken, suffix included; 0: no digit here
   bool overflow = false;   // does not fit in 63 bits; `value` is then meaningless
 };
-/// Reads digits and a suffix. A letter is a suffix only when no letter, digit or '_' follows it ("8k" but not "8kb").
+/// Reads digits and a suffix. A letter is a suffix only when no letter, digit or '_' follows it ("8k" but not
+/// "8kb").
 ScannedInteger scan_integer(std::string_view text);
 
 /// A quoted text at the front of another.
@@ -34,12 +35,12 @@ struct ScannedText {
 /// `text` starts with ' or ". A doubled quote stands for one.
 ScannedText scan_quoted(std::string_view text);
 
-/// One value: integer (a leading '-' allowed), boolean, word or quoted text; blanks around it are ignored. What starts like a number must
-/// be one ("12abc" and "1.5" are usage errors; quote them to mean words).
+/// One value: integer (a leading '-' allowed), boolean, word or quoted text; blanks around it are ignored.
+/// What starts like a number must be one ("12abc" and "1.5" are usage errors; quote them to mean words).
 Value parse_value(std::string_view text);
 
-/// `text` such that parse_value gives `value` back: to_text, with quotes where a bare word would be read as something else.
-/// A string with characters outside printable ASCII is a usage error.
+/// `text` such that parse_value gives `value` back: to_text, with quotes where a bare word would be read as
+/// something else. A string with characters outside printable ASCII is a usage error.
 std::string format_value(const Value& value);
 
 /// "integer", "boolean" or "text".

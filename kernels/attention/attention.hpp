@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The attention op: softmax(Q K^T / sqrt(D)) V per head, optionally causal, with grouped key/value heads.
 //
-// Tensors, row-major: q (B, H, L, D), k and v (B, Hkv, L, D) -> out (B, H, L, D) in the problem's dtype and lse (B, H, L), the natural
-// logarithm of each row's softmax sum, in fp32 (fp64 for fp64 tensors). Query head h reads key/value head h / (H / Hkv).
+// Tensors, row-major: q (B, H, L, D), k and v (B, Hkv, L, D) -> out (B, H, L, D) in the problem's dtype and
+// lse (B, H, L), the natural logarithm of each row's softmax sum, in fp32 (fp64 for fp64 tensors). Query head
+// h reads key/value head h / (H / Hkv).
 #pragma once
 
 #include <cmath>
@@ -22,12 +23,12 @@ enum class Layout : std::uint8_t {
 };
 
 struct AttentionProblem : Problem {
-  std::int64_t batch = 1;     // B
-  std::int64_t heads = 8;     // H
-  std::int64_t kv_heads = 8;  // Hkv, divides H
-  std::int64_t seq = 1024;    // L
-  std::int64_t head_dim = 64; // D
-  bool causal = true;         // position i sees keys 0..i
+  std::int64_t batch = 1;      // B
+  std::int64_t heads = 8;      // H
+  std::int64_t kv_heads = 8;   // Hkv, divides H
+  std::int64_t seq = 1024;     // L
+  std::int64_t head_dim = 64;  // D
+  bool causal = true;          // position i sees keys 0..i
   Layout layout = Layout::contiguous;
 
   std::int64_t group() const { return heads / kv_heads; }  // query heads per key/value head
@@ -41,7 +42,8 @@ Layout parse_layout(std::string_view text);
 /// Exact number of (query, key) pairs of one head: L(L+1)/2 causal, L*L otherwise.
 double pair_count(const AttentionProblem& problem);
 
-/// Global positions of rank r's share in storage order, always ascending. Any L: with L < P some ranks hold none.
+/// Global positions of rank r's share in storage order, always ascending. Any L: with L < P some ranks hold
+/// none.
 std::vector<std::int64_t> rank_positions(const AttentionProblem& problem, std::int64_t rank);
 
 /// Upper bound of a rank's share: the length to which exchange buffers are cut.

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tiled attention with an online softmax: out_i = sum_j 2^(s_ij - m_i) v_j / sum_j 2^(s_ij - m_i), s = log2(e) / sqrt(D) q_i . k_j.
+// Tiled attention with an online softmax: out_i = sum_j 2^(s_ij - m_i) v_j / sum_j 2^(s_ij - m_i), s =
+// log2(e) / sqrt(D) q_i . k_j.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in the tensors' dtype, lse (B, H, L) in fp32 (fp64 for fp64 tensors).
-// Algorithm: FlashAttention's loop (Dao et al. 2022; online softmax after Milakov & Gimelshein 2018) with key blocks outside and strips of
-// query rows inside: scores of 8 rows x 384 keys never leave L1, a key block serves 96 rows from L2. K is packed once per head into
-// transposed panels (and V widened where it is not fp32 already), so all loops read forward. Causal rows see a prefix of the keys: blocks
-// beyond it are never touched and only the strips on the diagonal run masked code.
-// Work: 4 D flops and one exponential a visible pair, plus 2 % for packing; bytes: K and V once per 96 query rows, from L2 or L3.
-// Accumulation: fp32 (fp64 for fp64). Error against fp64 on N(0,1) inputs: below 2e-6 of max|ref| in fp32, the rounding of the output in bf16
-// and fp16. Scores must stay within +-1e28. 16-bit tensors are computed at fp32 speed.
-// Right for everything on a CPU; for a handful of query rows the packing costs more than it saves.
+// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in the tensors' dtype, lse (B, H, L) in fp32 (fp64
+// for fp64 tensors). Algorithm: FlashAttention's loop (Dao et al. 2022; online softmax after Milakov &
+// Gimelshein 2018) with key blocks outside and strips of query rows inside: scores of 8 rows x 384 keys never
+// leave L1, a key block serves 96 rows from L2. K is packed once per head into transposed panels (and V
+// widened where it is not fp32 already), so all loops read forward. Causal rows see a prefix of the keys:
+// blocks beyond it are never touched and only the strips on the diagonal run masked code. Work: 4 D flops and
+// one exponential a visible pair, plus 2 % for packing; bytes: K and V once per 96 query rows, from L2 or L3.
+// Accumulation: fp32 (fp64 for fp64). Error against fp64 on N(0,1) inputs: below 2e-6 of max|ref| in fp32,
+// the rounding of the output in bf16 and fp16. Scores must stay within +-1e28. 16-bit tensors are computed at
+// fp32 speed. Right for everything on a CPU; for a handful of query rows the packing costs more than it
+// saves.
 #include "kernels/attention/flash_tiled_cpu.hpp"
 
 #include <omp.h>
@@ -38,47 +41,61 @@ struct ThreadScratch {
 };
 
 template <class T>
-PackedShare<RealOf<T>> carve_share(Carver& carver, const AttentionProblem& p) {
-  return PackedShare<RealOf<T>>::carve(carver, p.batch * p.kv_heads, p.seq, p.head_dim, values_in_place<T>(p.head_dim));
-}
+struct Workspace {
+  PackedShare<RealOf<T>> share;
+  Slices scratch;  // a ThreadScratch each
+
+  static Workspace carve(Carver& carver, const AttentionProblem& p) {
+    Carver piece;
+    ThreadScratch<RealOf<T>>::carve(piece, p.head_dim);
+    Workspace workspace;
+    const std::int64_t kv_heads = p.batch * p.kv_heads;
+    workspace.share =
+        PackedShare<RealOf<T>>::carve(carver, kv_heads, p.seq, p.head_dim, values_in_place<T>(p.head_dim));
+    workspace.scratch = carver.take_slices(p.threads, piece);
+    return workspace;
+  }
+};
 
 /// Query rows [first, first + kQueryBlock) of head `head` (over batch and heads) from Q to out.
 template <class T>
-void attend_rows(const AttentionProblem& p, Tensors& tensors, const PackedShare<RealOf<T>>& share, std::int64_t head,
-                 std::int64_t first, const ThreadScratch<RealOf<T>>& scratch) {
+void attend_rows(const AttentionProblem& p, Tensors& tensors, const PackedShare<RealOf<T>>& share,
+                 std::int64_t head, std::int64_t first, const ThreadScratch<RealOf<T>>& scratch) {
   const auto& engine = tile_engine<RealOf<T>>();
   const std::int64_t start = head * p.seq + first;
-  const auto rows = query_rows(scratch.rows, scratch.state, 0, std::min(kQueryBlock, p.seq - first), p.head_dim);
+  const auto rows =
+      query_rows(scratch.rows, scratch.state, 0, std::min(kQueryBlock, p.seq - first), p.head_dim);
   const std::int64_t padded_rows = round_up(rows.rows, engine.rows);
   std::int64_t* const visible = scratch.rows.visible;
-  for (std::int64_t r = 0; r < padded_rows; ++r) visible[r] = p.causal ? std::min(first + r + 1, p.seq) : p.seq;
+  for (std::int64_t r = 0; r < padded_rows; ++r)
+    visible[r] = p.causal ? std::min(first + r + 1, p.seq) : p.seq;
   const double scale = p.scale() * kLog2E;
-  pack_queries(tensors["q"].as<T>() + start * p.head_dim, rows.rows, p.head_dim, engine.rows, scale, scratch.rows.q);
+  pack_queries(tensors["q"].as<T>() + start * p.head_dim, rows.rows, p.head_dim, engine.rows, scale,
+               scratch.rows.q);
   clear_state(rows, padded_rows, p.head_dim);
   const auto panels = head_panels<T>(share, tensors["v"].as<T>(), head / p.group(), p.seq, p.head_dim);
   attend_block(engine, rows, panels, p.head_dim, scratch.rows.scores);
-  finish_rows(rows, p.head_dim, tensors["out"].as<T>() + start * p.head_dim, tensors["lse"].as<RealOf<T>>() + start);
+  finish_rows(rows, p.head_dim, tensors["out"].as<T>() + start * p.head_dim,
+              tensors["lse"].as<RealOf<T>>() + start);
 }
 
 template <class T>
 void attend_all(const AttentionProblem& p, Tensors& tensors, Context& context) {
   Carver carver(context.workspace);
-  const auto share = carve_share<T>(carver, p);
-  std::byte* const scratch_begin = carver.take<std::byte>(0);
-  Carver measure;
-  ThreadScratch<RealOf<T>>::carve(measure, p.head_dim);
-  const auto scratch_bytes = static_cast<std::size_t>(measure.used_bytes());
+  const auto workspace = Workspace<T>::carve(carver, p);
   const std::int64_t blocks = (p.seq + kQueryBlock - 1) / kQueryBlock;
-#pragma omp parallel num_threads(static_cast<int>(p.threads))
+#pragma omp parallel num_threads(static_cast <int>(p.threads))
   {
-    Carver own({scratch_begin + static_cast<std::size_t>(omp_get_thread_num()) * scratch_bytes, scratch_bytes});
+    Carver own(workspace.scratch[omp_get_thread_num()]);
     const auto scratch = ThreadScratch<RealOf<T>>::carve(own, p.head_dim);
-    pack_share<T>(share, tensors["k"].as<T>(), tensors["v"].as<T>(), p.batch * p.kv_heads, p.seq, p.head_dim,
-                  tile_engine<RealOf<T>>().panel);
-    // One block of rows at a time; within a head the longest causal rows come first, so that the last ones to be handed out are short.
+    pack_share<T>(workspace.share, tensors["k"].as<T>(), tensors["v"].as<T>(), p.batch * p.kv_heads, p.seq,
+                  p.head_dim, tile_engine<RealOf<T>>().panel);
+    // One block of rows at a time; within a head the longest causal rows come first, so that the last ones to
+    // be handed out are short.
 #pragma omp for schedule(dynamic)
     for (std::int64_t i = 0; i < p.batch * p.heads * blocks; ++i)
-      attend_rows<T>(p, tensors, share, i / blocks, (blocks - 1 - i % blocks) * kQueryBlock, scratch);
+      attend_rows<T>(p, tensors, workspace.share, i / blocks, (blocks - 1 - i % blocks) * kQueryBlock,
+                     scratch);
   }
 }
 
@@ -88,8 +105,7 @@ std::int64_t flash_tiled_workspace_bytes(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
   return dispatch(p.dtype, [&]<class T>() {
     Carver carver;
-    carve_share<T>(carver, p);
-    for (std::int64_t t = 0; t < p.threads; ++t) ThreadScratch<RealOf<T>>::carve(carver, p.head_dim);
+    Workspace<T>::carve(carver, p);
     return carver.used_bytes();
   });
 }

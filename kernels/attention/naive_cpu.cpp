@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention as the formula says it, with the scores of a block of query rows written out: S = Q K^T / sqrt(D), W = softmax(S), out = W V.
+// Attention as the formula says it, with the scores of a block of query rows written out: S = Q K^T /
+// sqrt(D), W = softmax(S), out = W V.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in the tensors' dtype, lse (B, H, L) in fp32 (fp64 for fp64 tensors).
-// Work: 4 D flops and one exponential a visible pair; bytes: K and V once per kRows query rows, and kRows * L scores in workspace written
-// and read three times, which is what the tiled kernel avoids. Accumulation in fp32 (fp64 for fp64 tensors), sums in storage order.
-// Vectorised only as far as the compiler does for the lowest processor it may assume. It is the baseline that a tiled kernel is held
+// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in the tensors' dtype, lse (B, H, L) in fp32 (fp64
+// for fp64 tensors). Work: 4 D flops and one exponential a visible pair; bytes: K and V once per kRows query
+// rows, and kRows * L scores in workspace written and read three times, which is what the tiled kernel
+// avoids. Accumulation in fp32 (fp64 for fp64 tensors), sums in storage order. Vectorised only as far as the
+// compiler does for the lowest processor it may assume. It is the baseline that a tiled kernel is held
 // against and the second opinion on its results; never the right choice for speed.
 // Error against fp64 on N(0,1) inputs: below 3e-6 of max|ref| in fp32.
 #include <omp.h>
@@ -19,7 +21,8 @@
 namespace bench::attention {
 namespace {
 
-/// Query rows whose scores are held at once: enough rows to give threads even shares, few enough that they stay in L2.
+/// Query rows whose scores are held at once: enough rows to give threads even shares, few enough that they
+/// stay in L2.
 constexpr std::int64_t kRows = 16;
 
 template <class T>
@@ -27,11 +30,11 @@ using Sum = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
 template <class T>
 struct Head {
-  const T* q;        // (L, D)
-  const T* k;        // (L, D)
-  const T* v;        // (L, D)
-  T* out;            // (L, D)
-  Sum<T>* lse;       // (L)
+  const T* q;   // (L, D)
+  const T* k;   // (L, D)
+  const T* v;   // (L, D)
+  T* out;       // (L, D)
+  Sum<T>* lse;  // (L)
 };
 
 template <class T>
@@ -57,7 +60,8 @@ Real softmax_row(Real* scores, std::int64_t keys) {
 }
 
 template <class T>
-void weigh_row(const AttentionProblem& p, const Sum<T>* weights, const T* v, std::int64_t keys, Sum<T>* acc, T* out) {
+void weigh_row(const AttentionProblem& p, const Sum<T>* weights, const T* v, std::int64_t keys, Sum<T>* acc,
+               T* out) {
   std::fill_n(acc, p.head_dim, Sum<T>{0});
   for (std::int64_t j = 0; j < keys; ++j)
     for (std::int64_t d = 0; d < p.head_dim; ++d) acc[d] += weights[j] * load(v[j * p.head_dim + d]);
@@ -66,28 +70,35 @@ void weigh_row(const AttentionProblem& p, const Sum<T>* weights, const T* v, std
 
 /// Rows [first, end) of one head; `scores` holds (kRows, L) and one row of D behind it.
 template <class T>
-void attend_rows(const AttentionProblem& p, const Head<T>& head, std::int64_t first, std::int64_t end, Sum<T>* scores) {
+void attend_rows(const AttentionProblem& p, const Head<T>& head, std::int64_t first, std::int64_t end,
+                 Sum<T>* scores) {
   Sum<T>* acc = scores + kRows * p.seq;
   const auto keys_of = [&](std::int64_t i) { return p.causal ? i + 1 : p.seq; };
   const auto row_of = [&](std::int64_t i) { return scores + (i - first) * p.seq; };
-  for (std::int64_t i = first; i < end; ++i) score_row(p, head.q + i * p.head_dim, head.k, keys_of(i), row_of(i));
+  for (std::int64_t i = first; i < end; ++i)
+    score_row(p, head.q + i * p.head_dim, head.k, keys_of(i), row_of(i));
   for (std::int64_t i = first; i < end; ++i) head.lse[i] = softmax_row(row_of(i), keys_of(i));
-  for (std::int64_t i = first; i < end; ++i) weigh_row(p, row_of(i), head.v, keys_of(i), acc, head.out + i * p.head_dim);
+  for (std::int64_t i = first; i < end; ++i)
+    weigh_row(p, row_of(i), head.v, keys_of(i), acc, head.out + i * p.head_dim);
 }
 
-std::int64_t scratch_elements(const AttentionProblem& p) { return (kRows * p.seq + p.head_dim + 15) / 16 * 16; }
+std::int64_t scratch_elements(const AttentionProblem& p) {
+  return (kRows * p.seq + p.head_dim + 15) / 16 * 16;
+}
 
 template <class T>
 void attend_all(const AttentionProblem& p, Tensors& tensors, Context& context) {
   const std::int64_t blocks = (p.seq + kRows - 1) / kRows, extent = p.seq * p.head_dim;
   auto* const scratch = reinterpret_cast<Sum<T>*>(context.workspace.data());
   // One block of rows of one head is one task: 16 L D flops or more, against a microsecond to hand it out.
-#pragma omp parallel for num_threads(static_cast<int>(p.threads)) schedule(dynamic)
+#pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(dynamic)
   for (std::int64_t i = 0; i < p.batch * p.heads * blocks; ++i) {
     const std::int64_t h = i / blocks, kv = h / p.group(), first = i % blocks * kRows;
-    const Head<T> head{tensors["q"].as<T>() + h * extent, tensors["k"].as<T>() + kv * extent, tensors["v"].as<T>() + kv * extent,
-                       tensors["out"].as<T>() + h * extent, tensors["lse"].as<Sum<T>>() + h * p.seq};
-    attend_rows<T>(p, head, first, std::min(first + kRows, p.seq), scratch + omp_get_thread_num() * scratch_elements(p));
+    const Head<T> head{tensors["q"].as<T>() + h * extent, tensors["k"].as<T>() + kv * extent,
+                       tensors["v"].as<T>() + kv * extent, tensors["out"].as<T>() + h * extent,
+                       tensors["lse"].as<Sum<T>>() + h * p.seq};
+    attend_rows<T>(p, head, first, std::min(first + kRows, p.seq),
+                   scratch + omp_get_thread_num() * scratch_elements(p));
   }
 }
 

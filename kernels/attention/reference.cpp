@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The definition, term by term: s_j = q_i . k_j / sqrt(D) over the visible keys, w_j = exp(s_j - max s), out_i = sum w_j v_j / sum w_j,
-// lse_i = max s + log sum w_j. The maximum is subtracted only so that exp stays finite; it cancels.
+// The definition, term by term: s_j = q_i . k_j / sqrt(D) over the visible keys, w_j = exp(s_j - max s),
+// out_i = sum w_j v_j / sum w_j, lse_i = max s + log sum w_j. The maximum is subtracted only so that exp
+// stays finite; it cancels.
 #include "kernels/attention/reference.hpp"
 
 #include <algorithm>
@@ -13,7 +14,8 @@ namespace {
 
 using Row = std::vector<double>;
 
-Row scores(const double* q, View<const double, 4> k, std::int64_t b, std::int64_t h, std::int64_t keys, double scale) {
+Row scores(const double* q, View<const double, 4> k, std::int64_t b, std::int64_t h, std::int64_t keys,
+           double scale) {
   Row s(static_cast<std::size_t>(keys));
   for (std::int64_t j = 0; j < keys; ++j) {
     double dot = 0.0;

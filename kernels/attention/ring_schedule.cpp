@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The one ring order: receive into the slot that neither the running exchange nor the block at hand uses.
 #include "kernels/attention/ring_schedule.hpp"
 
 #include "src/core/error.hpp"
@@ -7,7 +8,9 @@ namespace bench::attention {
 namespace {
 
 /// Step 0 works on the own slot, later ones on slots 1 and 2 in turn.
-int slot_of_step(int step) { return step == 0 ? 0 : 1 + (step - 1) % 2; }
+int slot_of_step(int step) {
+  return step == 0 ? 0 : 1 + (step - 1) % 2;
+}
 
 }  // namespace
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ring as data: what one rank does, in order, as a pure function of (ranks, rank). A back end (ring_cpu now) executes the list; the list
-// itself is tested for every group size without a transport.
+// The ring as data: what one rank does, in order, as a pure function of (ranks, rank). A back end (ring_cpu
+// now) executes the list; the list itself is tested for every group size without a transport.
 //
-// Each rank holds three slots for a block of keys and values: slot 0 its own, never overwritten; slots 1 and 2 receive in turn. At step s rank
-// r computes with the block of rank r - s (mod P) while it passes that block on to r + 1 and receives the block of r - s - 1 from r - 1
-// (Liu, Zaharia, Abbeel 2023, "Ring Attention with Blockwise Transformers"). P steps, P - 1 exchanges.
+// Each rank holds three slots for a block of keys and values: slot 0 its own, never overwritten; slots 1 and
+// 2 receive in turn. At step s rank r computes with the block of rank r - s (mod P) while it passes that
+// block on to r + 1 and receives the block of r - s - 1 from r - 1 (Liu, Zaharia, Abbeel 2023, "Ring
+// Attention with Blockwise Transformers"). P steps, P - 1 exchanges.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ inline constexpr int kRingSlots = 3;
 
 struct RingOp {
   enum class Kind : std::uint8_t {
-    post,     // start sending slot_out (block of rank source_out) to `to` and receiving the block of source_in from `from` into slot_in
+    post,  // start sending slot_out (block of rank source_out) to `to` and receiving the block of source_in
+           // from `from` into slot_in
     compute,  // attend to slot_out, which holds the block of rank source_out
     wait,     // finish the oldest exchange that was posted and not waited for
   };

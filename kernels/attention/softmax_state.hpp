@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of a softmax row while its keys arrive in blocks (Milakov & Gimelshein 2018, "Online normalizer calculation for softmax"):
-// max = largest score so far, sum = sum of 2^(score - max). Scores are in units of log2: natural ones times log2(e), so that the hot loop
-// needs exp2 only. The weighted output acc that goes with a state is scaled by the same 2^-max.
+// The state of a softmax row while its keys arrive in blocks (Milakov & Gimelshein 2018, "Online normalizer
+// calculation for softmax"): max = largest score so far, sum = sum of 2^(score - max). Scores are in units of
+// log2: natural ones times log2(e), so that the hot loop needs exp2 only. The weighted output acc that goes
+// with a state is scaled by the same 2^-max.
 //
-// Empty states: minus infinity would make empty - empty a NaN, so "no key yet" is the finite max kEmptyMax and a masked score is
-// kMaskedScore, far enough below it that 2^(masked - max) is 0 for every max a state can have. A row that never saw a key has sum 0; it
-// leaves as output 0 and log-sum-exp minus infinity, never as NaN. Scores must stay within +-1e28.
+// Empty states: minus infinity would make empty - empty a NaN, so "no key yet" is the finite max kEmptyMax
+// and a masked score is kMaskedScore, far enough below it that 2^(masked - max) is 0 for every max a state
+// can have. A row that never saw a key has sum 0; it leaves as output 0 and log-sum-exp minus infinity, never
+// as NaN. Scores must stay within +-1e28.
 #pragma once
 
 #include <algorithm>
@@ -34,8 +36,9 @@ struct SoftmaxState {
   }
 };
 
-/// The state of two disjoint sets of keys together. Associative and commutative up to rounding; an empty state changes nothing. The
-/// outputs that go with a and b are combined with the weights 2^(a.max - merged.max) and 2^(b.max - merged.max).
+/// The state of two disjoint sets of keys together. Associative and commutative up to rounding; an empty
+/// state changes nothing. The outputs that go with a and b are combined with the weights 2^(a.max -
+/// merged.max) and 2^(b.max - merged.max).
 template <class Real>
 SoftmaxState<Real> merge(const SoftmaxState<Real>& a, const SoftmaxState<Real>& b) {
   SoftmaxState<Real> merged;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/attention/tile_isa.hpp"
+#include "kernels/isa.hpp"
 
 namespace bench::attention {
 namespace {
@@ -24,18 +25,17 @@ template <class Real>
 std::vector<TileEngine<Real>> find_engines() {
   std::vector<TileEngine<Real>> engines{pick<Real>(tile_float_plain, tile_double_plain)};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    engines.push_back(pick<Real>(tile_float_avx2, tile_double_avx2));
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl"))
-    engines.push_back(pick<Real>(tile_float_avx512, tile_double_avx512));
+  if (has_isa(Isa::avx2)) engines.push_back(pick<Real>(tile_float_avx2, tile_double_avx2));
+  if (has_isa(Isa::avx512)) engines.push_back(pick<Real>(tile_float_avx512, tile_double_avx512));
 #endif
   return engines;
 }
 
 /// visible counts of a strip within the key block that starts at `first`; returns the largest.
-std::int64_t clip_visible(const std::int64_t* visible, std::int64_t rows, std::int64_t first, std::int64_t* clipped) {
-  for (std::int64_t r = 0; r < rows; ++r) clipped[r] = std::clamp(visible[r] - first, std::int64_t{0}, kKeyBlock);
+std::int64_t clip_visible(const std::int64_t* visible, std::int64_t rows, std::int64_t first,
+                          std::int64_t* clipped) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    clipped[r] = std::clamp(visible[r] - first, std::int64_t{0}, kKeyBlock);
   return clipped[rows - 1];
 }
 
@@ -53,8 +53,8 @@ const TileEngine<Real>& tile_engine() {
 }
 
 template <class Real>
-void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, const KvPanels<Real>& kv, std::int64_t head_dim,
-                  Real* scores) {
+void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, const KvPanels<Real>& kv,
+                  std::int64_t head_dim, Real* scores) {
   const std::int64_t padded_rows = round_up(rows.rows, engine.rows);
   if (padded_rows == 0) return;
   const std::int64_t keys = std::min(kv.keys, rows.visible[padded_rows - 1]);
@@ -83,7 +83,9 @@ template std::span<const TileEngine<float>> tile_engines();
 template std::span<const TileEngine<double>> tile_engines();
 template const TileEngine<float>& tile_engine();
 template const TileEngine<double>& tile_engine();
-template void attend_block(const TileEngine<float>&, const QueryRows<float>&, const KvPanels<float>&, std::int64_t, float*);
-template void attend_block(const TileEngine<double>&, const QueryRows<double>&, const KvPanels<double>&, std::int64_t, double*);
+template void attend_block(const TileEngine<float>&, const QueryRows<float>&, const KvPanels<float>&,
+                           std::int64_t, float*);
+template void attend_block(const TileEngine<double>&, const QueryRows<double>&, const KvPanels<double>&,
+                           std::int64_t, double*);
 
 }  // namespace bench::attention

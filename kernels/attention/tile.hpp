@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The block primitive of the CPU kernels: query rows of one head meet one block of keys and values, and the online softmax state
-// (max, sum, unnormalised output) is carried from block to block. flash_tiled_cpu walks the blocks of its own memory, ring_cpu those that
-// arrive from other ranks; both run this code, so a rank of a ring is as fast as the single-rank kernel.
+// The block primitive of the CPU kernels: query rows of one head meet one block of keys and values, and the
+// online softmax state (max, sum, unnormalised output) is carried from block to block. flash_tiled_cpu walks
+// the blocks of its own memory, ring_cpu those that arrive from other ranks; both run this code, so a rank of
+// a ring is as fast as the single-rank kernel.
 //
-// Causality enters as `visible`: how many of a block's keys, counted from its first, a row may see. Positions ascend on every rank in every
-// layout, so what a row sees of any block is a prefix, and one rule covers contiguous, zigzag, striped and ragged shares.
+// Causality enters as `visible`: how many of a block's keys, counted from its first, a row may see. Positions
+// ascend on every rank in every layout, so what a row sees of any block is a prefix, and one rule covers
+// contiguous, zigzag, striped and ragged shares.
 //
 // Real is the type of arithmetic and state: double for fp64 tensors, float for all others.
 #pragma once
@@ -19,7 +21,8 @@ namespace bench::attention {
 template <class T>
 using RealOf = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
-/// Keys that one pass of the strip kernel takes: their scores (8 rows, 12 KB) stay in L1, their K and V (D = 64: 196 KB) in L2.
+/// Keys that one pass of the strip kernel takes: their scores (8 rows, 12 KB) stay in L1, their K and V (D =
+/// 64: 196 KB) in L2.
 inline constexpr std::int64_t kKeyBlock = 384;
 /// Query rows that share a key block while it is in cache; a multiple of every engine's strip (8, 6, 4 rows).
 inline constexpr std::int64_t kQueryBlock = 96;
@@ -29,30 +32,32 @@ inline constexpr std::int64_t kMaxLanes = 16;
 inline constexpr std::int64_t kScoreStride = kKeyBlock + kMaxLanes;
 inline constexpr std::int64_t kMaxStripRows = 8;
 
-inline std::int64_t round_up(std::int64_t value, std::int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+inline std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 /// One strip of query rows against at most kKeyBlock keys.
 template <class Real>
 struct StripArgs {
-  const Real* q;                 // (D, rows): transposed and scaled by log2(e) / sqrt(D)
-  const Real* k;                 // (panels, D, panel)
-  const Real* v;                 // (keys, v_stride)
-  std::int64_t v_stride;         // >= padded_dim
-  std::int64_t head_dim;         // D
-  std::int64_t padded_dim;       // D rounded up to kMaxLanes
-  const std::int64_t* visible;   // (rows), ascending, 0..kKeyBlock, the last one >= 1
-  Real* max;                     // (rows)
-  Real* sum;                     // (rows)
-  Real* acc;                     // (rows, padded_dim)
-  Real* scores;                  // scratch (kMaxStripRows, kScoreStride)
+  const Real* q;                // (D, rows): transposed and scaled by log2(e) / sqrt(D)
+  const Real* k;                // (panels, D, panel)
+  const Real* v;                // (keys, v_stride)
+  std::int64_t v_stride;        // >= padded_dim
+  std::int64_t head_dim;        // D
+  std::int64_t padded_dim;      // D rounded up to kMaxLanes
+  const std::int64_t* visible;  // (rows), ascending, 0..kKeyBlock, the last one >= 1
+  Real* max;                    // (rows)
+  Real* sum;                    // (rows)
+  Real* acc;                    // (rows, padded_dim)
+  Real* scores;                 // scratch (kMaxStripRows, kScoreStride)
 };
 
 /// The strip kernel of one instruction set.
 template <class Real>
 struct TileEngine {
   std::string_view isa;
-  std::int64_t rows;    // query rows a strip, divides kQueryBlock
-  std::int64_t panel;   // keys a panel of packed K, divides kKeyBlock
+  std::int64_t rows;   // query rows a strip, divides kQueryBlock
+  std::int64_t panel;  // keys a panel of packed K, divides kKeyBlock
   void (*attend_strip)(const StripArgs<Real>&);
 };
 
@@ -72,20 +77,22 @@ struct KvPanels {
   std::int64_t keys = 0;
 };
 
-/// Up to kQueryBlock query rows of one head and their state. `rows` counts real rows; the arrays hold round_up(rows, engine.rows).
+/// Up to kQueryBlock query rows of one head and their state. `rows` counts real rows; the arrays hold
+/// round_up(rows, engine.rows).
 template <class Real>
 struct QueryRows {
   std::int64_t rows = 0;
-  const Real* q = nullptr;            // strips of (D, engine.rows)
+  const Real* q = nullptr;                // strips of (D, engine.rows)
   const std::int64_t* visible = nullptr;  // (padded rows), ascending: keys of the block each row may see
   Real* max = nullptr;
   Real* sum = nullptr;
-  Real* acc = nullptr;                // (padded rows, padded_dim)
+  Real* acc = nullptr;  // (padded rows, padded_dim)
 };
 
-/// Adds a block of keys to the rows' state. Pairs that `visible` rules out are never read; whole strips and key blocks are skipped.
+/// Adds a block of keys to the rows' state. Pairs that `visible` rules out are never read; whole strips and
+/// key blocks are skipped.
 template <class Real>
-void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, const KvPanels<Real>& kv, std::int64_t head_dim,
-                  Real* scores);
+void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, const KvPanels<Real>& kv,
+                  std::int64_t head_dim, Real* scores);
 
 }  // namespace bench::attention

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // AVX2 with FMA: 16 registers of 32 bytes hold a 6 x 2 tile (12), 2 vectors of keys and a broadcast.
-// The pragma covers this file's own functions only: everything shared is included above it, so no code that needs these instructions can be
-// picked by the linker for a processor without them. tile.cpp asks the processor before it hands out the entry point.
+// The pragma covers this file's own functions only: everything shared is included above it, so no code that
+// needs these instructions can be picked by the linker for a processor without them. tile.cpp asks the
+// processor before it hands out the entry point.
 #include "kernels/attention/tile_isa.hpp"
 
 #include <algorithm>
@@ -19,8 +20,12 @@
 
 namespace bench::attention {
 
-TileEngine<float> tile_float_avx2() { return {"avx2", 6, 2 * 8, Strip<float, 8, 6, 2>::attend}; }
-TileEngine<double> tile_double_avx2() { return {"avx2", 6, 2 * 4, Strip<double, 4, 6, 2>::attend}; }
+TileEngine<float> tile_float_avx2() {
+  return {"avx2", 6, 2 * 8, Strip<float, 8, 6, 2>::attend};
+}
+TileEngine<double> tile_double_avx2() {
+  return {"avx2", 6, 2 * 4, Strip<double, 4, 6, 2>::attend};
+}
 
 }  // namespace bench::attention
 #endif

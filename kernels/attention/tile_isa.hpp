@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engines by instruction set, one per tile_<isa>.cpp. Only tile.cpp uses them: it knows which ones this processor can run.
+// The engines by instruction set, one per tile_<isa>.cpp. Only tile.cpp uses them: it knows which ones this
+// processor can run.
 #pragma once
 
 #include "kernels/attention/tile.hpp"

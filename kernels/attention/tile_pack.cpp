@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// K (keys, D) -> panels (D, panel), V (keys, D) -> (keys, padded D), Q (rows, D) -> strips (D, strip rows),
+// state -> out (rows, D), lse (rows).
 #include "kernels/attention/tile_pack.hpp"
 
 #include <algorithm>
@@ -21,7 +23,8 @@ void pack_panel(const T* k, std::int64_t keys, std::int64_t head_dim, std::int64
   for (std::int64_t first = 0; first < head_dim; first += kTransposeBlock) {
     const std::int64_t end = std::min(first + kTransposeBlock, head_dim);
     for (std::int64_t j = 0; j < keys; ++j)
-      for (std::int64_t d = first; d < end; ++d) packed[d * panel + j] = static_cast<Real>(load(k[j * head_dim + d]));
+      for (std::int64_t d = first; d < end; ++d)
+        packed[d * panel + j] = static_cast<Real>(load(k[j * head_dim + d]));
   }
 }
 
@@ -57,8 +60,8 @@ RowScratch<Real> RowScratch<Real>::carve(Carver& carver, std::int64_t head_dim) 
 }
 
 template <class Real>
-QueryRows<Real> query_rows(const RowScratch<Real>& scratch, const StateArrays<Real>& state, std::int64_t first_state_row,
-                           std::int64_t rows, std::int64_t head_dim) {
+QueryRows<Real> query_rows(const RowScratch<Real>& scratch, const StateArrays<Real>& state,
+                           std::int64_t first_state_row, std::int64_t rows, std::int64_t head_dim) {
   return {.rows = rows,
           .q = scratch.q,
           .visible = scratch.visible,
@@ -68,8 +71,8 @@ QueryRows<Real> query_rows(const RowScratch<Real>& scratch, const StateArrays<Re
 }
 
 template <class Real>
-PackedShare<Real> PackedShare<Real>::carve(Carver& carver, std::int64_t heads, std::int64_t keys, std::int64_t head_dim,
-                                           bool values_in_place) {
+PackedShare<Real> PackedShare<Real>::carve(Carver& carver, std::int64_t heads, std::int64_t keys,
+                                           std::int64_t head_dim, bool values_in_place) {
   PackedShare share;
   share.k_stride = round_up(round_up(keys, kWidestPanel) * head_dim, kMaxLanes);
   share.v_stride = values_in_place ? 0 : keys * round_up(head_dim, kMaxLanes);
@@ -79,8 +82,8 @@ PackedShare<Real> PackedShare<Real>::carve(Carver& carver, std::int64_t heads, s
 }
 
 template <class T>
-void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std::int64_t heads, std::int64_t keys,
-                std::int64_t head_dim, std::int64_t panel) {
+void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std::int64_t heads,
+                std::int64_t keys, std::int64_t head_dim, std::int64_t panel) {
   const std::int64_t panels = (keys + panel - 1) / panel;
 #pragma omp for schedule(static)
   for (std::int64_t i = 0; i < heads * panels; ++i) {
@@ -89,13 +92,14 @@ void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std
     const std::int64_t source = (head * keys + first) * head_dim;
     pack_panel(k + source, count, head_dim, panel, share.k + head * share.k_stride + first * head_dim);
     if (share.v != nullptr)
-      pack_values(v + source, count, head_dim, share.v + head * share.v_stride + first * round_up(head_dim, kMaxLanes));
+      pack_values(v + source, count, head_dim,
+                  share.v + head * share.v_stride + first * round_up(head_dim, kMaxLanes));
   }
 }
 
 template <class T>
-KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>& share, const T* v, std::int64_t head, std::int64_t keys,
-                                std::int64_t head_dim) {
+KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>& share, const T* v, std::int64_t head,
+                                std::int64_t keys, std::int64_t head_dim) {
   KvPanels<RealOf<T>> panels;
   panels.k = share.k + head * share.k_stride;
   panels.v_stride = round_up(head_dim, kMaxLanes);
@@ -106,7 +110,8 @@ KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>& share, const T* v,
 }
 
 template <class T>
-void pack_queries(const T* q, std::int64_t rows, std::int64_t head_dim, std::int64_t strip_rows, double scale, RealOf<T>* packed) {
+void pack_queries(const T* q, std::int64_t rows, std::int64_t head_dim, std::int64_t strip_rows, double scale,
+                  RealOf<T>* packed) {
   using Real = RealOf<T>;
   const auto factor = static_cast<Real>(scale);
   for (std::int64_t first = 0; first < rows; first += strip_rows, packed += strip_rows * head_dim) {
@@ -132,7 +137,8 @@ void finish_rows(const QueryRows<RealOf<T>>& rows, std::int64_t head_dim, T* out
   for (std::int64_t r = 0; r < rows.rows; ++r) {
     const SoftmaxState<RealOf<T>> state{rows.max[r], rows.sum[r]};
     const RealOf<T> factor = state.normaliser();
-    for (std::int64_t d = 0; d < head_dim; ++d) out[r * head_dim + d] = store<T>(rows.acc[r * padded + d] * factor);
+    for (std::int64_t d = 0; d < head_dim; ++d)
+      out[r * head_dim + d] = store<T>(rows.acc[r * padded + d] * factor);
     lse[r] = state.log_sum_exp();
   }
 }
@@ -143,18 +149,19 @@ template struct StateArrays<float>;
 template struct StateArrays<double>;
 template struct RowScratch<float>;
 template struct RowScratch<double>;
-template QueryRows<float> query_rows(const RowScratch<float>&, const StateArrays<float>&, std::int64_t, std::int64_t, std::int64_t);
-template QueryRows<double> query_rows(const RowScratch<double>&, const StateArrays<double>&, std::int64_t, std::int64_t,
-                                      std::int64_t);
+template QueryRows<float> query_rows(const RowScratch<float>&, const StateArrays<float>&, std::int64_t,
+                                     std::int64_t, std::int64_t);
+template QueryRows<double> query_rows(const RowScratch<double>&, const StateArrays<double>&, std::int64_t,
+                                      std::int64_t, std::int64_t);
 template void clear_state(const QueryRows<float>&, std::int64_t, std::int64_t);
 template void clear_state(const QueryRows<double>&, std::int64_t, std::int64_t);
 
-#define BS_INSTANTIATE(T)                                                                                                \
-  template void pack_share(const PackedShare<RealOf<T>>&, const T*, const T*, std::int64_t, std::int64_t, std::int64_t, \
-                           std::int64_t);                                                                                \
-  template KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>&, const T*, std::int64_t, std::int64_t,         \
-                                           std::int64_t);                                                                \
-  template void pack_queries(const T*, std::int64_t, std::int64_t, std::int64_t, double, RealOf<T>*);                   \
+#define BS_INSTANTIATE(T)                                                                                 \
+  template void pack_share(const PackedShare<RealOf<T>>&, const T*, const T*, std::int64_t, std::int64_t, \
+                           std::int64_t, std::int64_t);                                                   \
+  template KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>&, const T*, std::int64_t,         \
+                                           std::int64_t, std::int64_t);                                   \
+  template void pack_queries(const T*, std::int64_t, std::int64_t, std::int64_t, double, RealOf<T>*);     \
   template void finish_rows(const QueryRows<RealOf<T>>&, std::int64_t, T*, RealOf<T>*)
 BS_INSTANTIATE(double);
 BS_INSTANTIATE(float);

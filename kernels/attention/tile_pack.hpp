@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// From tensors to the layouts that the strip kernel reads, and from its state back to tensors. Each element is touched once; the element
-// type T (double, float, Bf16, F16) is widened here and nowhere else, so the strip kernel knows two types only.
+// From tensors to the layouts that the strip kernel reads, and from its state back to tensors. Each element
+// is touched once; the element type T (double, float, Bf16, F16) is widened here and nowhere else, so the
+// strip kernel knows two types only.
 #pragma once
 
 #include <cstdint>
@@ -33,19 +34,20 @@ struct RowScratch {
 
 /// `rows` query rows (at most kQueryBlock) that use `scratch` and the state from row `first_state_row` on.
 template <class Real>
-QueryRows<Real> query_rows(const RowScratch<Real>& scratch, const StateArrays<Real>& state, std::int64_t first_state_row,
-                           std::int64_t rows, std::int64_t head_dim);
+QueryRows<Real> query_rows(const RowScratch<Real>& scratch, const StateArrays<Real>& state,
+                           std::int64_t first_state_row, std::int64_t rows, std::int64_t head_dim);
 
 /// Packed keys and values of all (batch, kv head) pairs of one block.
 template <class Real>
 struct PackedShare {
-  Real* k = nullptr;             // (heads, k_stride)
-  Real* v = nullptr;             // (heads, v_stride); null: values are read where they lie
+  Real* k = nullptr;  // (heads, k_stride)
+  Real* v = nullptr;  // (heads, v_stride); null: values are read where they lie
   std::int64_t k_stride = 0;
   std::int64_t v_stride = 0;
 
   /// Room for `heads` heads of up to `keys` keys, for any engine.
-  static PackedShare carve(Carver& carver, std::int64_t heads, std::int64_t keys, std::int64_t head_dim, bool values_in_place);
+  static PackedShare carve(Carver& carver, std::int64_t heads, std::int64_t keys, std::int64_t head_dim,
+                           bool values_in_place);
 };
 
 /// Whether V of element type T can be read in place: right type, and rows that are whole vectors.
@@ -54,19 +56,21 @@ bool values_in_place(std::int64_t head_dim) {
   return std::is_same_v<T, RealOf<T>> && head_dim % kMaxLanes == 0;
 }
 
-/// Packs k and v, both (heads, keys, D). Called by every thread of a parallel region, which shares the work; ends with a barrier.
+/// Packs k and v, both (heads, keys, D). Called by every thread of a parallel region, which shares the work;
+/// ends with a barrier.
 template <class T>
-void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std::int64_t heads, std::int64_t keys,
-                std::int64_t head_dim, std::int64_t panel);
+void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std::int64_t heads,
+                std::int64_t keys, std::int64_t head_dim, std::int64_t panel);
 
 /// What attend_block takes for one head of a packed share; `v` as given to pack_share.
 template <class T>
-KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>& share, const T* v, std::int64_t head, std::int64_t keys,
-                                std::int64_t head_dim);
+KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>& share, const T* v, std::int64_t head,
+                                std::int64_t keys, std::int64_t head_dim);
 
 /// q (rows, D) -> strips of (D, strip_rows), times `scale`; missing rows of the last strip become zeros.
 template <class T>
-void pack_queries(const T* q, std::int64_t rows, std::int64_t head_dim, std::int64_t strip_rows, double scale, RealOf<T>* packed);
+void pack_queries(const T* q, std::int64_t rows, std::int64_t head_dim, std::int64_t strip_rows, double scale,
+                  RealOf<T>* packed);
 
 /// Sets the state of `padded_rows` rows to "no key seen".
 template <class Real>

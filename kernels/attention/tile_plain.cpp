@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever the compiler may assume without flags (SSE2 on x86-64, NEON on AArch64): 16-byte vectors, a 4 x 2 tile.
+// Whatever the compiler may assume without flags (SSE2 on x86-64, NEON on AArch64): 16-byte vectors, a 4 x 2
+// tile.
 #include "kernels/attention/tile_isa.hpp"
 
 #include <algorithm>
@@ -15,7 +16,11 @@
 
 namespace bench::attention {
 
-TileEngine<float> tile_float_plain() { return {"plain", 4, 2 * 4, Strip<float, 4, 4, 2>::attend}; }
-TileEngine<double> tile_double_plain() { return {"plain", 4, 2 * 2, Strip<double, 2, 4, 2>::attend}; }
+TileEngine<float> tile_float_plain() {
+  return {"plain", 4, 2 * 4, Strip<float, 4, 4, 2>::attend};
+}
+TileEngine<double> tile_double_plain() {
+  return {"plain", 4, 2 * 2, Strip<double, 2, 4, 2>::attend};
+}
 
 }  // namespace bench::attention

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The strip kernel, written once over GCC vector types: S = Q K^T, online softmax, acc = acc * alpha + P V for a few query rows and at most
-// kKeyBlock keys. Each tile_<isa>.cpp includes this file below its target pragma and instantiates it with the tile that fits its registers.
+// The strip kernel, written once over GCC vector types: S = Q K^T, online softmax, acc = acc * alpha + P V
+// for a few query rows and at most kKeyBlock keys. Each tile_<isa>.cpp includes this file below its target
+// pragma and instantiates it with the tile that fits its registers.
 //
-// Scores tile: kRows x (kVecs vectors of keys); per head element kVecs loads of K and kRows broadcasts feed kRows * kVecs fused
-// multiply-adds. Output tile: kRows x 2 vectors of V's columns; per key 2 loads and kRows broadcasts feed 2 * kRows.
-// Everything lives in an unnamed namespace: the same template compiled for another instruction set must not be merged with it.
+// Scores tile: kRows x (kVecs vectors of keys); per head element kVecs loads of K and kRows broadcasts feed
+// kRows * kVecs fused multiply-adds. Output tile: kRows x 2 vectors of V's columns; per key 2 loads and kRows
+// broadcasts feed 2 * kRows. Everything lives in an unnamed namespace: the same template compiled for another
+// instruction set must not be merged with it.
 #pragma once
 
 #include <algorithm>
@@ -17,16 +19,19 @@
 namespace bench::attention {
 namespace {
 
-/// Bits and polynomial of 2^x. Coefficients: Chebyshev interpolation of (2^r - 1) / r on [-1/2, 1/2], so that 2^0 is exactly 1.
+/// Bits and polynomial of 2^x. Coefficients: Chebyshev interpolation of (2^r - 1) / r on [-1/2, 1/2], so that
+/// 2^0 is exactly 1.
 template <class Real>
 struct Exp2;
 template <>
 struct Exp2<float> {  // relative error 2.0e-7
   using Bits = std::int32_t;
   static constexpr int kMantissa = 23;
-  static constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-  static constexpr float kLeast = -126.0F;      // below: 0
-  static constexpr float kC[] = {6.93147181e-1F, 2.40223490e-1F, 5.55038101e-2F, 9.66636852e-3F, 1.33813025e-3F};
+  static constexpr float kRound =
+      12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+  static constexpr float kLeast = -126.0F;  // below: 0
+  static constexpr float kC[] = {6.93147181e-1F, 2.40223490e-1F, 5.55038101e-2F, 9.66636852e-3F,
+                                 1.33813025e-3F};
 };
 template <>
 struct Exp2<double> {  // relative error 8.4e-18 before rounding
@@ -34,10 +39,10 @@ struct Exp2<double> {  // relative error 8.4e-18 before rounding
   static constexpr int kMantissa = 52;
   static constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52
   static constexpr double kLeast = -1022.0;
-  static constexpr double kC[] = {6.93147180559945286e-1,  2.40226506959100972e-1,  5.55041086648215970e-2,
-                                  9.61812910760688825e-3,  1.33335581464169356e-3,  1.54035304417360499e-4,
-                                  1.52527338298361192e-5,  1.32154425879216893e-6,  1.01780624458457723e-7,
-                                  7.07258594926922339e-9,  4.45496059818677551e-10};
+  static constexpr double kC[] = {6.93147180559945286e-1, 2.40226506959100972e-1, 5.55041086648215970e-2,
+                                  9.61812910760688825e-3, 1.33335581464169356e-3, 1.54035304417360499e-4,
+                                  1.52527338298361192e-5, 1.32154425879216893e-6, 1.01780624458457723e-7,
+                                  7.07258594926922339e-9, 4.45496059818677551e-10};
 };
 
 template <class Real, int kLanes, int kRows, int kVecs>
@@ -45,7 +50,8 @@ struct Strip {
   typedef Real Vec __attribute__((vector_size(kLanes * sizeof(Real)), may_alias));
   typedef typename Exp2<Real>::Bits Ints __attribute__((vector_size(kLanes * sizeof(Real)), may_alias));
   static constexpr std::int64_t kPanel = std::int64_t{kVecs} * kLanes;
-  static_assert(kKeyBlock % kPanel == 0 && kQueryBlock % kRows == 0 && kMaxLanes % kLanes == 0 && kRows <= kMaxStripRows);
+  static_assert(kKeyBlock % kPanel == 0 && kQueryBlock % kRows == 0 && kMaxLanes % kLanes == 0 &&
+                kRows <= kMaxStripRows);
 
   static void attend(const StripArgs<Real>& a) {
     const std::int64_t keys = a.visible[kRows - 1];
@@ -74,8 +80,8 @@ struct Strip {
   }
 
   template <int kWidth>
-  static __attribute__((noinline)) void score(const Real* __restrict q, const Real* __restrict k, std::int64_t head_dim,
-                                              Real* __restrict scores) {
+  static __attribute__((noinline)) void score(const Real* __restrict q, const Real* __restrict k,
+                                              std::int64_t head_dim, Real* __restrict scores) {
     Vec tile[kRows][kWidth] = {};
     for (std::int64_t d = 0; d < head_dim; ++d, q += kRows, k += kPanel) {
       Vec key[kWidth];
@@ -92,7 +98,8 @@ struct Strip {
       for (int w = 0; w < kWidth; ++w) reinterpret_cast<Vec*>(scores + r * kScoreStride)[w] = tile[r][w];
   }
 
-  /// Scores become weights 2^(score - max); `alpha` is what each row's earlier output and sum must be multiplied by.
+  /// Scores become weights 2^(score - max); `alpha` is what each row's earlier output and sum must be
+  /// multiplied by.
   static void softmax_rows(const StripArgs<Real>& a, std::int64_t columns, Real* alpha) {
     alignas(64) Real drop[kMaxLanes] = {};  // old max - new max
     for (int r = 0; r < kRows; ++r) {
@@ -136,7 +143,8 @@ struct Strip {
     return result;
   }
 
-  /// x <- 2^x for x <= 0: 2^n by adding n to the exponent bits, 2^r by polynomial, exactly 0 below the normal range.
+  /// x <- 2^x for x <= 0: 2^n by adding n to the exponent bits, 2^r by polynomial, exactly 0 below the normal
+  /// range.
   static void exp2(Vec& x) {
     using E = Exp2<Real>;
     const Ints tiny = x < E::kLeast;
@@ -148,13 +156,15 @@ struct Strip {
 #pragma GCC unroll 16
     for (int i = kTerms - 2; i >= 0; --i) p = p * r + E::kC[i];
     p = p * r + Real{1};
-    const Vec scaled = reinterpret_cast<Vec>(reinterpret_cast<Ints>(p) + (reinterpret_cast<Ints>(shifted) << E::kMantissa));
+    const Vec scaled =
+        reinterpret_cast<Vec>(reinterpret_cast<Ints>(p) + (reinterpret_cast<Ints>(shifted) << E::kMantissa));
     x = tiny ? Vec{} : scaled;
   }
 
   /// acc[:, column ...] = acc * alpha + P V over the first `keys` keys, kWidth vectors of columns.
   template <int kWidth>
-  static __attribute__((noinline)) void weigh(const StripArgs<Real>& a, std::int64_t keys, const Real* alpha, std::int64_t column) {
+  static __attribute__((noinline)) void weigh(const StripArgs<Real>& a, std::int64_t keys, const Real* alpha,
+                                              std::int64_t column) {
     Vec tile[kRows][kWidth];
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r)
@@ -175,7 +185,8 @@ struct Strip {
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w) reinterpret_cast<Vec*>(a.acc + r * a.padded_dim + column)[w] = tile[r][w];
+      for (int w = 0; w < kWidth; ++w)
+        reinterpret_cast<Vec*>(a.acc + r * a.padded_dim + column)[w] = tile[r][w];
   }
 };
 

@@ -41,6 +41,7 @@ void add_parameter_flags(CLI::App& app, Options& options) {
 void add_study_flags(CLI::App& app, Options& options) {
   app.add_option("--study,-c,--config", options.study, "built-in study (smoke, quick, full) or a YAML file")
       ->envname("BENCH_SCALE_STUDY")->capture_default_str();
+  app.add_option("-W,--workload,--op", options.workloads, "only these ops")->delimiter(',');
   app.add_option("-k,--kernel", options.overrides.kernels, "only these implementations (names or globs)")->delimiter(',');
   app.add_option("--include", options.overrides.include, "keep kernels that match (glob or re:REGEX)")->take_all();
   app.add_option("--exclude", options.overrides.exclude, "drop kernels that match; wins over --include")->take_all();

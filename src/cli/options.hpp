@@ -16,6 +16,7 @@ struct Options {
   Verb verb = Verb::run;
   std::string study = "quick";
   std::string output_dir;              // empty: results/run_<UTC>
+  std::vector<std::string> workloads;  // only these ops; empty: all
   scaling::StudyOverrides overrides;
   // Flags over the study's run settings; absent ones leave the study's value.
   std::optional<std::int64_t> warmup, min_samples, max_samples, iterations, visits, seed;

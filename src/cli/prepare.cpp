@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
-#include "build_info.hpp"
 #include "src/cli/torch_plugin.hpp"
 #include "src/cli/verbs.hpp"
 
@@ -14,20 +14,36 @@ std::string studies_dir() {
   std::error_code code;
   const fs::path installed = fs::read_symlink("/proc/self/exe", code).parent_path().parent_path() / "share/bench_scale/studies";
   if (!code && fs::is_directory(installed, code)) return installed.string();
-  return std::string(kSourceDir) + "/jobs/studies";
+  return BENCH_SCALE_SOURCE_STUDIES;
 }
 
-Prepared prepare(const Options& options, const scaling::Machine& machine) {
+namespace {
+
+void keep_workloads(scaling::Study& study, const std::vector<std::string>& workloads) {
+  for (const std::string& name : workloads) {
+    if (Registry<Op>::instance().find(name) != nullptr) continue;
+    std::string known;
+    for (const Op* op : Registry<Op>::instance().all()) known += (known.empty() ? "" : ", ") + op->name;
+    usage_error(concat("--workload '", name, "' is not an op; allowed: ", known));
+  }
+  if (!workloads.empty())
+    std::erase_if(study.sweeps, [&](const scaling::Sweep& sweep) { return std::ranges::find(workloads, sweep.op) == workloads.end(); });
+}
+
+}  // namespace
+
+Planned prepare(const Options& options, const scaling::Machine& machine) {
   const std::vector<scaling::MissingKernel> missing = load_gated_kernels();
   // What was asked for by name on the command line and is not here is an error; what a study lists is a row with its reason.
   for (const std::string& name : options.overrides.kernels)
     for (const scaling::MissingKernel& kernel : missing)
       if (kernel.name == name) throw Error(ErrorKind::unavailable, concat("--kernel ", name, ": ", kernel.reason));
-  Prepared prepared{scaling::load_study(options.study, studies_dir()), {}};
-  scaling::apply_overrides(prepared.study, options.overrides);
-  apply_settings(options, prepared.study.run);
-  prepared.plan = scaling::make_plan(prepared.study, scaling::make_cases(prepared.study, missing, machine), machine);
-  return prepared;
+  Planned planned{scaling::load_study(options.study, studies_dir()), {}};
+  keep_workloads(planned.study, options.workloads);
+  scaling::apply_overrides(planned.study, options.overrides);
+  apply_settings(options, planned.study.run);
+  planned.plan = scaling::make_plan(planned.study, scaling::make_cases(planned.study, missing, machine), machine);
+  return planned;
 }
 
 }  // namespace bench::cli

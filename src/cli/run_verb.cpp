@@ -63,7 +63,7 @@ void on_rank_0(const comm::Communicator& world, Work&& work) {
 /// Everything rank 0 keeps while a run is on.
 class Recorder {
  public:
-  Recorder(const Options& options, const Prepared& prepared, analysis::RunRecord& run, jobs::Clock clock)
+  Recorder(const Options& options, const Planned& prepared, analysis::RunRecord& run, jobs::Clock clock)
       : run_(run), clock_(std::move(clock)), folder_(options.output_dir.empty() ? default_run_folder(run.created_utc) : options.output_dir),
         journal_(folder_ / "journal.jsonl"), last_store_s_(clock_()) {
     journal_.append(jobs::plan_record(run), true);
@@ -105,7 +105,7 @@ class Recorder {
   double last_store_s_, store_s_ = 0.0;
 };
 
-analysis::RunRecord new_record(const Options& options, const Prepared& prepared) {
+analysis::RunRecord new_record(const Options& options, const Planned& prepared) {
   analysis::RunRecord run;
   run.created_utc = system::utc_now();
   run.study = prepared.study.name;
@@ -132,7 +132,7 @@ void measure_limits(const comm::Communicator& world, const scaling::Plan& plan, 
   }
 }
 
-void print_results(const Options& options, const Prepared& prepared, const analysis::RunRecord& run, const Recorder& recorder) {
+void print_results(const Options& options, const Planned& prepared, const analysis::RunRecord& run, const Recorder& recorder) {
   const analysis::Results results = analysis::make_results(run);
   std::cout << analysis::case_tables(run, results) << analysis::scaling_table(run, results) << std::flush;
   recorder.folder().write("summary.md", analysis::summary(run, results, recorder.folder().path().string()));
@@ -158,7 +158,7 @@ int run_verb(const Options& options, int argc, char** argv) {
   const Placement placement = place(unordered);
   const comm::Communicator& world = placement.world;
   profile.mark("MPI start");
-  const Prepared prepared = prepare(options, placement.machine);
+  const Planned prepared = prepare(options, placement.machine);
   bind(placement, prepared.plan.run.bind);
   profile.mark("study and plan");
 

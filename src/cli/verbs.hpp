@@ -14,11 +14,11 @@ int plan_verb(const Options& options, std::int64_t ranks);
 int list_verb(const Options& options);
 
 /// The study with flags laid over it, and its cases on this machine: what run and plan have in common.
-struct Prepared {
+struct Planned {
   scaling::Study study;
   scaling::Plan plan;
 };
-Prepared prepare(const Options& options, const scaling::Machine& machine);
+Planned prepare(const Options& options, const scaling::Machine& machine);
 
 /// Folder of the built-in studies: BENCH_SCALE_STUDIES, else beside the installed program, else in the source tree it was built from.
 std::string studies_dir();

@@ -39,13 +39,15 @@ Cut cut_at(const Tensor& tensor, int axis) {
 }
 
 /// Copies slice `share[i]` <-> `whole[positions[i]]` along the axis.
-void move_slices(Tensor& whole, Tensor& share, int axis, std::span<const std::int64_t> positions, bool to_whole) {
+void move_slices(Tensor& whole, Tensor& share, int axis, std::span<const std::int64_t> positions,
+                 bool to_whole) {
   const Cut w = cut_at(whole, axis), s = cut_at(share, axis);
   for (std::int64_t o = 0; o < w.outer; ++o) {
     for (std::size_t i = 0; i < positions.size(); ++i) {
       std::byte* in_whole = whole.data() + (o * w.along + positions[i]) * w.inner_bytes;
       std::byte* in_share = share.data() + (o * s.along + static_cast<std::int64_t>(i)) * s.inner_bytes;
-      std::memcpy(to_whole ? in_whole : in_share, to_whole ? in_share : in_whole, static_cast<std::size_t>(w.inner_bytes));
+      std::memcpy(to_whole ? in_whole : in_share, to_whole ? in_share : in_whole,
+                  static_cast<std::size_t>(w.inner_bytes));
     }
   }
 }
@@ -59,8 +61,10 @@ std::int64_t sequence_length(const std::vector<TensorSpec>& specs) {
 double draw(const TensorSpec& spec, const CounterRng& rng, std::int64_t i) {
   const auto counter = static_cast<std::uint64_t>(i);
   switch (spec.fill) {
-    case Fill::normal: return rng.normal(counter);
-    case Fill::uniform: return spec.low + (spec.high - spec.low) * rng.uniform(counter);
+    case Fill::normal:
+      return rng.normal(counter);
+    case Fill::uniform:
+      return spec.low + (spec.high - spec.low) * rng.uniform(counter);
     case Fill::log_uniform:
       return std::exp(std::log(spec.low) + (std::log(spec.high) - std::log(spec.low)) * rng.uniform(counter));
   }
@@ -68,9 +72,11 @@ double draw(const TensorSpec& spec, const CounterRng& rng, std::int64_t i) {
 }
 
 /// The shares of one rank: inputs cut out of the whole, outputs poisoned.
-Tensors make_share(const Op& op, const Problem& problem, const Tensors& inputs, std::span<const std::int64_t> positions) {
+Tensors make_share(const Op& op, const Problem& problem, const Tensors& inputs,
+                   std::span<const std::int64_t> positions) {
   Tensors share;
-  for (const TensorSpec& spec : op.inputs(problem)) share.add(spec.name, take(inputs[spec.name], spec.sequence_axis, positions));
+  for (const TensorSpec& spec : op.inputs(problem))
+    share.add(spec.name, take(inputs[spec.name], spec.sequence_axis, positions));
   for (const TensorSpec& spec : op.outputs(problem)) {
     Shape shape = spec.shape;
     if (spec.sequence_axis >= 0)
@@ -84,7 +90,8 @@ Tensors make_share(const Op& op, const Problem& problem, const Tensors& inputs, 
 void run_rank(const Kernel& kernel, const Problem& problem, Tensors& share, Link& link) {
   const std::int64_t bytes = kernel.workspace_bytes != nullptr ? kernel.workspace_bytes(problem) : 0;
   Tensor workspace(DType::f64, {(bytes + 7) / 8});
-  for (std::int64_t i = 0; i < workspace.count(); ++i) workspace.set(i, kNan);  // scratch that is read before written shows
+  for (std::int64_t i = 0; i < workspace.count(); ++i)
+    workspace.set(i, kNan);  // scratch that is read before written shows
   Context context;
   context.link = &link;
   context.workspace = {workspace.data(), static_cast<std::size_t>(bytes)};
@@ -106,8 +113,8 @@ Tensors gather(const Op& op, const Problem& problem, std::vector<Tensors>& share
       if (spec.sequence_axis >= 0) {
         move_slices(tensor, part, spec.sequence_axis, positions[r], true);
       } else {
-        BS_REQUIRE(std::memcmp(tensor.data(), part.data(), static_cast<std::size_t>(part.bytes())) == 0, "output ",
-                   spec.name, " differs between rank 0 and rank ", r);
+        BS_REQUIRE(std::memcmp(tensor.data(), part.data(), static_cast<std::size_t>(part.bytes())) == 0,
+                   "output ", spec.name, " differs between rank 0 and rank ", r);
       }
     }
   }
@@ -136,7 +143,8 @@ OutputError measure(const std::string& name, const Tensor& got, const Tensor& wa
 }  // namespace
 
 std::string OutputError::text() const {
-  return concat(name, "[", index, "] = ", got, ", oracle ", want, ": error ", error, " of max|ref|, allowed ", tolerance);
+  return concat(name, "[", index, "] = ", got, ", oracle ", want, ": error ", error, " of max|ref|, allowed ",
+                tolerance);
 }
 
 const Op& find_op(const std::string& name) {
@@ -210,8 +218,8 @@ Tensors run_kernel(const Kernel& kernel, const Op& op, const Problem& problem, c
   return gather(op, problem, shares, positions);
 }
 
-std::vector<OutputError> compare(const Kernel& kernel, const Op& op, const Problem& problem, const Tensors& inputs,
-                                 const Tensors& outputs) {
+std::vector<OutputError> compare(const Kernel& kernel, const Op& op, const Problem& problem,
+                                 const Tensors& inputs, const Tensors& outputs) {
   const auto rows = all_positions(sequence_length(op.inputs(problem)));
   const Tensors reference = op.reference(problem, widen(inputs), rows);
   std::vector<OutputError> errors;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/statistics/quantiles.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "src/core/error.hpp"
+
+namespace bench::analysis {
+
+std::vector<double> sorted(std::span<const double> values) {
+  std::vector<double> ascending(values.begin(), values.end());
+  std::ranges::sort(ascending);
+  return ascending;
+}
+
+double quantile(std::span<const double> ascending, double q) {
+  BS_REQUIRE(!ascending.empty() && q >= 0.0 && q <= 1.0, "a quantile needs values and 0 <= q <= 1");
+  const double at = static_cast<double>(ascending.size() - 1) * q;
+  const auto below = static_cast<std::size_t>(at);
+  const std::size_t above = std::min(below + 1, ascending.size() - 1);
+  return ascending[below] + (at - static_cast<double>(below)) * (ascending[above] - ascending[below]);
+}
+
+double median(std::span<const double> ascending) { return quantile(ascending, 0.5); }
+
+double median_absolute_deviation(std::span<const double> ascending) {
+  const double middle = median(ascending);
+  std::vector<double> distance;
+  for (const double x : ascending) distance.push_back(std::abs(x - middle));
+  std::ranges::sort(distance);
+  return median(distance);
+}
+
+}  // namespace bench::analysis

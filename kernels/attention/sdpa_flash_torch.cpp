@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// LibTorch's CPU flash attention, pinned: at::_scaled_dot_product_flash_attention_for_cpu and no dispatch by
+// heuristics.
+//
+// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D), lse (B, H, L) fp32 (fp64 for fp64 tensors); dtypes
+// fp32, bf16 and fp64. Grouped heads without copies: the op wants as many key/value heads as query heads, so
+// batch and key/value head become the batch axis and the group becomes the head axis, along which K and V
+// have stride 0. The data are the same, only the names of the axes change. The op allocates its outputs, so
+// run allocates and then copies them into `out` and `lse`: what any user of the op pays for the allocation,
+// plus a copy of out (two passes over B H L D elements against 4 L D flops for each).
+// Accumulation: fp32 (fp64 for fp64); bf16 weights are rounded to bf16 before the second product.
+// The rival that a CPU kernel has to beat.
+#include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
+#include <c10/core/InferenceMode.h>
+
+#include <tuple>
+
+#include "kernels/attention/attention.hpp"
+#include "kernels/attention/torch_tensors.hpp"
+#include "kernels/kernel.hpp"
+
+namespace bench::attention {
+namespace {
+
+/// (B, H, L, D) -> (B Hkv, H / Hkv, L, D) for queries and outputs, with stride 0 along the group for keys and
+/// values.
+at::Tensor grouped(Tensor& tensor, const AttentionProblem& p) {
+  const at::Tensor whole = as_torch(tensor);
+  const at::Tensor split = whole.view({p.batch * p.kv_heads, whole.size(1) / p.kv_heads, p.seq, p.head_dim});
+  return split.expand({-1, p.group(), -1, -1});
+}
+
+void run(const Problem& problem, Tensors& tensors, Context&) {
+  const auto& p = problem_as<AttentionProblem>(problem);
+  const c10::InferenceMode inference;
+  use_threads(p.threads);
+  const auto [out, lse] =
+      at::_scaled_dot_product_flash_attention_for_cpu(grouped(tensors["q"], p), grouped(tensors["k"], p),
+                                                      grouped(tensors["v"], p), /*dropout_p=*/0.0, p.causal,
+                                                      /*attn_mask=*/std::nullopt, p.scale());
+  grouped(tensors["out"], p).copy_(out);
+  as_torch(tensors["lse"]).view({p.batch * p.kv_heads, p.group(), p.seq}).copy_(lse);
+}
+
+const Registrar<Kernel> registrar{{
+    .name = "attention/sdpa_flash_torch",
+    .op = "attention",
+    .backend = Backend::torch,
+    .dtypes = {DType::f64, DType::f32, DType::bf16},
+    .about = "LibTorch's CPU flash attention op, pinned",
+    .run = run,
+}};
+
+}  // namespace
+}  // namespace bench::attention

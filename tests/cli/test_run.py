@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main job under mpirun: the same cases for any number of ranks, efficiency only where it means something, readable files."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import pytest
+from conftest import FAST
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="module")
+def ids_by_ranks():
+    return {}
+
+
+@pytest.mark.parametrize("np", [1, 2, 3, 4])
+def test_smoke_finishes_and_agrees_on_every_identity(bench, ids_by_ranks, np):
+    done = bench("run", "--study", "smoke", "-o", bench.folder, *FAST, np=np)
+    assert done.code == 0, done.err
+    assert {visit["outcome"] for visit in done.visits()} == {"ok"}
+    ids_by_ranks[np] = sorted((case["id"], case["kernel"]) for case in done.cases())
+    assert ids_by_ranks[np] == ids_by_ranks[min(ids_by_ranks)], "an id depends on the number of ranks"
+    measured = {(visit["case_id"], visit["visit"]) for visit in done.visits()}
+    assert len(measured) == len(done.visits()), "a visit was done twice"
+    cores = len(os.sched_getaffinity(0))
+    with h5py.File(done.folder / "results.h5") as file:
+        ranks, efficiency = file["scaling/ranks"][:], file["scaling/efficiency"][:]
+        assert len(ranks) > 0
+        for p, e in zip(ranks, efficiency):
+            if np > cores:
+                assert e != e, "ranks that share cores get no efficiency"
+            elif p <= min(np, cores):
+                assert e > 0
+    for visit in done.visits():
+        assert visit["oversubscribed"] == (np > cores)
+
+
+def test_a_run_leaves_files_that_every_reader_opens(bench):
+    done = bench("run", "--study", "smoke", "-o", bench.folder, *FAST, np=2)
+    assert done.code == 0, done.err
+    readers = HERE.parent / "analysis" / "readers_test.py"
+    result = subprocess.run([sys.executable, "-m", "pytest", "-q", str(readers)], capture_output=True, text=True,
+                            env=dict(os.environ, BENCH_SCALE_H5=str(done.folder / "results.h5")))
+    assert result.returncode == 0, result.stdout[-4000:]
+
+
+def test_the_table_shows_intervals_limits_and_efficiency(bench):
+    done = bench("run", "--study", "smoke", "-o", bench.folder, *FAST, np=2)
+    assert done.code == 0, done.err
+    assert "attention/flash_tiled_cpu" in done.out and "[" in done.out
+    assert "efficiency" in done.out
+    assert (done.folder / "summary.md").read_text().count("|") > 20
+    assert json.loads((done.folder / "status.json").read_text())["state"] == "finished"
+
+
+def test_plan_and_list_need_no_mpirun_and_run_nothing(bench):
+    plan = bench("plan", "--study", "quick", "--json")
+    assert plan.code == 0, plan.err
+    described = json.loads(plan.out)
+    assert len({case["case"] for case in described["cases"]}) == len(described["cases"]) > 20
+    assert all(case["reason"] for case in described["cases"] if case["planned"] != "ok"), "never left out in silence"
+    dry = bench("run", "--dry-run", "--study", "quick", "--json")
+    assert json.loads(dry.out)["plan_sha256"] == described["plan_sha256"]
+    listed = json.loads(bench("list", "--json").out)
+    assert {op["name"] for op in listed["ops"]} >= {"attention", "recurrence", "selective"}
+    assert not bench.folder.exists()
+
+
+def test_self_profile_is_printed(bench):
+    done = bench("run", "--study", "smoke", "-k", "attention/naive_cpu", "--ranks", "1", "--profile-self", "-o", bench.folder, *FAST)
+    assert done.code == 0 and "fixed cost:" in done.err

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The block primitive on every engine that this processor can run (the dispatch would only ever pick the best
+// one), keys handed over in uneven blocks, so that state is carried between them.
+#include "kernels/attention/tile.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <tuple>
+#include <vector>
+
+#include "kernels/attention/attention.hpp"
+#include "kernels/attention/reference.hpp"
+#include "kernels/attention/softmax_state.hpp"
+#include "kernels/attention/tile_pack.hpp"
+#include "kernels/tolerance.hpp"
+#include "tests/support/run_case.hpp"
+
+namespace bench::attention {
+namespace {
+
+struct Result {
+  std::vector<double> out, lse;
+};
+
+/// One head, at most kQueryBlock rows at positions L - rows ..., causal; keys arrive as [0, cut) and [cut,
+/// L).
+template <class T>
+Result attend_in_two(const TileEngine<RealOf<T>>& engine, const AttentionProblem& p, const Tensors& inputs,
+                     std::int64_t rows_wanted, std::int64_t cut) {
+  using Real = RealOf<T>;
+  Carver measure;
+  const auto carve = [&](Carver& carver) {
+    return std::tuple{RowScratch<Real>::carve(carver, p.head_dim),
+                      StateArrays<Real>::carve(carver, kQueryBlock, p.head_dim),
+                      PackedShare<Real>::carve(carver, 1, p.seq, p.head_dim, values_in_place<T>(p.head_dim))};
+  };
+  carve(measure);
+  Tensor memory(DType::f64, {measure.used_bytes() / 8});
+  Carver carver({memory.data(), static_cast<std::size_t>(memory.bytes())});
+  auto [scratch, state, share] = carve(carver);
+
+  const QueryRows<Real> rows = query_rows(scratch, state, 0, rows_wanted, p.head_dim);
+  const std::int64_t first_row = p.seq - rows_wanted, padded = round_up(rows_wanted, engine.rows);
+  pack_queries(inputs["q"].as<T>() + first_row * p.head_dim, rows_wanted, p.head_dim, engine.rows,
+               p.scale() * kLog2E, scratch.q);
+  clear_state(rows, padded, p.head_dim);
+  const auto add = [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = 0; r < padded; ++r)
+      scratch.visible[r] =
+          std::clamp(first_row + std::min(r, rows_wanted - 1) + 1 - begin, std::int64_t{0}, end - begin);
+    const T* v = inputs["v"].as<T>() + begin * p.head_dim;
+    pack_share<T>(share, inputs["k"].as<T>() + begin * p.head_dim, v, 1, end - begin, p.head_dim,
+                  engine.panel);
+    attend_block(engine, rows, head_panels<T>(share, v, 0, end - begin, p.head_dim), p.head_dim,
+                 scratch.scores);
+  };
+  add(0, cut);
+  add(cut, p.seq);
+
+  Tensor out(p.dtype, {rows_wanted, p.head_dim}),
+      lse(p.dtype == DType::f64 ? DType::f64 : DType::f32, {rows_wanted});
+  finish_rows(rows, p.head_dim, out.as<T>(), lse.as<Real>());
+  Result result;
+  for (std::int64_t i = 0; i < out.count(); ++i) result.out.push_back(out.at(i));
+  for (std::int64_t i = 0; i < lse.count(); ++i) result.lse.push_back(lse.at(i));
+  return result;
+}
+
+struct Block {
+  std::int64_t seq, head_dim, rows, cut;
+};
+constexpr Block kBlocks[] = {
+    {1, 1, 1, 1},         // nothing but one pair; the second block is empty
+    {50, 64, 50, 13},     // the first rows see nothing of the second block: masked rows in a live strip
+    {500, 32, 96, 401},   // more than one key block, then one that every row sees partly
+    {97, 20, 11, 96},     // a single key in the second block, seen by the last row only
+    {430, 128, 29, 384},  // the cut on the key block
+};
+
+template <class T>
+void check_engines(DType dtype) {
+  const Op& op = support::find_op("attention");
+  for (const auto& engine : tile_engines<RealOf<T>>()) {
+    for (const Block& block : kBlocks) {
+      AttentionProblem p;
+      p.heads = p.kv_heads = 1;
+      p.seq = block.seq;
+      p.head_dim = block.head_dim;
+      p.dtype = dtype;
+      const Tensors inputs = support::make_inputs(op, p, 7);
+      const Result got = attend_in_two<T>(engine, p, inputs, block.rows, block.cut);
+      std::vector<std::int64_t> rows(static_cast<std::size_t>(block.rows));
+      std::iota(rows.begin(), rows.end(), block.seq - block.rows);
+      const Tensors want = reference(p, support::widen(inputs), rows);
+      for (std::size_t i = 0; i < got.out.size(); ++i)
+        ASSERT_NEAR(got.out[i], want["out"].at(static_cast<std::int64_t>(i)), 4.0 * op.tolerance(p, "out"))
+            << engine.isa << " L " << block.seq << " element " << i;  // 4: |out| of a N(0,1) tensor
+      for (std::size_t i = 0; i < got.lse.size(); ++i)
+        ASSERT_NEAR(got.lse[i], want["lse"].at(static_cast<std::int64_t>(i)), 8.0 * op.tolerance(p, "lse"))
+            << engine.isa << " L " << block.seq << " row " << i;
+    }
+  }
+}
+
+TEST(Tile, EveryEngineEqualsTheOracleInFp64) {
+  check_engines<double>(DType::f64);
+}
+TEST(Tile, EveryEngineEqualsTheOracleInFp32) {
+  check_engines<float>(DType::f32);
+}
+TEST(Tile, EveryEngineEqualsTheOracleInBf16) {
+  check_engines<Bf16>(DType::bf16);
+}
+TEST(Tile, EveryEngineEqualsTheOracleInFp16) {
+  check_engines<F16>(DType::f16);
+}
+
+TEST(Tile, PlainEngineIsAlwaysThere) {
+  EXPECT_EQ(tile_engines<float>().front().isa, "plain");
+  EXPECT_EQ(tile_engines<double>().front().isa, "plain");
+  EXPECT_EQ(tile_engine<float>().isa, tile_engines<float>().back().isa);
+}
+
+TEST(Tile, RowsThatNeverSeeAKeyComeOutEmpty) {
+  constexpr std::int64_t kRows = 8, kDim = 16;
+  std::vector<std::byte> memory(1 << 20);
+  Carver carver(memory);
+  const auto scratch = RowScratch<float>::carve(carver, kDim);
+  const auto state = StateArrays<float>::carve(carver, kQueryBlock, kDim);
+  const auto rows = query_rows(scratch, state, 0, kRows, kDim);
+  clear_state(rows, kRows, kDim);
+  float out[kRows * kDim], lse[kRows];
+  finish_rows(rows, kDim, out, lse);
+  for (const float x : out) EXPECT_EQ(x, 0.0F);
+  for (const float x : lse) EXPECT_EQ(x, -std::numeric_limits<float>::infinity());
+}
+
+}  // namespace
+}  // namespace bench::attention

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of both scan ops share: problems by parameter, kernels by op, and the comparison with the oracle.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/comm/link_threads.hpp"
+#include "tests/support/run_case.hpp"
+
+namespace bench::scan {
+
+/// The op's defaults with some parameters replaced.
+inline Params params_with(const Op& op, const Params& changes) {
+  Params params;
+  for (const ParamSpec& spec : common_params()) params[spec.name] = spec.fallback;
+  for (const ParamSpec& spec : op.params) params[spec.name] = spec.fallback;
+  for (const auto& [key, value] : changes) params[key] = value;
+  return params;
+}
+
+inline std::string text_of(const Params& params) {
+  std::string text;
+  for (const auto& [key, value] : params) text += key + "=" + to_text(value) + " ";
+  return text;
+}
+
+inline std::vector<const Kernel*> kernels_of(const std::string& op, bool only_collective = false) {
+  std::vector<const Kernel*> kernels;
+  for (const Kernel* kernel : Registry<Kernel>::instance().all())
+    if (kernel->op == op && (kernel->collective || !only_collective)) kernels.push_back(kernel);
+  return kernels;
+}
+
+/// "scan/selective_chunked_cpu" -> "selective_chunked_cpu", which a test name may hold.
+inline std::string short_name(const Kernel& kernel) { return kernel.name.substr(kernel.name.find('/') + 1); }
+
+/// Changes some inputs of a case after they were filled.
+using Spoil = std::function<void(Tensors& inputs)>;
+
+/// Sets every element of an input to f(index), rounded to its type.
+inline void fill(Tensors& inputs, const std::string& name, const std::function<double(std::int64_t)>& f) {
+  Tensor& tensor = inputs[name];
+  for (std::int64_t i = 0; i < tensor.count(); ++i) tensor.set(i, f(i));
+}
+
+inline Tensors run_on_threads(const Kernel& kernel, const Problem& problem, const Tensors& inputs) {
+  const auto links = comm::make_thread_links(static_cast<int>(problem.ranks));
+  return support::run_kernel(kernel, support::find_op(kernel.op), problem, inputs, links);
+}
+
+/// Runs the kernel (outputs are poisoned with NaN first) and holds every output to the op's tolerance. Problems that the kernel declines
+/// are left out.
+inline void expect_like_oracle(const Kernel& kernel, const Params& changes, const Spoil& spoil = nullptr) {
+  SCOPED_TRACE(kernel.name + ": " + text_of(changes));
+  const Op& op = support::find_op(kernel.op);
+  const auto problem = op.parse(params_with(op, changes));
+  if (!supports_case(kernel, *problem).empty()) return;
+  Tensors inputs = support::make_inputs(op, *problem, 1);
+  if (spoil) spoil(inputs);
+  const Tensors outputs = run_on_threads(kernel, *problem, inputs);
+  for (const auto& e : support::compare(kernel, op, *problem, inputs, outputs)) EXPECT_LE(e.error, e.tolerance) << e.text();
+}
+
+inline const std::vector<std::string>& all_dtypes() {
+  static const std::vector<std::string> names{"fp64", "fp32", "bf16", "fp16"};
+  return names;
+}
+
+}  // namespace bench::scan
