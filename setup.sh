@@ -42,7 +42,7 @@ Examples:
 Environment:
   BENCH_SCALE_NP       number of ranks for run (default 2)
   BENCH_SCALE_PYTHON   python that makes .venv (default /usr/bin/python3, else python3 on PATH; 3.11 or newer)
-  CC CXX CMAKE_PREFIX_PATH and PIP_* are respected. Without root, load compilers and libraries with modules or Spack.
+  CC CXX CMAKE_PREFIX_PATH and PIP_* are respected. Without root, load what is missing with modules or Spack.
 
 Exit code: that of bench_scale or ctest; 4 when the machine lacks something this script cannot install.
 TEXT
@@ -82,7 +82,7 @@ begin() {
   seconds_left=$((seconds_left - seconds))
 }
 
-# --- 1 Debian packages ---------------------------------------------------------------------------------------------
+# --- 1 Debian packages --------------------------------------------------------------------------------------
 
 missing_packages() {
   local name
@@ -99,9 +99,10 @@ become_root() {
 }
 
 install_packages() {
-  local missing=$1 as_root command
+  local missing=$1 as_root command answer="all there"
   if [[ -z $missing ]]; then
-    begin packages 0 "Debian packages: $(command -v dpkg-query >/dev/null && echo all there || echo not a Debian machine)"
+    command -v dpkg-query >/dev/null || answer="not a Debian machine, so PATH must offer them"
+    begin packages 0 "Debian packages: $answer"
     return
   fi
   command="apt-get install -y --no-install-recommends ${missing% }"
@@ -116,14 +117,15 @@ install_packages() {
   # shellcheck disable=SC2086
   if ! { ${as_root}apt-get update || true # one source out of order is no obstacle if the others have it all
     ${as_root}env DEBIAN_FRONTEND=noninteractive $command; } >>"$log" 2>&1 </dev/null; then
-    fail "Debian packages could not be installed." "make this work, then call again: apt-get update && $command"
+    fail "Debian packages could not be installed." \
+      "make this work, then call again: apt-get update && $command"
   fi
 }
 
-# --- 2 Python environment ------------------------------------------------------------------------------------------
+# --- 2 Python environment -----------------------------------------------------------------------------------
 
-# A python that can make an environment and is new enough for the pinned versions; Debian's before any other, because
-# its wheels and its python3-dev fit the compiler in use.
+# A python that can make an environment and is new enough for the pinned versions; Debian's before any other,
+# because its wheels and its python3-dev fit the compiler in use.
 find_python() {
   local candidate candidates=(/usr/bin/python3 python3)
   [[ -z ${BENCH_SCALE_PYTHON:-} ]] || candidates=("$BENCH_SCALE_PYTHON")
@@ -168,7 +170,8 @@ install_python() {
   begin python $seconds_python "filling .venv with Open MPI, LibTorch and the readers"
   if [[ -n $python ]] && follow python fill_venv "$python"; then return; fi
   if command -v "${MPICXX:-mpicxx}" >/dev/null; then
-    say "      .venv could not be made (see ${log#"$root"/}); going on with $(command -v mpicxx) and without LibTorch"
+    say "      .venv could not be made (see ${log#"$root"/})"
+    say "      going on with $(command -v mpicxx) and without LibTorch"
     return
   fi
   [[ -n $python ]] || fail "no python3 (3.11 or newer) with venv and no mpicxx." \
@@ -177,7 +180,7 @@ install_python() {
     "check the network and pip's settings (or load an MPI module), then call again"
 }
 
-# --- 3 and 4 configure and build -----------------------------------------------------------------------------------
+# --- 3 and 4 configure and build ----------------------------------------------------------------------------
 
 require_tools() {
   local tool
@@ -210,8 +213,8 @@ build() {
     fail "the build failed." "mend what the lines above name; the whole log is ${log#"$root"/}"
 }
 
-# follow KIND COMMAND...: runs COMMAND into the log and meanwhile says how far it is, every 2 s on a terminal and
-# every 30 s in a file. The code is that of COMMAND.
+# follow KIND COMMAND...: runs COMMAND into the log and meanwhile says how far it is, every 2 s on a terminal
+# and every 30 s in a file. The code is that of COMMAND.
 follow() {
   local kind=$1 began=$SECONDS code=0 every=30 pid
   shift
@@ -234,7 +237,8 @@ follow() {
   return $code
 }
 
-# One line from the end of the log: ninja's [done/all] gives a forecast; pip's last words stand for themselves.
+# One line from the end of the log: ninja's [done/all] gives a forecast; pip's last words stand for
+# themselves.
 report_progress() {
   local kind=$1 elapsed=$2 last words
   last=$(tail -n 1 "$log" | cut -c1-90)
@@ -246,7 +250,7 @@ report_progress() {
   if [[ -t 2 ]]; then printf '\r\033[K      %s' "$words" >&2; else say "      $words"; fi
 }
 
-# --- the whole -----------------------------------------------------------------------------------------------------
+# --- the whole ----------------------------------------------------------------------------------------------
 
 # Adds up what is not there yet, so that the first line already tells how long the whole will take.
 forecast() {

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Finds one MPI: MPI::MPI_CXX and MPIEXEC_EXECUTABLE, both of the same installation.
 #
-# Order: what the user names (MPI_CXX_COMPILER or MPI_HOME, as variable or in the environment), then the wheel in
-# BENCH_SCALE_VENV (it has fault tolerance), then whatever FindMPI finds (mpicxx on PATH, modules, Spack).
+# Order: what the user names (MPI_CXX_COMPILER or MPI_HOME, as variable or in the environment), then the wheel
+# in BENCH_SCALE_VENV (it has fault tolerance), then whatever FindMPI finds (mpicxx on PATH, modules, Spack).
 #
 #   BENCH_MPI_ORIGIN                  which one, for the summary
-#   BENCH_SCALE_MPI_TEST_ENVIRONMENT  for a test's ENVIRONMENT property: ranks on this machine only, so that Open MPI
-#                                     starts in 0.1 s instead of 1 s, and as root too. Other MPIs ignore these names.
+#   BENCH_SCALE_MPI_TEST_ENVIRONMENT  for a test's ENVIRONMENT property: ranks on this machine only, so that
+#                                     Open MPI starts in 0.1 s instead of 1 s, and as root too. Other MPIs
+#                                     ignore these names.
 include_guard(GLOBAL)
 include(BenchVenv)
 

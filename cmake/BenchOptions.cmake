@@ -2,9 +2,9 @@
 # The features a build may have: BENCH_SCALE_{CUDA,NCCL,TORCH} = AUTO, ON or OFF.
 # AUTO takes what is there and says what it left out and why; ON fails with how to install; OFF does not look.
 #
-# Result per feature: BENCH_SCALE_HAVE_<F> (TRUE or FALSE) and BENCH_<F>_NOTE (a version, or the reason of the absence),
-# and the targets bench_torch, CUDA::cudart, bench_nccl. bench_print_features() prints the table at the end.
-# Also found here, because everything needs it: one MPI (BenchMpi.cmake).
+# Result per feature: BENCH_SCALE_HAVE_<F> (TRUE or FALSE) and BENCH_<F>_NOTE (a version, or the reason of the
+# absence), and the targets bench_torch, CUDA::cudart, bench_nccl. bench_print_features() prints the table at
+# the end. Also found here, because everything needs it: one MPI (BenchMpi.cmake).
 include_guard(GLOBAL)
 include(BenchVenv)
 include(BenchMpi)
@@ -27,7 +27,8 @@ foreach(feature CUDA NCCL TORCH)
   set(BENCH_${feature}_NOTE "switched off")
 endforeach()
 
-# Records the answer of a search. found: TRUE or FALSE. note: version, or why not. how: what a user can do about it.
+# Records the answer of a search. found: TRUE or FALSE. note: version, or why not. how: what a user can do
+# about it.
 macro(bench_decide feature found note how)
   set(BENCH_SCALE_HAVE_${feature} ${found})
   set(BENCH_${feature}_NOTE "${note}")
@@ -43,13 +44,13 @@ if(NOT BENCH_MODE_TORCH STREQUAL "OFF")
     set(bench_note "${BenchTorch_VERSION}")
   endif()
   bench_decide(TORCH ${BenchTorch_FOUND} "${bench_note}"
-    "Run ./setup.sh build (it installs the torch wheel into .venv), or set BENCH_SCALE_TORCH_ROOT to a torch folder.")
+    "Run ./setup.sh build (it puts the wheel into .venv), or set BENCH_SCALE_TORCH_ROOT to a torch folder.")
 endif()
 
 if(NOT BENCH_MODE_CUDA STREQUAL "OFF")
   include(BenchCuda)
   bench_decide(CUDA ${BENCH_CUDA_USABLE} "${BENCH_CUDA_TEXT}"
-    "Install the CUDA toolkit or load its module, or name the compiler with -DCMAKE_CUDA_COMPILER=/path/to/nvcc.")
+    "Install the CUDA toolkit or load its module, or name nvcc with -DCMAKE_CUDA_COMPILER=/path/to/nvcc.")
 endif()
 
 if(NOT BENCH_MODE_NCCL STREQUAL "OFF")

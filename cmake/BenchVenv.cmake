@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Where the Python environment of setup.sh is. Its wheels carry Open MPI, LibTorch and NCCL, so that a machine with
-# none of them installed builds all the same.
+# Where the Python environment of setup.sh is. Its wheels carry Open MPI, LibTorch and NCCL, so that a machine
+# with none of them installed builds all the same.
 #
 #   BENCH_SCALE_VENV   cache path, default <source>/.venv; need not exist
 #   BENCH_VENV_SITE    its site-packages folder, or empty

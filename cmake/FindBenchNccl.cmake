@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# NCCL from the site (NCCL_ROOT, NCCL_HOME, CMAKE_PREFIX_PATH, the system) or from the wheel that torch brings along.
-# Result: BenchNccl_FOUND, BenchNccl_VERSION, BenchNccl_REASON (why not) and the target bench_nccl.
+# NCCL from the site (NCCL_ROOT, NCCL_HOME, CMAKE_PREFIX_PATH, the system) or from the wheel that torch brings
+# along. Result: BenchNccl_FOUND, BenchNccl_VERSION, BenchNccl_REASON (why not) and the target bench_nccl.
 include(BenchVenv)
 include(FindPackageHandleStandardArgs)
 

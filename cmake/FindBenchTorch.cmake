@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # LibTorch as the `torch` wheel brings it, for code that calls ATen on the CPU.
 #
-# The wheel's own TorchConfig.cmake insists on a CUDA toolkit when the wheel was built for CUDA, GPU or not. We need two
-# of its libraries: torch_cpu and c10. What those need in turn (CUDA run-time, cupti, ...) lies in other wheels, where
-# their own run paths find it when the program is loaded; the linker is told not to look for it.
+# The wheel's own TorchConfig.cmake insists on a CUDA toolkit when the wheel was built for CUDA, GPU or not.
+# We need two of its libraries: torch_cpu and c10. What those need in turn (CUDA run-time, cupti, ...) lies in
+# other wheels, where their own run paths find it when the program is loaded; the linker is told not to look
+# for it.
 #
 #   BENCH_SCALE_TORCH_ROOT  the `torch` folder; default: the one in BENCH_SCALE_VENV
 # Result: BenchTorch_FOUND, BenchTorch_VERSION (as in torch/version.py, e.g. 2.11.0+cu130),

@@ -51,8 +51,8 @@ Names defined_names(const AxisSpec& spec) {
 
 std::vector<Let> parse_lets(const AxisSpec& spec) {
   std::vector<Let> lets;
-  for (const auto& [name, text] : spec.lets)
-    lets.push_back({name, with_place("let " + name, [&] { return Expression(text); })});
+  for (const auto& let : spec.lets)
+    lets.push_back({let.first, with_place("let " + let.first, [&] { return Expression(let.second); })});
   return lets;
 }
 

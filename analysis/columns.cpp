@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/columns.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+
+namespace bench::analysis {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+using Doubles = std::vector<double>;
+using Ints = std::vector<std::int64_t>;
+using Strings = std::vector<std::string>;
+
+/// Adds a column by calling `get` for every row.
+template <class Rows, class Get>
+void add(std::vector<Column>& columns, const char* name, const char* unit, const char* long_name, const Rows& rows, Get&& get) {
+  using T = std::decay_t<decltype(get(*rows.begin()))>;
+  std::vector<T> values;
+  for (const auto& row : rows) values.push_back(get(row));
+  columns.push_back({name, unit, long_name, std::move(values)});
+}
+
+double lo(const std::optional<Estimate>& e) { return e && e->interval ? e->interval->lo : kNone; }
+double hi(const std::optional<Estimate>& e) { return e && e->interval ? e->interval->hi : kNone; }
+double value(const std::optional<Estimate>& e) { return e ? e->value : kNone; }
+double positive(double x) { return x > 0.0 ? x : kNone; }
+
+Strings outcome_names() { return {kOutcomeNames.begin(), kOutcomeNames.end()}; }
+
+/// One column per parameter of any op of the run; a parameter has one type over all ops that share its name.
+void add_params(std::vector<Column>& columns, const RunRecord& run) {
+  std::map<std::string, Value> samples;
+  for (const scaling::Case& c : run.cases)
+    for (const auto& [name, v] : c.params) samples.emplace(name, v);
+  for (const auto& [name, sample] : samples) {
+    const auto get = [&, n = name](const scaling::Case& c) -> const Value* {
+      const auto it = c.params.find(n);
+      return it == c.params.end() ? nullptr : &it->second;
+    };
+    Column column{name, "", "parameter " + name, {}};
+    if (std::holds_alternative<std::string>(sample)) {
+      Strings values;
+      for (const auto& c : run.cases) values.push_back(get(c) != nullptr ? bench::to_text(*get(c)) : "");
+      column.values = std::move(values);
+    } else {  // booleans are 0 and 1
+      Ints values;
+      for (const auto& c : run.cases) {
+        const Value* v = get(c);
+        const bool* flag = v != nullptr ? std::get_if<bool>(v) : nullptr;
+        values.push_back(v == nullptr ? kAbsent : flag != nullptr ? static_cast<std::int64_t>(*flag) : std::get<std::int64_t>(*v));
+      }
+      column.unit = "1";
+      column.values = std::move(values);
+    }
+    columns.push_back(std::move(column));
+  }
+}
+
+}  // namespace
+
+std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
+  std::vector<Column> columns;
+  const auto& rows = results.cases;
+  const auto of = [&](const CaseResult& r) -> const scaling::Case& { return run.cases[r.case_index]; };
+  add(columns, "case", "", "case identity", rows, [&](const auto& r) { return of(r).id; });
+  add(columns, "workload", "", "op", rows, [&](const auto& r) { return of(r).op; });
+  add(columns, "kernel", "", "implementation", rows, [&](const auto& r) { return of(r).kernel; });
+  add_params(columns, run);
+  Flags status{{}, outcome_names()};
+  for (const CaseResult& r : rows) status.values.push_back(static_cast<std::uint8_t>(r.outcome));
+  columns.push_back({"status", "", "outcome of the case", std::move(status)});
+  add(columns, "reason", "", "why the outcome is not ok", rows, [](const auto& r) { return r.reason; });
+  const auto time = [](const CaseResult& r) { return r.n > 0 ? std::optional(r.time_s) : std::nullopt; };
+  add(columns, "time", "s", "median over samples of the slowest rank's time of one call", rows, [&](const auto& r) { return value(time(r)); });
+  add(columns, "time_lo", "s", "lower end of the interval of time", rows, [&](const auto& r) { return lo(time(r)); });
+  add(columns, "time_hi", "s", "upper end of the interval of time", rows, [&](const auto& r) { return hi(time(r)); });
+  add(columns, "n", "1", "samples", rows, [](const auto& r) { return r.n; });
+  add(columns, "n_visits", "1", "visits", rows, [](const auto& r) { return r.n_visits; });
+  add(columns, "stop_reason", "", "why sampling stopped", rows, [](const auto& r) { return r.stop_reason; });
+  add(columns, "tau", "1", "integrated autocorrelation time in samples", rows, [](const auto& r) { return r.n > 0 ? r.tau : kNone; });
+  add(columns, "flops", "FLOP", "floating-point operations of one call, all ranks", rows, [&](const auto& r) { return of(r).cost.flops; });
+  add(columns, "bytes", "byte", "least memory traffic of one call, all ranks", rows, [&](const auto& r) { return of(r).cost.bytes; });
+  add(columns, "exps", "1", "exponentials of one call, all ranks", rows, [&](const auto& r) { return of(r).cost.exps; });
+  add(columns, "flops_per_s", "FLOP s-1", "flops / time", rows, [](const auto& r) { return positive(r.flops_per_s); });
+  add(columns, "bytes_per_s", "byte s-1", "bytes / time", rows, [](const auto& r) { return positive(r.bytes_per_s); });
+  add(columns, "limit", "", "resource whose measured rate bounds the op: compute, memory or exp", rows, [](const auto& r) { return r.limit; });
+  add(columns, "limit_time", "s", "time at that bound", rows, [](const auto& r) { return positive(r.limit_s); });
+  add(columns, "limit_fraction", "1", "limit_time / time", rows, [](const auto& r) { return positive(r.limit_fraction); });
+  add(columns, "baseline", "", "implementation that speedup is taken over", rows, [&](const auto& r) { return of(r).baseline; });
+  add(columns, "speedup", "1", "baseline time / time, same problem", rows, [](const auto& r) { return value(r.speedup); });
+  add(columns, "speedup_lo", "1", "lower end of the interval of speedup", rows, [](const auto& r) { return lo(r.speedup); });
+  add(columns, "speedup_hi", "1", "upper end of the interval of speedup", rows, [](const auto& r) { return hi(r.speedup); });
+  add(columns, "error", "1", "largest deviation from the fp64 oracle over max|oracle|", rows, [](const auto& r) { return r.tolerance > 0.0 ? r.error : kNone; });
+  add(columns, "tolerance", "1", "what rounding explains of it", rows, [](const auto& r) { return positive(r.tolerance); });
+  add(columns, "imbalance", "1", "mean over samples of slowest / mean rank - 1", rows, [](const auto& r) { return r.n > 0 ? r.imbalance : kNone; });
+  add(columns, "peak_memory", "byte", "resident high-water of the fullest rank", rows, [](const auto& r) { return r.peak_memory_bytes > 0 ? static_cast<double>(r.peak_memory_bytes) : kNone; });
+  add(columns, "wire_bytes", "byte", "bytes sent by the busiest rank in one call", rows, [](const auto& r) { return r.wire_bytes; });
+  add(columns, "isolation", "", "what may run beside it", rows, [&](const auto& r) { return std::string(of(r).isolation == scaling::Isolation::node ? "node" : "none"); });
+  add(columns, "oversubscribed", "1", "1: ranks shared cores, times mean little", rows, [](const auto& r) { return static_cast<std::int64_t>(r.oversubscribed); });
+  return columns;
+}
+
+std::vector<Column> scaling_columns(const RunRecord& run, const Results& results) {
+  std::vector<Column> columns;
+  const auto& rows = results.scaling;
+  const auto of = [&](const ScalingRow& r) -> const scaling::Case& { return run.cases[r.case_index]; };
+  const auto result = [&](const ScalingRow& r) -> const CaseResult& { return results.cases[r.case_index]; };
+  const auto time = [&](const ScalingRow& r) { return result(r).n > 0 ? std::optional(result(r).time_s) : std::nullopt; };
+  add(columns, "point", "1", "row number", rows, [&](const auto& r) { return static_cast<std::int64_t>(&r - rows.data()); });
+  add(columns, "study", "", "study/sweep", rows, [](const auto& r) { return r.tag.study; });
+  add(columns, "mode", "", "strong or weak", rows, [](const auto& r) { return r.tag.mode; });
+  add(columns, "by", "", "what grows with the ranks in a weak study", rows, [](const auto& r) { return r.tag.by; });
+  add(columns, "series", "", "cases of one curve share it", rows, [](const auto& r) { return r.tag.series; });
+  add(columns, "case", "", "case identity", rows, [&](const auto& r) { return of(r).id; });
+  add(columns, "kernel", "", "implementation", rows, [&](const auto& r) { return of(r).kernel; });
+  add(columns, "ranks", "1", "ranks p", rows, [&](const auto& r) { return of(r).ranks; });
+  add(columns, "base_ranks", "1", "ranks b of the base; 0 when none ran", rows, [](const auto& r) { return r.base_ranks; });
+  add(columns, "work", "FLOP", "work W of the point (bytes for an op without FLOPs)", rows, [](const auto& r) { return r.work; });
+  add(columns, "time", "s", "time of the point", rows, [&](const auto& r) { return value(time(r)); });
+  add(columns, "time_lo", "s", "lower end of the interval of time", rows, [&](const auto& r) { return lo(time(r)); });
+  add(columns, "time_hi", "s", "upper end of the interval of time", rows, [&](const auto& r) { return hi(time(r)); });
+  add(columns, "speedup", "1", "(W_p / T_p) / (W_b / T_b)", rows, [](const auto& r) { return value(r.speedup); });
+  add(columns, "speedup_lo", "1", "lower end of the interval of speedup", rows, [](const auto& r) { return lo(r.speedup); });
+  add(columns, "speedup_hi", "1", "upper end of the interval of speedup", rows, [](const auto& r) { return hi(r.speedup); });
+  add(columns, "efficiency", "1", "(W_p / (p T_p)) / (W_b / (b T_b))", rows, [](const auto& r) { return value(r.efficiency); });
+  add(columns, "efficiency_lo", "1", "lower end of the interval of efficiency", rows, [](const auto& r) { return lo(r.efficiency); });
+  add(columns, "efficiency_hi", "1", "upper end of the interval of efficiency", rows, [](const auto& r) { return hi(r.efficiency); });
+  add(columns, "karp_flatt", "1", "(1/S - 1/r) / (1 - 1/r), strong studies", rows, [](const auto& r) { return r.karp_flatt.value_or(kNone); });
+  add(columns, "note", "", "why a figure is missing", rows, [](const auto& r) { return r.note; });
+  return columns;
+}
+
+std::vector<Column> limit_columns(const RunRecord& run) {
+  std::vector<Column> columns;
+  add(columns, "ranks", "1", "ranks that measured together", run.limits, [](const auto& l) { return l.first; });
+  add(columns, "fp32", "FLOP s-1", "fp32 multiply-add rate", run.limits, [](const auto& l) { return l.second.fp32_flops_per_s; });
+  add(columns, "bf16", "FLOP s-1", "bf16 rate: dot product or fp32, the higher", run.limits, [](const auto& l) { return l.second.bf16_flops_per_s; });
+  add(columns, "fp64", "FLOP s-1", "fp64 multiply-add rate", run.limits, [](const auto& l) { return l.second.fp64_flops_per_s; });
+  add(columns, "bandwidth", "byte s-1", "triad with non-temporal stores", run.limits, [](const auto& l) { return l.second.bytes_per_s; });
+  add(columns, "exp", "s-1", "polynomial exponentials", run.limits, [](const auto& l) { return l.second.exps_per_s; });
+  return columns;
+}
+
+}  // namespace bench::analysis

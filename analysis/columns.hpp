@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one list of columns: name, unit, meaning, values. It drives the dimension-scaled groups, the compound tables and every export, so that
+// a figure has one definition (docs/metrics.md) and one name.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "analysis/results.hpp"
+
+namespace bench::analysis {
+
+/// A byte per row with a name per value: flag_values and flag_meanings of the CF conventions.
+struct Flags {
+  std::vector<std::uint8_t> values;
+  std::vector<std::string> meanings;
+};
+
+struct Column {
+  std::string name;
+  std::string unit;       // s, 1, FLOP, FLOP s-1, byte, byte s-1; empty for text and flags
+  std::string long_name;
+  std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::string>, Flags> values;
+};
+
+/// Rows of /cases: one per case of the run. Parameters that an op does not have are kAbsent, NaN or "".
+inline constexpr std::int64_t kAbsent = INT64_MIN;
+std::vector<Column> case_columns(const RunRecord& run, const Results& results);
+
+/// Rows of /scaling: one per point of a curve.
+std::vector<Column> scaling_columns(const RunRecord& run, const Results& results);
+
+/// Rows of /samples: one per sample, over all ranks of its block.
+std::vector<Column> sample_columns(const RunRecord& run);
+/// Rows of /rank_samples: one per sample and rank.
+std::vector<Column> rank_sample_columns(const RunRecord& run);
+
+/// Rows of /limits: one per block width.
+std::vector<Column> limit_columns(const RunRecord& run);
+
+}  // namespace bench::analysis

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/results.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "analysis/scaling_rows.hpp"
+#include "analysis/statistics/quantiles.hpp"
+#include "analysis/statistics/stop.hpp"
+
+namespace bench::analysis {
+namespace {
+
+Estimate median_estimate(const std::vector<double>& samples, double confidence) {
+  const std::vector<double> ascending = sorted(samples);
+  return {median(ascending), median_interval(ascending, confidence, effective_tau(samples))};
+}
+
+double imbalance_of(const VisitRecord& visit) {
+  const auto ranks = static_cast<std::size_t>(visit.ranks);
+  double sum = 0.0;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i + ranks <= visit.rank_time_s.size(); i += ranks, ++count) {
+    const auto first = visit.rank_time_s.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto last = first + static_cast<std::ptrdiff_t>(ranks);
+    sum += *std::max_element(first, last) * static_cast<double>(ranks) / std::accumulate(first, last, 0.0) - 1.0;
+  }
+  return count > 0 ? sum / static_cast<double>(count) : 0.0;
+}
+
+void add_visit(CaseResult& result, const VisitRecord& visit, double confidence) {
+  for (const Check& check : visit.checks) {
+    if (result.tolerance > 0.0 && check.error * result.tolerance < result.error * check.tolerance) continue;
+    result.error = check.error;
+    result.tolerance = check.tolerance;
+  }
+  result.peak_memory_bytes = std::max(result.peak_memory_bytes, visit.peak_memory_bytes);
+  result.wire_bytes = std::max(result.wire_bytes, visit.wire_bytes);
+  result.oversubscribed |= visit.oversubscribed;
+  if (visit.outcome != Outcome::ok) {
+    result.outcome = visit.outcome;
+    result.reason = visit.reason;
+    return;
+  }
+  const std::vector<double> samples = slowest_rank(visit);
+  if (result.n_visits == 0) result.outcome = Outcome::ok;
+  result.n_visits += 1;
+  result.n += static_cast<std::int64_t>(samples.size());
+  result.stop_reason = visit.stop_reason;
+  result.tau = std::max(result.tau, effective_tau(samples));
+  result.imbalance = std::max(result.imbalance, imbalance_of(visit));
+  result.time_s = median_estimate(samples, confidence);
+  result.visit_medians_s.push_back(result.time_s.value);
+}
+
+double flops_limit(const Limits& limits, const scaling::Case& c) {
+  const auto it = c.params.find("dtype");
+  const std::string dtype = it != c.params.end() ? bench::to_text(it->second) : "fp32";
+  if (dtype == "fp64") return limits.fp64_flops_per_s;
+  return dtype == "bf16" ? limits.bf16_flops_per_s : limits.fp32_flops_per_s;
+}
+
+/// The physical limit is the slowest of the three resources at its measured rate.
+void add_limit(CaseResult& result, const scaling::Case& c, const RunRecord& run) {
+  const auto it = run.limits.find(c.ranks);
+  if (it == run.limits.end()) return;
+  const auto need = [&](const char* name, double amount, double rate) {
+    if (rate <= 0.0 || amount / rate <= result.limit_s) return;
+    result.limit_s = amount / rate;
+    result.limit = name;
+  };
+  need("compute", c.cost.flops, flops_limit(it->second, c));
+  need("memory", c.cost.bytes, it->second.bytes_per_s);
+  need("exp", c.cost.exps, it->second.exps_per_s);
+  result.limit_fraction = result.limit_s / result.time_s.value;
+}
+
+void finish(CaseResult& result, const scaling::Case& c, const RunRecord& run) {
+  if (result.outcome != Outcome::ok) {
+    result.time_s = {};
+    result.n = result.n_visits = 0;
+    result.visit_medians_s.clear();
+    return;
+  }
+  if (result.n_visits > 1) result.time_s = geometric_mean(result.visit_medians_s, run.confidence);
+  result.flops_per_s = c.cost.flops / result.time_s.value;
+  result.bytes_per_s = c.cost.bytes / result.time_s.value;
+  add_limit(result, c, run);
+}
+
+/// Key of a problem: what rivals share. Ranks, threads and layout say how it is done, not what.
+std::string problem_key(const scaling::Case& c) {
+  std::string key = c.op;
+  for (const auto& [name, value] : c.params)
+    if (name != "layout") key += concat('|', name, '=', bench::to_text(value));
+  return key;
+}
+
+void add_speedups(Results& results, const RunRecord& run) {
+  std::map<std::string, std::size_t> by_problem;  // "kernel problem" -> case
+  for (std::size_t i = 0; i < run.cases.size(); ++i) by_problem[run.cases[i].kernel + ' ' + problem_key(run.cases[i])] = i;
+  const double each = 1.0 - (1.0 - run.confidence) / 2.0;
+  for (std::size_t i = 0; i < run.cases.size(); ++i) {
+    const scaling::Case& c = run.cases[i];
+    const auto base = by_problem.find(c.baseline + ' ' + problem_key(c));
+    if (results.cases[i].outcome != Outcome::ok || base == by_problem.end() || results.cases[base->second].outcome != Outcome::ok) continue;
+    results.cases[i].speedup = time_ratio(run, results, base->second, i, each);
+  }
+}
+
+}  // namespace
+
+std::vector<double> slowest_rank(const VisitRecord& visit) {
+  const auto ranks = static_cast<std::size_t>(std::max<std::int64_t>(1, visit.ranks));
+  std::vector<double> slowest;
+  for (std::size_t i = 0; i + ranks <= visit.rank_time_s.size(); i += ranks)
+    slowest.push_back(*std::max_element(visit.rank_time_s.begin() + static_cast<std::ptrdiff_t>(i),
+                                        visit.rank_time_s.begin() + static_cast<std::ptrdiff_t>(i + ranks)));
+  return slowest;
+}
+
+Estimate time_ratio(const RunRecord& run, const Results& results, std::size_t numerator, std::size_t denominator, double each) {
+  const CaseResult &a = results.cases[numerator], &b = results.cases[denominator];
+  if (a.n_visits >= 3 && b.n_visits >= 3)
+    return welch_ratio(log_side(a.visit_medians_s), log_side(b.visit_medians_s), run.confidence).estimate;
+  const auto at = [&](const CaseResult& result) {
+    std::vector<double> samples;
+    for (const VisitRecord& visit : run.visits)
+      if (visit.case_id == run.cases[result.case_index].id && visit.outcome == Outcome::ok)
+        for (const double time : slowest_rank(visit)) samples.push_back(time);
+    return median_estimate(samples, each);
+  };
+  return ratio(at(a), at(b), run.confidence);
+}
+
+Results make_results(const RunRecord& run) {
+  Results results;
+  std::map<std::string, std::size_t> index;
+  for (std::size_t i = 0; i < run.cases.size(); ++i) {
+    index[run.cases[i].id] = i;
+    CaseResult result{.case_index = i};
+    if (run.cases[i].planned != Outcome::ok) result.outcome = run.cases[i].planned, result.reason = run.cases[i].reason;
+    else result.reason = "the run stopped before it was measured";
+    results.cases.push_back(std::move(result));
+  }
+  for (const VisitRecord& visit : run.visits) {
+    const auto it = index.find(visit.case_id);
+    if (it == index.end()) continue;
+    results.cases[it->second].reason.clear();
+    add_visit(results.cases[it->second], visit, run.confidence);
+  }
+  for (std::size_t i = 0; i < run.cases.size(); ++i) finish(results.cases[i], run.cases[i], run);
+  add_speedups(results, run);
+  results.scaling = scaling_rows(run, results);
+  return results;
+}
+
+}  // namespace bench::analysis

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// From records to figures: one CaseResult per case and one ScalingRow per point of a scaling curve. Pure. docs/metrics.md derives each.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/efficiency.hpp"
+#include "analysis/record.hpp"
+
+namespace bench::analysis {
+
+struct CaseResult {
+  std::size_t case_index = 0;
+  Outcome outcome = Outcome::interrupted;
+  std::string reason;
+  std::int64_t n_visits = 0, n = 0;       // visits that were ok; samples in them
+  Estimate time_s;                        // slowest rank per sample, median; several visits: their geometric mean
+  std::vector<double> visit_medians_s;
+  std::string stop_reason;                // of the last visit
+  double tau = 1.0;                       // the largest of the visits
+  double flops_per_s = 0.0, bytes_per_s = 0.0;  // the op's work over time; 0 when the op has none
+  std::string limit;                      // what binds: compute | memory | exp; empty when no limits were measured
+  double limit_s = 0.0, limit_fraction = 0.0;
+  std::optional<Estimate> speedup;        // over the baseline
+  double error = 0.0, tolerance = 0.0;    // of the output that comes nearest to its tolerance
+  double imbalance = 0.0;                 // mean over samples of (slowest rank / mean rank - 1)
+  std::int64_t peak_memory_bytes = 0, wire_bytes = 0;
+  bool oversubscribed = false;
+};
+
+struct ScalingRow {
+  std::size_t case_index = 0;
+  scaling::ScalingTag tag;
+  std::int64_t base_ranks = 0;            // 0: no base ran
+  double work = 0.0;                      // FLOPs, or bytes for an op without FLOPs to speak of
+  std::optional<Estimate> speedup, efficiency;
+  std::optional<double> karp_flatt;       // strong studies, past the base
+  std::string note;                       // why a figure is missing
+};
+
+struct Results {
+  std::vector<CaseResult> cases;          // one per case of the run, in its order
+  std::vector<ScalingRow> scaling;        // by study, series, ranks
+};
+
+Results make_results(const RunRecord& run);
+
+/// Slowest rank of every sample of one visit.
+std::vector<double> slowest_rank(const VisitRecord& visit);
+
+}  // namespace bench::analysis

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Raw samples in long form: no padding, one row each, straight from the records.
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "analysis/columns.hpp"
+
+namespace bench::analysis {
+namespace {
+
+std::map<std::string, std::int64_t> case_indices(const RunRecord& run) {
+  std::map<std::string, std::int64_t> index;
+  for (std::size_t i = 0; i < run.cases.size(); ++i) index[run.cases[i].id] = static_cast<std::int64_t>(i);
+  return index;
+}
+
+/// Calls row(case index, visit record, sample number, times of its ranks) for every sample.
+template <class Row>
+void for_each_sample(const RunRecord& run, Row&& row) {
+  const auto index = case_indices(run);
+  for (const VisitRecord& visit : run.visits) {
+    const auto ranks = static_cast<std::size_t>(std::max<std::int64_t>(1, visit.ranks));
+    for (std::size_t i = 0; (i + 1) * ranks <= visit.rank_time_s.size(); ++i)
+      row(index.at(visit.case_id), visit, static_cast<std::int64_t>(i), std::span(visit.rank_time_s).subspan(i * ranks, ranks));
+  }
+}
+
+}  // namespace
+
+std::vector<Column> sample_columns(const RunRecord& run) {
+  std::vector<std::int64_t> row, case_index, visit, iter, slowest, block, calls;
+  std::vector<double> most, least, mean;
+  for_each_sample(run, [&](std::int64_t c, const VisitRecord& v, std::int64_t i, std::span<const double> times) {
+    const auto worst = std::ranges::max_element(times);
+    row.push_back(static_cast<std::int64_t>(row.size()));
+    case_index.push_back(c);
+    visit.push_back(v.visit);
+    iter.push_back(i);
+    most.push_back(*worst);
+    least.push_back(std::ranges::min(times));
+    mean.push_back(std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size()));
+    slowest.push_back(worst - times.begin());
+    block.push_back(v.block);
+    calls.push_back(v.calls_per_sample);
+  });
+  return {{"row", "1", "row number", std::move(row)},
+          {"case_index", "1", "row of /cases", std::move(case_index)},
+          {"visit", "1", "visit of the case", std::move(visit)},
+          {"iter", "1", "sample of the visit, in the order taken", std::move(iter)},
+          {"t_max", "s", "time of one call on the slowest rank", std::move(most)},
+          {"t_min", "s", "time of one call on the fastest rank", std::move(least)},
+          {"t_mean", "s", "mean over ranks of the time of one call", std::move(mean)},
+          {"argmax_rank", "1", "rank in the block that was slowest", std::move(slowest)},
+          {"block", "1", "block of ranks", std::move(block)},
+          {"calls", "1", "calls that the sample is the mean of", std::move(calls)}};
+}
+
+std::vector<Column> rank_sample_columns(const RunRecord& run) {
+  std::vector<std::int64_t> row, case_index, visit, iter, rank;
+  std::vector<double> time;
+  for_each_sample(run, [&](std::int64_t c, const VisitRecord& v, std::int64_t i, std::span<const double> times) {
+    for (std::size_t r = 0; r < times.size(); ++r) {
+      row.push_back(static_cast<std::int64_t>(row.size()));
+      case_index.push_back(c);
+      visit.push_back(v.visit);
+      iter.push_back(i);
+      rank.push_back(static_cast<std::int64_t>(r));
+      time.push_back(times[r]);
+    }
+  });
+  return {{"row", "1", "row number", std::move(row)},
+          {"case_index", "1", "row of /cases", std::move(case_index)},
+          {"visit", "1", "visit of the case", std::move(visit)},
+          {"iter", "1", "sample of the visit", std::move(iter)},
+          {"rank", "1", "rank in the block", std::move(rank)},
+          {"time", "s", "time of one call on that rank", std::move(time)}};
+}
+
+}  // namespace bench::analysis

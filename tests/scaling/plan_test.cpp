@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scaling/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "scaling/blocks.hpp"
+#include "scaling/order.hpp"
+#include "src/core/rng.hpp"
+
+namespace bench::scaling {
+namespace {
+
+/// A study without sweeps: make_plan looks at its settings only.
+Study settings(std::int64_t visits, const std::string& order = "shuffle", std::int64_t seed = 42) {
+  Study study;
+  study.run.visits = visits;
+  study.run.order = order;
+  study.run.seed = seed;
+  return study;
+}
+
+Case make_case(std::size_t number, std::int64_t ranks, Isolation isolation = Isolation::none) {
+  Case c;
+  c.id = concat("case", number);
+  c.op = "toy";
+  c.ranks = ranks;
+  c.isolation = isolation;
+  c.params = {{"seq", static_cast<std::int64_t>(number / 3)}, {"ranks", ranks}};  // three cases to a problem
+  c.estimate_s = 1e-3 * static_cast<double>(number + 1);
+  return c;
+}
+
+/// Cases of any widths from 1 to most, mixed by a fixed generator.
+std::vector<Case> mixed_cases(std::size_t count, std::int64_t most, Isolation isolation) {
+  const CounterRng rng(11, "widths");
+  std::vector<Case> cases;
+  for (std::size_t i = 0; i < count; ++i)
+    cases.push_back(make_case(i, 1 + static_cast<std::int64_t>(rng.uniform(i) * static_cast<double>(most)), isolation));
+  return cases;
+}
+
+/// What must hold of every plan: each (case, visit) once, blocks in the world, no rank twice in a step, isolation kept.
+void expect_lawful(const Plan& plan, const Machine& machine) {
+  std::map<std::pair<std::int64_t, std::int64_t>, int> times;
+  for (const auto& step : plan.steps) {
+    EXPECT_FALSE(step.empty());
+    std::set<std::int64_t> ranks;
+    std::map<std::int64_t, std::vector<const Case*>> on_node;
+    for (const Visit& visit : step) {
+      const Case& c = plan.cases[static_cast<std::size_t>(visit.case_index)];
+      ++times[{visit.case_index, visit.number}];
+      EXPECT_GE(visit.width, c.ranks);
+      EXPECT_LE((visit.block + 1) * visit.width, machine.ranks);
+      std::set<std::int64_t> nodes;
+      for (std::int64_t r = visit.block * visit.width; r < (visit.block + 1) * visit.width; ++r) {
+        EXPECT_TRUE(ranks.insert(r).second) << "rank " << r << " twice in a step";
+        nodes.insert(node_of(r, machine));
+      }
+      for (const std::int64_t node : nodes) on_node[node].push_back(&c);
+    }
+    for (const auto& [node, guests] : on_node) {
+      const bool isolated = std::ranges::any_of(guests, [](const Case* c) { return c->isolation == Isolation::node; });
+      EXPECT_TRUE(!isolated || guests.size() == 1) << "node " << node;
+    }
+  }
+  std::size_t wanted = 0;
+  for (std::size_t i = 0; i < plan.cases.size(); ++i) {
+    if (plan.cases[i].planned != Outcome::ok) continue;
+    for (std::int64_t v = 0; v < plan.run.visits; ++v, ++wanted) EXPECT_EQ((times[{static_cast<std::int64_t>(i), v}]), 1);
+  }
+  EXPECT_EQ(times.size(), wanted);
+}
+
+TEST(Blocks, WidthsArePowersOfTwoOrTheWorld) {
+  const Machine six{.ranks = 6, .ranks_per_node = 6};
+  EXPECT_EQ(block_width(1, six), 1);
+  EXPECT_EQ(block_width(3, six), 4);
+  EXPECT_EQ(block_width(4, six), 4);
+  EXPECT_EQ(block_width(5, six), 6);  // 8 does not fit: the whole world
+  EXPECT_EQ(usable_blocks(4, six), std::vector<std::int64_t>{0});
+  EXPECT_EQ(usable_blocks(2, six), (std::vector<std::int64_t>{0, 1, 2}));
+}
+
+TEST(Blocks, BlocksThatStraddleNodesAreLeftOutWhenOthersDoNot) {
+  const Machine two_by_six{.ranks = 12, .ranks_per_node = 6};
+  EXPECT_EQ(usable_blocks(4, two_by_six), (std::vector<std::int64_t>{0, 2}));  // [4, 8) lies on both nodes
+  EXPECT_EQ(usable_blocks(8, two_by_six), (std::vector<std::int64_t>{0}));     // cannot lie on one
+}
+
+TEST(Plan, EveryVisitHappensOnceOnAnyWorldAndMixOfWidths) {
+  for (std::int64_t np = 1; np <= 9; ++np) {
+    for (const std::int64_t per_node : {std::int64_t{1}, std::int64_t{2}, std::int64_t{3}, np}) {
+      for (const Isolation isolation : {Isolation::node, Isolation::none}) {
+        for (const std::int64_t most : {std::int64_t{1}, (np + 1) / 2, np}) {
+          const Machine machine{.ranks = np, .ranks_per_node = per_node};
+          SCOPED_TRACE(concat("np ", np, ", per node ", per_node, ", widest ", most, ", isolation ", static_cast<int>(isolation)));
+          expect_lawful(make_plan(settings(2), mixed_cases(23, most, isolation), machine), machine);  // 23: shares no factor with np
+        }
+      }
+    }
+  }
+}
+
+TEST(Plan, MixedIsolationIsKept) {
+  const Machine machine{.ranks = 8, .ranks_per_node = 2};
+  auto cases = mixed_cases(40, 4, Isolation::none);
+  for (std::size_t i = 0; i < cases.size(); i += 2) cases[i].isolation = Isolation::node;
+  expect_lawful(make_plan(settings(3), cases, machine), machine);
+}
+
+TEST(Plan, MoreRanksThanCasesIsFine) {
+  const Machine machine{.ranks = 64, .ranks_per_node = 8};
+  const Plan plan = make_plan(settings(1), mixed_cases(3, 1, Isolation::none), machine);
+  expect_lawful(plan, machine);
+  EXPECT_EQ(plan.steps.size(), 1u);
+}
+
+TEST(Plan, OnOneNodeIsolatedVisitsRunOneByOne) {
+  const Machine machine{.ranks = 4, .ranks_per_node = 4};
+  EXPECT_EQ(make_plan(settings(2), mixed_cases(10, 1, Isolation::node), machine).steps.size(), 20u);
+  EXPECT_EQ(make_plan(settings(2), mixed_cases(10, 1, Isolation::none), machine).steps.size(), 6u);  // 10 on 4 ranks, twice
+  const Machine nodes{.ranks = 4, .ranks_per_node = 1};
+  EXPECT_EQ(make_plan(settings(2), mixed_cases(10, 1, Isolation::node), nodes).steps.size(), 6u);
+}
+
+TEST(Plan, VisitsOfACaseComeInRoundsAndWanderOverTheBlocks) {
+  const Machine machine{.ranks = 2, .ranks_per_node = 2};
+  const Plan plan = make_plan(settings(4), mixed_cases(5, 1, Isolation::node), machine);
+  std::vector<std::int64_t> numbers;
+  for (const auto& step : plan.steps) {
+    numbers.push_back(step[0].number);
+    EXPECT_EQ(step[0].block, step[0].number % 2);
+  }
+  EXPECT_TRUE(std::ranges::is_sorted(numbers));
+}
+
+TEST(Plan, CasesThatCannotRunAreKeptButNotVisited) {
+  auto cases = mixed_cases(6, 1, Isolation::node);
+  cases[2].planned = Outcome::infeasible;
+  cases[2].ranks = 100;  // wider than the world
+  cases[4].planned = Outcome::skipped;
+  const Machine machine{.ranks = 2, .ranks_per_node = 2};
+  const Plan plan = make_plan(settings(1), cases, machine);
+  EXPECT_EQ(plan.cases.size(), 6u);
+  EXPECT_EQ(plan.steps.size(), 4u);
+  expect_lawful(plan, machine);
+}
+
+std::vector<std::int64_t> visited(const Plan& plan) {
+  std::vector<std::int64_t> order;
+  for (const auto& step : plan.steps)
+    for (const Visit& v : step) order.push_back(v.case_index);
+  return order;
+}
+
+TEST(Plan, TheSameSeedGivesTheSamePlanAndAnotherSeedAnother) {
+  const Machine machine{.ranks = 2, .ranks_per_node = 2};
+  const auto cases = mixed_cases(30, 2, Isolation::node);
+  const Plan a = make_plan(settings(2), cases, machine), b = make_plan(settings(2), cases, machine);
+  EXPECT_EQ(visited(a), visited(b));
+  EXPECT_EQ(a.sha256, b.sha256);
+  EXPECT_EQ(a.sha256.size(), 64u);
+  const Plan other = make_plan(settings(2, "shuffle", 43), cases, machine);
+  EXPECT_NE(visited(a), visited(other));
+  EXPECT_NE(a.sha256, other.sha256);
+  Study slower = settings(2);
+  slower.run.budget = 3.0;
+  EXPECT_NE(make_plan(slower, cases, machine).sha256, a.sha256);
+}
+
+TEST(Plan, TheShuffleIsPinned) {
+  // Worked out once; a change of it would make every stored plan unresumable.
+  EXPECT_EQ(permutation(8, 42, "pinned"), (std::vector<std::size_t>{4, 3, 1, 7, 0, 5, 6, 2}));
+}
+
+TEST(Plan, GivenKeepsTheStudysOrder) {
+  const Machine machine{.ranks = 1};
+  std::vector<std::int64_t> expected(12);
+  std::iota(expected.begin(), expected.end(), 0);
+  EXPECT_EQ(visited(make_plan(settings(1, "given"), mixed_cases(12, 1, Isolation::node), machine)), expected);
+}
+
+TEST(Plan, ShufflingKeepsRivalsTogetherAndDrawsAnewEachRound) {
+  const Machine machine{.ranks = 1};
+  const auto cases = mixed_cases(30, 1, Isolation::node);  // three to a problem
+  const auto order = visited(make_plan(settings(2), cases, machine));
+  std::vector<std::int64_t> problems;
+  for (std::size_t i = 0; i < order.size(); i += 3) {
+    EXPECT_EQ(order[i] / 3, order[i + 1] / 3);
+    EXPECT_EQ(order[i] / 3, order[i + 2] / 3);
+    problems.push_back(order[i] / 3);
+  }
+  EXPECT_NE(std::vector(problems.begin(), problems.begin() + 10), std::vector(problems.begin() + 10, problems.end()));
+  EXPECT_FALSE(std::ranges::is_sorted(problems.begin(), problems.begin() + 10));
+}
+
+TEST(Plan, EveryPositionIsEquallyLikely) {
+  // 3! orders, 6000 draws: 1000 expected each, standard deviation 29; 5 of them is 145
+  std::map<std::vector<std::size_t>, int> seen;
+  for (std::uint64_t seed = 0; seed < 6000; ++seed) ++seen[permutation(3, seed, "fair")];
+  EXPECT_EQ(seen.size(), 6u);
+  for (const auto& [order, count] : seen) EXPECT_NEAR(count, 1000, 145);
+}
+
+TEST(Plan, TheDurationCountsTheLongestVisitOfEachStep) {
+  Study study = settings(1, "given");
+  study.run.warmup = 1;
+  study.run.min_samples = study.run.max_samples = 10;
+  study.run.min_time = 0.0;
+  study.run.budget = 100.0;
+  std::vector<Case> cases{make_case(0, 1), make_case(1, 1), make_case(2, 2)};
+  cases[0].estimate_s = 1.0;
+  cases[1].estimate_s = 2.0;
+  cases[2].estimate_s = 3.0;
+  const Machine machine{.ranks = 2, .ranks_per_node = 2};
+  // steps {0, 1} and {2}: check and warm-up call and 10 samples = 12 calls of the longest, and the overhead of 0.2 s each
+  EXPECT_NEAR(estimated_duration_s(make_plan(study, cases, machine)), 12 * 2.0 + 12 * 3.0 + 0.4, 1e-9);
+}
+
+TEST(Plan, ManyCasesArePlannedQuickly) {
+  const Machine machine{.ranks = 1024, .ranks_per_node = 8};
+  const Plan plan = make_plan(settings(1), mixed_cases(20'000, 64, Isolation::node), machine);  // a plan nobody should have to wait for
+  EXPECT_LT(plan.steps.size(), 20'000u / 8);
+}
+
+TEST(Plan, RanksThatShareACoreAreOversubscribed) {
+  Case c = make_case(0, 4);
+  EXPECT_TRUE(is_oversubscribed(c, {.ranks = 4, .ranks_per_node = 4, .cores_per_node = 2}));
+  EXPECT_FALSE(is_oversubscribed(c, {.ranks = 4, .ranks_per_node = 2, .cores_per_node = 2}));
+  c.threads = 2;
+  EXPECT_TRUE(is_oversubscribed(c, {.ranks = 4, .ranks_per_node = 2, .cores_per_node = 2}));
+  EXPECT_FALSE(is_oversubscribed(c, {.ranks = 4, .ranks_per_node = 4, .cores_per_node = 0}));  // unknown
+}
+
+}  // namespace
+}  // namespace bench::scaling
