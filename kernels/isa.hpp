@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which vector instructions this processor has, asked at run time: one binary for all, never -march=native.
 //
-// A kernel writes its body once over a vector type (kernels/simd_math.hpp) and wraps it in one function per instruction set:
+// A kernel writes its body once over a vector type (kernels/simd_math.hpp) and wraps it in one function per
+// instruction set:
 //   BS_TARGET_AVX512 void tile_avx512(const Job& job) { tile<simd::F32x16>(job); }
 //   BS_TARGET_AVX2   void tile_avx2(const Job& job)   { tile<simd::F32x8>(job); }
 //                    void tile_plain(const Job& job)  { tile<simd::F32x4>(job); }
-// The body must be [[gnu::always_inline]], so that it takes the wrapper's instruction set, and must not use lambdas, which would not.
+// The body must be [[gnu::always_inline]], so that it takes the wrapper's instruction set, and must not use
+// lambdas, which would not.
 #pragma once
 
 #include <array>
@@ -24,7 +26,8 @@ namespace bench {
 enum class Isa : std::uint8_t { plain, avx2, avx512 };
 inline constexpr std::array<Isa, 3> kAllIsas{Isa::plain, Isa::avx2, Isa::avx512};
 
-/// True when code compiled for `isa` runs here (processor and operating system). The plain twin runs everywhere.
+/// True when code compiled for `isa` runs here (processor and operating system). The plain twin runs
+/// everywhere.
 inline bool has_isa(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

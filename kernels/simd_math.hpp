@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vector maths in fp32 for the CPU kernels: exp2, exp, log1p, softplus, silu, and loads and stores that widen and narrow 16-bit formats.
+// Vector maths in fp32 for the CPU kernels: exp2, exp, log1p, softplus, silu, and loads and stores that widen
+// and narrow 16-bit formats.
 //
-// Types are the compiler's vector extensions (F32x16, F32x8, F32x4: one AVX-512, AVX and SSE register). Every function is always inlined
-// and so takes the instruction set of the function it is called from; see kernels/isa.hpp for how a kernel chooses one at run time.
+// Types are the compiler's vector extensions (F32x16, F32x8, F32x4: one AVX-512, AVX and SSE register). Every
+// function is always inlined and so takes the instruction set of the function it is called from; see
+// kernels/isa.hpp for how a kernel chooses one at run time.
 //
 // Errors against fp64, largest over the stated range (tests/kernels/simd_math_test.cpp holds them to it):
 //   exp2      2e-7 relative on [-126, 127]; smaller arguments give 2^-126, larger ones 2^127
@@ -12,8 +14,9 @@
 //   silu      3e-7 relative on [-80, inf)
 // NaN in, NaN out (quiet NaNs without a payload, as arithmetic makes them).
 //
-// Polynomials: minimax by Lawson iteration and by Remez exchange, relative error. exp2: degree 5 on [-1/2, 1/2], p(0) = 1 exactly so that
-// a decay of zero is exactly 1, 9.2e-8. log1p: 2 atanh(t / (2 + t)), degree 4 in the square, 4e-9.
+// Polynomials: minimax by Lawson iteration and by Remez exchange, relative error. exp2: degree 5 on [-1/2,
+// 1/2], p(0) = 1 exactly so that a decay of zero is exactly 1, 9.2e-8. log1p: 2 atanh(t / (2 + t)), degree 4
+// in the square, 4e-9.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +24,9 @@
 
 #include "src/core/dtype.hpp"
 
-// Vectors wider than the file's default instruction set may not cross a call; here every such function is inlined and none does.
-// The compiler gives its note at the end of the file that includes us, so the switch stays off.
+// Vectors wider than the file's default instruction set may not cross a call; here every such function is
+// inlined and none does. The compiler gives its note at the end of the file that includes us, so the switch
+// stays off.
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 #define BS_INLINE [[gnu::always_inline]] inline
@@ -33,7 +37,8 @@ using F32x16 = float __attribute__((vector_size(64)));
 using F32x8 = float __attribute__((vector_size(32)));
 using F32x4 = float __attribute__((vector_size(16)));
 
-/// The integer vectors that go with a float vector: equally many 32-bit lanes (signed, unsigned) and 16-bit lanes.
+/// The integer vectors that go with a float vector: equally many 32-bit lanes (signed, unsigned) and 16-bit
+/// lanes.
 template <class V>
 struct IntegersOf;
 template <>
@@ -120,7 +125,8 @@ BS_INLINE V exp(const V& x) {
   return exp2_of_parts<V>(r * 0x1.715476p0F, shifted);
 }
 
-/// log(1 + t) for 0 <= t <= 1, accurate also for tiny t, where log(1 + t) computed as written loses all digits.
+/// log(1 + t) for 0 <= t <= 1, accurate also for tiny t, where log(1 + t) computed as written loses all
+/// digits.
 template <class V>
 BS_INLINE V log1p01(const V& t) {
   const V s = t / (t + 2.0F);
@@ -167,7 +173,8 @@ BS_INLINE V load(const F16* p) {
   const U32Of<V> bits = load_u16<V>(p);
   const U32Of<V> magnitude = bits & 0x7fffU;
   const U32Of<V> sign = (bits & 0x8000U) << 16;
-  // A product by 2^112 corrects the exponent bias and normalises subnormals; infinity and NaN take the largest exponent instead.
+  // A product by 2^112 corrects the exponent bias and normalises subnormals; infinity and NaN take the
+  // largest exponent instead.
   const V finite = __builtin_bit_cast(V, magnitude << 13) * 0x1p112F;
   const U32Of<V> special = (magnitude << 13) | 0x7f800000U;
   const U32Of<V> value = magnitude >= 0x7c00U ? special : __builtin_bit_cast(U32Of<V>, finite);
@@ -204,7 +211,8 @@ BS_INLINE void store(F16* p, const V& v) {
   store_u16<V>(p, (magnitude >= 0x477ff000U ? infinite : finite) | ((u >> 16) & 0x8000U));
 }
 
-/// The ends of rows: only the first `count` elements if that is less than kWidth<V>; the other lanes are zero, or not stored.
+/// The ends of rows: only the first `count` elements if that is less than kWidth<V>; the other lanes are
+/// zero, or not stored.
 template <class V, class T>
 BS_INLINE V load_some(const T* p, std::int64_t count) {
   if (count >= kWidth<V>) return load<V>(p);

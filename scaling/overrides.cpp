@@ -67,11 +67,15 @@ void drop_unused_helpers(AxisSpec& spec, const Op& op) {
   }
 }
 
+void sort_unique(std::vector<std::int64_t>& ranks) {
+  std::ranges::sort(ranks);
+  ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+}
+
 void set_axis(Sweep& sweep, const Op& op, const std::string& name, const std::string& text) {
   if (name == "ranks" && sweep.scaling) {
     auto ranks = parse_ranks(text);
-    std::ranges::sort(ranks);
-    ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+    sort_unique(ranks);
     sweep.scaling->ranks = std::move(ranks);
     return;
   }
@@ -115,7 +119,8 @@ void override_baseline(Study& study, const std::string& baseline) {
   if (!taken) usage_error(concat("baseline ", show(baseline), " is a kernel of op '", op, "', which study '", study.name, "' does not use"));
 }
 
-void override_scaling(Study& study, const ScalingSpec& scaling) {
+void override_scaling(Study& study, ScalingSpec scaling) {
+  sort_unique(scaling.ranks);
   check_scaling(scaling);
   bool taken = false;
   for (Sweep& sweep : study.sweeps) {

@@ -126,8 +126,7 @@ double estimated_duration_s(const Plan& plan) {
 
 bool is_oversubscribed(const Case& c, const Machine& machine) {
   if (machine.cores_per_node <= 0) return false;  // unknown
-  const std::int64_t on_a_node = std::min(c.ranks, machine.ranks_per_node);
-  return on_a_node * c.threads > machine.cores_per_node;
+  return machine.ranks_per_node * c.threads > machine.cores_per_node;
 }
 
 }  // namespace bench::scaling

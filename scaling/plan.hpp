@@ -56,7 +56,8 @@ std::vector<Case> make_cases(const Study& study, const std::vector<MissingKernel
 Plan make_plan(const Study& study, std::vector<Case> cases, const Machine& machine);
 /// Sum over steps of the longest estimate in each, times the calls a visit makes: a rough duration in seconds for the ETA.
 double estimated_duration_s(const Plan& plan);
-/// Ranks of a case on an oversubscribed node share cores: such rows are marked and get no efficiency.
+/// A node's cores are split evenly among all its ranks, also those that sleep while this case runs. When a rank's share is smaller than the
+/// case's threads, they share cores: such rows are marked and get no efficiency. False when the number of cores is unknown (0).
 bool is_oversubscribed(const Case& c, const Machine& machine);
 
 }  // namespace bench::scaling

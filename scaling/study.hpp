@@ -83,10 +83,10 @@ struct Study {
 /// every sweep whose op has the parameter, or that has it as a helper; "ranks" replaces the ranks of `scaling` where there is one.
 struct StudyOverrides {
   std::vector<std::pair<std::string, std::string>> axes = {};  // parameter name, range text
-  std::vector<std::string> kernels = {};                  // non-empty: KernelFilter::only
-  std::vector<std::string> include = {}, exclude = {};              // KernelFilter's
-  std::string baseline = {};
-  std::optional<ScalingSpec> scaling = {};                 // laid over every sweep that has a collective kernel
+  std::vector<std::string> kernels = {};                       // non-empty: KernelFilter::only
+  std::vector<std::string> include = {}, exclude = {};         // KernelFilter's
+  std::string baseline = {};                                   // for the sweeps of its op
+  std::optional<ScalingSpec> scaling = {};                     // laid over every sweep that has a collective kernel; ranks in any order
 };
 
 /// Parses study text (YAML, at most 1 MiB). Errors are usage errors with `origin`:line:column and, for an unknown key, the nearest known

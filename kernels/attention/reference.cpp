@@ -18,8 +18,9 @@ Row scores(const double* q, View<const double, 4> k, std::int64_t b, std::int64_
            double scale) {
   Row s(static_cast<std::size_t>(keys));
   for (std::int64_t j = 0; j < keys; ++j) {
+    const double* key = &k(b, h, j, 0);
     double dot = 0.0;
-    for (std::int64_t d = 0; d < k.extent[3]; ++d) dot += q[d] * k(b, h, j, d);
+    for (std::int64_t d = 0; d < k.extent[3]; ++d) dot += q[d] * key[d];
     s[static_cast<std::size_t>(j)] = dot * scale;
   }
   return s;
@@ -32,6 +33,14 @@ double softmax(Row& s) {
   for (double& x : s) sum += (x = std::exp(x - max));
   for (double& x : s) x /= sum;
   return max + std::log(sum);
+}
+
+void weigh(const Row& w, View<const double, 4> v, std::int64_t b, std::int64_t h, double* out) {
+  std::fill_n(out, v.extent[3], 0.0);
+  for (std::size_t j = 0; j < w.size(); ++j) {
+    const double* value = &v(b, h, j, 0);
+    for (std::int64_t d = 0; d < v.extent[3]; ++d) out[d] += w[j] * value[d];
+  }
 }
 
 }  // namespace
@@ -55,11 +64,7 @@ Tensors reference(const Problem& problem, const Tensors& inputs, std::span<const
         const std::int64_t keys = p.causal ? position + 1 : p.seq;
         Row w = scores(&q(b, h, position, 0), k, b, kv_head, keys, p.scale());
         lse(b, h, i) = softmax(w);
-        for (std::int64_t d = 0; d < p.head_dim; ++d) {
-          double sum = 0.0;
-          for (std::int64_t j = 0; j < keys; ++j) sum += w[static_cast<std::size_t>(j)] * v(b, kv_head, j, d);
-          out(b, h, i, d) = sum;
-        }
+        weigh(w, v, b, kv_head, &out(b, h, i, 0));
       }
     }
   }

@@ -9,8 +9,8 @@
 
 namespace bench::scan {
 
-/// Copies `bytes` of the highest rank to all ranks, in ceil(log2 P) rounds; each rank sends at most that many times, most of them once or
-/// never. Point to point only, so every back end gives the same bits.
+/// Copies `bytes` of the highest rank to all ranks, in ceil(log2 P) rounds; each rank sends at most that many
+/// times, most of them once or never. Point to point only, so every back end gives the same bits.
 void broadcast_from_last(Link& link, std::span<std::byte> bytes);
 
 }  // namespace bench::scan

@@ -7,7 +7,8 @@
 
 namespace bench::scan {
 
-Tensors recurrence_reference(const Problem& problem, const Tensors& inputs, std::span<const std::int64_t> rows) {
+Tensors recurrence_reference(const Problem& problem, const Tensors& inputs,
+                             std::span<const std::int64_t> rows) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
   const auto a = view<double, 3>(inputs["a"]);
   const auto b = view<double, 3>(inputs["b"]);
@@ -42,8 +43,9 @@ std::unique_ptr<Problem> parse(const Params& params) {
   return problem;
 }
 
-/// Decays a ~ U(0.5, 1): a state remembers from 2 to arbitrarily many steps, so an error in a carry is seen far down the sequence, yet the
-/// state stays of order 1 for any length. U(0, 1) would forget a wrong carry within a few steps; a > 1 would overflow.
+/// Decays a ~ U(0.5, 1): a state remembers from 2 to arbitrarily many steps, so an error in a carry is seen
+/// far down the sequence, yet the state stays of order 1 for any length. U(0, 1) would forget a wrong carry
+/// within a few steps; a > 1 would overflow.
 std::vector<TensorSpec> inputs(const Problem& problem) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
   const Shape steps{p.batch, p.seq, p.channels};
@@ -57,8 +59,9 @@ std::vector<TensorSpec> outputs(const Problem& problem) {
           make_spec("h_last", state_dtype(p.dtype), {p.batch, p.channels}, -1)};
 }
 
-/// Bytes: a and b read, h written once, h0 read, h_last written. FLOPs: one multiply and one add a step. Wire: one record (product of the
-/// decays, end state) per batch entry and channel, which a rank must pass on for the next to begin; independent of L.
+/// Bytes: a and b read, h written once, h0 read, h_last written. FLOPs: one multiply and one add a step.
+/// Wire: one record (product of the decays, end state) per batch entry and channel, which a rank must pass on
+/// for the next to begin; independent of L.
 Cost cost(const Problem& problem) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
   const double states = static_cast<double>(p.batch * p.channels);
@@ -75,11 +78,14 @@ std::vector<std::int64_t> positions(const Problem& problem, std::int64_t rank) {
   return contiguous_positions(problem_as<RecurrenceProblem>(problem).seq, problem.ranks, rank);
 }
 
-double reference_ops_per_row(const Problem&) { return 0.0; }  // every step is needed for the last one
+double reference_ops_per_row(const Problem&) {
+  return 0.0;
+}  // every step is needed for the last one
 
-/// A step adds at most 1 eps of the largest state (two roundings), and earlier errors fade with the decays: with a ~ U(0.5, 1) the sum is
-/// some 4 eps, with decays near 1 it grows like sqrt(L): 11 eps measured at L = 1M, 15 in tree order. 32 eps = 4e-6 covers both orders.
-/// A 16-bit h adds half an eps of its own when it is stored; 1 leaves room. The states stay in the accumulator's type.
+/// A step adds at most 1 eps of the largest state (two roundings), and earlier errors fade with the decays:
+/// with a ~ U(0.5, 1) the sum is some 4 eps, with decays near 1 it grows like sqrt(L): 11 eps measured at L =
+/// 1M, 15 in tree order. 32 eps = 4e-6 covers both orders. A 16-bit h adds half an eps of its own when it is
+/// stored; 1 leaves room. The states stay in the accumulator's type.
 double tolerance(const Problem& problem, std::string_view output) {
   const DType stored = output == "h_last" ? state_dtype(problem.dtype) : problem.dtype;
   return rounding_tolerance(stored, {.accumulation = 32.0, .storage = 1.0});

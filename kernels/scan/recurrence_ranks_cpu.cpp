@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// recurrence_ranks_cpu: h_t = a_t * h_{t-1} + b_t with the steps cut over ranks, contiguous runs in rank order.
+// recurrence_ranks_cpu: h_t = a_t * h_{t-1} + b_t with the steps cut over ranks, a contiguous run each.
 //
-// Shapes per rank: a, b, h (B, l, C) with l its share of L (may be 0); h0, h_last (B, C) whole on every rank. See recurrence.hpp.
-// Algorithm ("state first"): (1) each rank carries its share from zero: record (prod a, end state) per batch entry and channel; (2) an
-//   exclusive scan of the records over ranks, earlier on the left: (p1, e1) o (p2, e2) = (p1 p2, p2 e1 + e2); (3) each rank scans its
-//   share from its true start state prod * h0 + end; (4) the last rank's state goes to all as h_last.
-//   The other order, scan from zero and then add prod * start to every h, would read a and h again and write h again: 6 streams where
-//   this takes 5 (a and b twice, h once), so the work factor against one rank is 5/3.
+// Shapes per rank: a, b, h (B, l, C) with l its share of L (may be 0); h0, h_last (B, C) whole on every rank.
+//
+// Algorithm ("state first"):
+//   (1) each rank but the last carries its share from zero: record (prod a, end state) per entry and channel;
+//   (2) exclusive scan of the records over ranks, earlier on the left:
+//       (p1, e1) o (p2, e2) = (p1 p2, p2 e1 + e2);
+//   (3) each rank scans its share from its true start state prod * h0 + end;
+//   (4) the last rank's state goes to all as h_last.
+// The other order, scan from zero and then add prod * start to every h, would read a and h again and write h
+// again: 6 streams where this takes 5 (a and b twice, h once), so the work factor against one rank is 5/3.
+//
 // Wire: ceil(log2 P) + 1 messages of 2 B C states and at most ceil(log2 P) of B C, whatever L.
+//
 // Error against fp64: as sequential plus some roundings per doubling of P.
+//
 // Preconditions: link.size() == ranks; L may be smaller than P. Threads cut the channels of a rank.
 #include <algorithm>
 #include <cstdint>
@@ -86,7 +93,8 @@ void scan_share(const RecurrenceProblem& p, Tensors& tensors, Context& context) 
     const Range channels = part_of(p.channels, kChannelGrain, p.threads, part);
     for (std::int64_t i = 0; i < p.batch && !last && channels.size() > 0; ++i) {
       const std::int64_t at = i * p.channels + channels.begin;
-      carry_rows(share_of_entry(p, tensors, i, channels), reinterpret_cast<std::byte*>(record.product.data() + at),
+      carry_rows(share_of_entry(p, tensors, i, channels),
+                 reinterpret_cast<std::byte*>(record.product.data() + at),
                  reinterpret_cast<std::byte*>(record.end.data() + at));
     }
   }
@@ -103,7 +111,8 @@ void scan_share(const RecurrenceProblem& p, Tensors& tensors, Context& context) 
       scan_rows(share_of_entry(p, tensors, i, channels),
                 reinterpret_cast<std::byte*>(state + i * p.channels + channels.begin));
   }
-  broadcast_from_last(*context.link, {tensors["h_last"].data(), static_cast<std::size_t>(tensors["h_last"].bytes())});
+  broadcast_from_last(*context.link,
+                      {tensors["h_last"].data(), static_cast<std::size_t>(tensors["h_last"].bytes())});
 }
 
 void run(const Problem& problem, Tensors& tensors, Context& context) {

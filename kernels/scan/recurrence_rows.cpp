@@ -32,7 +32,8 @@ BS_INLINE void step(const T* a, const T* b, StateOf<T>* state, std::int64_t chan
 
 /// As step, and product <- product * a.
 template <class V, class T>
-BS_INLINE void step_carry(const T* a, const T* b, StateOf<T>* product, StateOf<T>* state, std::int64_t channels) {
+BS_INLINE void step_carry(const T* a, const T* b, StateOf<T>* product, StateOf<T>* state,
+                          std::int64_t channels) {
   std::int64_t c = 0;
   if constexpr (!std::is_same_v<T, double>) {
     for (; c + simd::kWidth<V> <= channels; c += simd::kWidth<V>) {
@@ -53,12 +54,14 @@ template <class V, class T>
 BS_INLINE void round_row(const StateOf<T>* state, T* out, std::int64_t channels) {
   std::int64_t c = 0;
   if constexpr (!std::is_same_v<T, double>) {
-    for (; c + simd::kWidth<V> <= channels; c += simd::kWidth<V>) simd::store<V>(out + c, simd::load<V>(state + c));
+    for (; c + simd::kWidth<V> <= channels; c += simd::kWidth<V>)
+      simd::store<V>(out + c, simd::load<V>(state + c));
   }
   for (; c < channels; ++c) out[c] = store<T>(state[c]);
 }
 
-/// Copies a row that lies in L1 to memory without reading or keeping the line there. `bytes` and `out` are multiples of kStreamBytes.
+/// Copies a row that lies in L1 to memory without reading or keeping the line there. `bytes` and `out` are
+/// multiples of kStreamBytes.
 BS_INLINE void stream_row(const void* row, void* out, std::int64_t bytes) {
 #if defined(__x86_64__)
   const auto* from = static_cast<const __m128i*>(row);
@@ -127,7 +130,8 @@ void run_block(const RowBlock& block, std::byte* product, std::byte* state) {
     const auto run = isa == Isa::avx512 ? run_avx512<T> : isa == Isa::avx2 ? run_avx2<T> : run_plain<T>;
     for (std::int64_t c = 0; c < block.channels; c += kRowStrip) {
       const std::int64_t end = std::min(c + kRowStrip, block.channels);
-      run(block.slice_channels(c, end), product != nullptr ? product + c * state_bytes : nullptr, state + c * state_bytes);
+      run(block.slice_channels(c, end), product != nullptr ? product + c * state_bytes : nullptr,
+          state + c * state_bytes);
     }
   });
 #if defined(__x86_64__)
@@ -158,13 +162,18 @@ RowBlock RowBlock::slice_channels(std::int64_t begin, std::int64_t end) const {
 }
 
 bool streams_pay(DType dtype, std::int64_t rows, std::int64_t channels) {
-  constexpr std::int64_t kCacheBytes = std::int64_t{4} << 20;  // a private cache and a share of the last level
+  constexpr std::int64_t kCacheBytes = std::int64_t{4}
+                                       << 20;  // a private cache and a share of the last level
   const std::int64_t row_bytes = channels * size_of(dtype);
   return row_bytes % kStreamBytes == 0 && rows * row_bytes > kCacheBytes;
 }
 
-void scan_rows(const RowBlock& block, std::byte* state) { run_block(block, nullptr, state); }
+void scan_rows(const RowBlock& block, std::byte* state) {
+  run_block(block, nullptr, state);
+}
 
-void carry_rows(const RowBlock& block, std::byte* product, std::byte* state) { run_block(block, product, state); }
+void carry_rows(const RowBlock& block, std::byte* product, std::byte* state) {
+  run_block(block, product, state);
+}
 
 }  // namespace bench::scan

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// recurrence_sequential_cpu: h_t = a_t * h_{t-1} + b_t, the loop as the formula has it. The baseline of this op.
+// recurrence_sequential_cpu: h_t = a_t * h_{t-1} + b_t, as the formula has it. The baseline of this op.
 //
 // Shapes: a, b, h (B, L, C); h0, h_last (B, C). See recurrence.hpp.
-// Algorithm: one row of C channels at a time; h_last holds the running state, so that 16-bit outputs round once and not in every step.
-//   The inner loop has independent lanes, which the compiler vectorises for the build's instruction set. One thread.
-// Work and bytes: 2 B L C FLOPs; reads a and b once, writes h once (a write into cache also reads the line: 4 streams, not 3).
+//
+// Algorithm: one row of C channels at a time; h_last holds the running state, so that 16-bit outputs round
+// once and not in every step. The inner loop has independent lanes, which the compiler vectorises for the
+// build's instruction set. One thread.
+//
+// Work and bytes: 2 B L C FLOPs; reads a and b once, writes h once (a write into cache also reads the line: 4
+// streams, not 3).
+//
 // Error against fp64: half an eps of the state's type a step, fading with the decays; a few eps in all.
-// Right choice: as the yardstick, and for small C. Wrong: for speed; recurrence_chunked_cpu uses threads and writes past the caches.
+//
+// Right choice: as the yardstick, and for small C. Wrong: for speed; recurrence_chunked_cpu uses threads and
+// writes past the caches.
 #include <cstdint>
 
 #include "kernels/kernel.hpp"

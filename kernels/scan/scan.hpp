@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the two scan ops share: the dtype of states, checked parameters, and how a number of threads cuts an extent.
+// What the two scan ops share: the dtype of states, checked parameters, and how a number of threads cuts an
+// extent.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,11 @@
 
 namespace bench::scan {
 
-/// States, decays and carries are kept in fp32, in fp64 for fp64 problems: a 16-bit state drifts over long sequences.
-inline DType state_dtype(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
+/// States, decays and carries are kept in fp32, in fp64 for fp64 problems: a 16-bit state drifts over long
+/// sequences.
+inline DType state_dtype(DType dtype) {
+  return dtype == DType::f64 ? DType::f64 : DType::f32;
+}
 
 /// The same as a type, from an element type.
 template <class T>
@@ -35,7 +39,8 @@ inline TensorSpec make_spec(std::string name, DType dtype, Shape shape, int sequ
   return spec;
 }
 
-inline TensorSpec make_uniform_spec(std::string name, DType dtype, Shape shape, int sequence_axis, double low, double high) {
+inline TensorSpec make_uniform_spec(std::string name, DType dtype, Shape shape, int sequence_axis, double low,
+                                    double high) {
   TensorSpec spec = make_spec(std::move(name), dtype, std::move(shape), sequence_axis);
   spec.fill = Fill::uniform;
   spec.low = low;
@@ -43,7 +48,9 @@ inline TensorSpec make_uniform_spec(std::string name, DType dtype, Shape shape, 
   return spec;
 }
 
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
 
 /// A half-open range of indices.
 struct Range {
@@ -51,7 +58,8 @@ struct Range {
   std::int64_t size() const { return end - begin; }
 };
 
-/// Part `index` of `parts` nearly equal runs of [0, extent), each a multiple of `grain` long but the last. May be empty.
+/// Part `index` of `parts` nearly equal runs of [0, extent), each a multiple of `grain` long but the last.
+/// May be empty.
 inline Range part_of(std::int64_t extent, std::int64_t grain, std::int64_t parts, std::int64_t index) {
   const std::int64_t grains = ceil_div(extent, grain);
   const auto edge = [&](std::int64_t i) {

@@ -11,8 +11,8 @@ namespace bench::scan {
 namespace {
 
 /// One channel of one batch entry, all steps; `h` holds its N states, before and after.
-void reference_channel(const SelectiveProblem& p, const Tensors& in, std::span<const std::int64_t> rows, std::int64_t entry,
-                       std::int64_t c, View<double, 3> out, double* h) {
+void reference_channel(const SelectiveProblem& p, const Tensors& in, std::span<const std::int64_t> rows,
+                       std::int64_t entry, std::int64_t c, View<double, 3> out, double* h) {
   const auto u = view<double, 3>(in["u"]), delta = view<double, 3>(in["delta"]), z = view<double, 3>(in["z"]);
   const auto big_b = view<double, 4>(in["B"]), big_c = view<double, 4>(in["C"]);
   const auto a = view<double, 2>(in["A"]);
@@ -32,7 +32,8 @@ void reference_channel(const SelectiveProblem& p, const Tensors& in, std::span<c
 
 }  // namespace
 
-Tensors selective_reference(const Problem& problem, const Tensors& inputs, std::span<const std::int64_t> rows) {
+Tensors selective_reference(const Problem& problem, const Tensors& inputs,
+                            std::span<const std::int64_t> rows) {
   const auto& p = problem_as<SelectiveProblem>(problem);
   Tensors outputs;
   outputs.add("out", Tensor(DType::f64, {p.batch, static_cast<std::int64_t>(rows.size()), p.channels}));
@@ -59,12 +60,14 @@ std::unique_ptr<Problem> parse(const Params& params) {
   problem->state = positive(params, "state");
   problem->groups = positive(params, "groups");
   if (problem->channels % problem->groups != 0)
-    usage_error(concat("groups = ", problem->groups, "; allowed: a divisor of channels = ", problem->channels));
+    usage_error(
+        concat("groups = ", problem->groups, "; allowed: a divisor of channels = ", problem->channels));
   return problem;
 }
 
-/// As a trained layer starts: A spans the real S4D magnitudes 1 .. N = 16, and the bias puts softplus(bias) log-uniformly between 1e-3 and
-/// 1e-1 (softplus(x) is about e^x there), so that states remember from a fraction of a step to a thousand steps.
+/// As a trained layer starts: A spans the real S4D magnitudes 1 .. N = 16, and the bias puts softplus(bias)
+/// log-uniformly between 1e-3 and 1e-1 (softplus(x) is about e^x there), so that states remember from a
+/// fraction of a step to a thousand steps.
 std::vector<TensorSpec> inputs(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
   const DType state = state_dtype(p.dtype);
@@ -86,9 +89,10 @@ std::vector<TensorSpec> outputs(const Problem& problem) {
           make_spec("h_last", state_dtype(p.dtype), {p.batch, p.channels, p.state}, -1)};
 }
 
-/// Bytes: u, delta, z, B and C read and out written once, and the constants and states once. FLOPs: 6 a step and state (d A; e h + x B;
-/// C h). Exps: one a step and state, two for softplus (exp, log1p), two for silu (exp, quotient). Wire: one record (sum of d; N end
-/// states) per batch entry and channel, which a rank must pass on for the next to begin; independent of L.
+/// Bytes: u, delta, z, B and C read and out written once, and the constants and states once. FLOPs: 6 a step
+/// and state (d A; e h + x B; C h). Exps: one a step and state, two for softplus (exp, log1p), two for silu
+/// (exp, quotient). Wire: one record (sum of d; N end states) per batch entry and channel, which a rank must
+/// pass on for the next to begin; independent of L.
 Cost cost(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
   const double batch = static_cast<double>(p.batch), channels = static_cast<double>(p.channels);
@@ -109,11 +113,13 @@ std::vector<std::int64_t> positions(const Problem& problem, std::int64_t rank) {
   return contiguous_positions(problem_as<SelectiveProblem>(problem).seq, problem.ranks, rank);
 }
 
-double reference_ops_per_row(const Problem&) { return 0.0; }  // every step is needed for the last one
+double reference_ops_per_row(const Problem&) {
+  return 0.0;
+}  // every step is needed for the last one
 
-/// Per step: 2 eps in d, up to 2 eps times |d A| e^-|d A| (at most 0.4 |h|) in the decay, 2 eps in the sum, and the sum over n; they add up
-/// over a state's memory of some 10 steps. 80 eps = 1e-5. A 16-bit `out` adds half an eps of its own when it is stored; 1 leaves room. The
-/// states stay in the accumulator's type.
+/// Per step: 2 eps in d, up to 2 eps times |d A| e^-|d A| (at most 0.4 |h|) in the decay, 2 eps in the sum,
+/// and the sum over n; they add up over a state's memory of some 10 steps. 80 eps = 1e-5. A 16-bit `out` adds
+/// half an eps of its own when it is stored; 1 leaves room. The states stay in the accumulator's type.
 double tolerance(const Problem& problem, std::string_view output) {
   const DType stored = output == "h_last" ? state_dtype(problem.dtype) : problem.dtype;
   return rounding_tolerance(stored, {.accumulation = 80.0, .storage = 1.0});
@@ -126,7 +132,8 @@ const Registrar<Op> registrar{{
                {"seq", std::int64_t{2048}, "steps (L)"},
                {"channels", std::int64_t{1024}, "channels (C)"},
                {"state", std::int64_t{16}, "states per channel (N)"},
-               {"groups", std::int64_t{1}, "groups of channels that share B and C (G), a divisor of channels"}},
+               {"groups", std::int64_t{1},
+                "groups of channels that share B and C (G), a divisor of channels"}},
     .parse = parse,
     .inputs = inputs,
     .outputs = outputs,

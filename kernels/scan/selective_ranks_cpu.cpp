@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // selective_ranks_cpu: the selective scan with the steps cut over ranks, contiguous runs in rank order.
 //
-// Shapes per rank: u, delta, z, out (B, l, C), B, C (B, l, G, N) with l its share of L (may be 0); A (C, N), D, delta_bias (C), h0, h_last
-// (B, C, N) whole on every rank. Formulas in selective.hpp.
-// Algorithm ("state first"): (1) each rank but the last carries its share from zero: record (sum of d; N end states) per batch entry and
-//   channel. The decay of a run is exp(A sum d), so 1 + N numbers say what 2 N would; (2) an exclusive scan of the records over ranks,
-//   earlier on the left: (s1, e1) o (s2, e2) = (s1 + s2, exp(A s2) e1 + e2); (3) each rank scans its share from its true start state
-//   exp(A sum d) h0 + end; (4) the last rank's state goes to all as h_last. Twice the exponentials of one rank: a work factor of up to 2.
+// Shapes per rank: u, delta, z, out (B, l, C), B, C (B, l, G, N) with l its share of L (may be 0); A (C, N),
+// D, delta_bias (C), h0, h_last (B, C, N) whole on every rank. Formulas in selective.hpp.
+//
+// Algorithm ("state first"):
+//   (1) each rank but the last carries its share from zero: record (sum of d; N end states) per entry and
+//       channel. The decay of a run is exp(A sum d), so 1 + N numbers say what 2 N would;
+//   (2) exclusive scan of the records over ranks, earlier on the left:
+//       (s1, e1) o (s2, e2) = (s1 + s2, exp(A s2) e1 + e2);
+//   (3) each rank scans its share from its true start state exp(A sum d) h0 + end;
+//   (4) the last rank's state goes to all as h_last.
+// That is twice the exponentials of one rank: a work factor of up to 2.
+//
 // Wire: ceil(log2 P) + 1 messages of B C (1 + N) states and at most ceil(log2 P) of B C N, whatever L.
+//
 // Error against fp64: as the engine below, plus some roundings per doubling of P.
-// Engine: selective_tile.hpp; for fp64 the scalar loops. Preconditions: link.size() == ranks; N <= 256 unless fp64; L may be smaller than P.
-// Threads take strips of channels of a rank; time is not cut again inside a rank.
+//
+// Engine: selective_tile.hpp; for fp64 the scalar loops. Preconditions: link.size() == ranks; N <= 256 unless
+// fp64; L may be smaller than P. Threads take strips of a rank's channels; its time is not cut again.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -25,7 +33,9 @@ namespace bench::scan {
 namespace {
 
 /// States of one record: B C sums, B C N end states.
-std::int64_t record_states(const SelectiveProblem& p) { return p.batch * p.channels * (1 + p.state); }
+std::int64_t record_states(const SelectiveProblem& p) {
+  return p.batch * p.channels * (1 + p.state);
+}
 
 /// Workspace: the record and the identity.
 std::int64_t workspace_bytes(const Problem& problem) {
@@ -48,12 +58,12 @@ struct ScalarEngine {
   ScalarEngine(const SelectiveProblem& problem, Tensors& tensors) : p(problem), views(tensors) {}
 
   void carry(double* delta_sum, double* h) const {
-#pragma omp parallel for num_threads(static_cast<int>(p.threads)) schedule(static)
+#pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static)
     for (std::int64_t i = 0; i < p.batch * p.channels; ++i)
       carry_channel<double>(views, i / p.channels, i % p.channels, delta_sum[i], h + i * p.state);
   }
   void scan(double* h) const {
-#pragma omp parallel for num_threads(static_cast<int>(p.threads)) schedule(static)
+#pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static)
     for (std::int64_t i = 0; i < p.batch * p.channels; ++i)
       scan_channel<double>(views, i / p.channels, i % p.channels, h + i * p.state);
   }
@@ -77,14 +87,15 @@ struct VectorEngine {
   std::int64_t strips() const { return p.batch * strips_per_entry(share, width); }
 
   void carry(float* delta_sum, float* h) const {
-#pragma omp parallel for num_threads(static_cast<int>(p.threads)) schedule(dynamic)
+#pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(dynamic)
     for (std::int64_t i = 0; i < strips(); ++i) {
       const Strip strip = strip_at(share, width, i);
-      carry_strip(share, strip, {0, share.rows}, delta_sum + strip.entry * p.channels, h + strip.entry * p.channels * p.state);
+      carry_strip(share, strip, {0, share.rows}, delta_sum + strip.entry * p.channels,
+                  h + strip.entry * p.channels * p.state);
     }
   }
   void scan(float* h) const {
-#pragma omp parallel for num_threads(static_cast<int>(p.threads)) schedule(dynamic)
+#pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(dynamic)
     for (std::int64_t i = 0; i < strips(); ++i) {
       const Strip strip = strip_at(share, width, i);
       scan_strip(share, strip, {0, share.rows}, h + strip.entry * p.channels * p.state);
@@ -105,7 +116,8 @@ void scan_share(const SelectiveProblem& p, Tensors& tensors, Context& context) {
   const auto record_bytes = static_cast<std::size_t>(record_states(p)) * sizeof(S);
   auto* delta_sum = reinterpret_cast<S*>(context.workspace.data());
   std::memset(context.workspace.data(), 0, 2 * record_bytes);  // the identity: no time, no state
-  if (link.rank() + 1 < link.size()) engine.carry(delta_sum, delta_sum + sums);  // nobody needs the last rank's carry
+  if (link.rank() + 1 < link.size())
+    engine.carry(delta_sum, delta_sum + sums);  // nobody needs the last rank's carry
 
   const S* a = tensors["A"].as<S>();
   const auto combine = [&](std::span<const std::byte> earlier, std::span<std::byte> later) {
@@ -116,7 +128,8 @@ void scan_share(const SelectiveProblem& p, Tensors& tensors, Context& context) {
                     second + sums + i * p.channels * p.state);
     for (std::int64_t i = 0; i < sums; ++i) second[i] += first[i];
   };
-  link.exscan(context.workspace.subspan(0, record_bytes), context.workspace.subspan(record_bytes, record_bytes), combine);
+  link.exscan(context.workspace.subspan(0, record_bytes),
+              context.workspace.subspan(record_bytes, record_bytes), combine);
 
   // The record of all lower ranks, applied to h0, is this rank's start state.
   S* h = tensors["h_last"].as<S>();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The selective scan of one channel, one step and one state at a time with the C++ library's exp. Serves the sequential kernel, and the one
-// across ranks for fp64, where the vector engine does not apply.
+// The selective scan of one channel, one step and one state at a time with the C++ library's exp. Serves the
+// sequential kernel, and the one across ranks for fp64, where the vector engine does not apply.
 #pragma once
 
 #include <cstdint>
@@ -55,8 +55,8 @@ void scan_channel(const SelectiveViews<T>& in, std::int64_t entry, std::int64_t 
 
 /// The same without output: advances `h` and adds the steps' d to `delta_sum`.
 template <class T>
-void carry_channel(const SelectiveViews<T>& in, std::int64_t entry, std::int64_t channel, StateOf<T>& delta_sum,
-                   StateOf<T>* h) {
+void carry_channel(const SelectiveViews<T>& in, std::int64_t entry, std::int64_t channel,
+                   StateOf<T>& delta_sum, StateOf<T>* h) {
   using S = StateOf<T>;
   const std::int64_t states = in.a.extent[1], group = in.group_of(channel);
   const S* a = &in.a(channel, 0);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three stages of one tile (16 steps of a strip of at most 128 channels) of the selective scan, over a vector type V:
+// The three stages of one tile (16 steps of a strip of at most 128 channels) of the selective scan, over a
+// vector type V:
 //   (1) stage   widen the inputs; d = softplus, x = d u, y = D u into L1 buffers
 //   (2) core    per 16 channels, N states in registers run through the tile's steps; y gains sum_n C[n] h[n]
 //   (3) finish  out = y silu(z)
-// The core takes one multiply for d A, nine operations for the exponential and three more per state; softplus and silu are paid once a step,
-// not once a state. Bodies only: selective_tile.cpp wraps them in one function per instruction set.
+// The core takes one multiply for d A, nine operations for the exponential and three more per state; softplus
+// and silu are paid once a step, not once a state. Bodies only: selective_tile.cpp wraps them in one function
+// per instruction set.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +17,8 @@
 namespace bench::scan {
 
 inline constexpr float kLog2e = 0x1.715476p0F;
-inline constexpr std::int64_t kTileSteps = 16;      // amortises loading and storing the states; the buffers below stay in L1
+inline constexpr std::int64_t kTileSteps =
+    16;  // amortises loading and storing the states; the buffers below stay in L1
 inline constexpr std::int64_t kTileChannels = 128;  // eight packs of lanes
 
 struct Tile {
@@ -54,30 +57,37 @@ template <class V, class T, bool kOut>
 BS_INLINE void stage(const Job& job, std::int64_t t0, Packed& packed, Tile& tile) {
   const std::int64_t width = job.strip.channels.size(), states = job.share.states;
   const std::int64_t row0 = job.strip.entry * job.share.rows + t0;
-  const auto* u = reinterpret_cast<const T*>(job.share.u) + row0 * job.share.channels + job.strip.channels.begin;
-  const auto* delta = reinterpret_cast<const T*>(job.share.delta) + row0 * job.share.channels + job.strip.channels.begin;
+  const auto* u =
+      reinterpret_cast<const T*>(job.share.u) + row0 * job.share.channels + job.strip.channels.begin;
+  const auto* delta =
+      reinterpret_cast<const T*>(job.share.delta) + row0 * job.share.channels + job.strip.channels.begin;
   for (std::int64_t t = 0; t < tile.steps; ++t) {
     for (std::int64_t c = 0; c < width; c += simd::kWidth<V>) {
       const std::int64_t at = t * kTileChannels + c, from = t * job.share.channels + c;
       const V input = simd::load_some<V>(u + from, width - c);
-      const V d = simd::softplus<V>(simd::load_some<V>(delta + from, width - c) + simd::load<V>(packed.bias + c));
+      const V d =
+          simd::softplus<V>(simd::load_some<V>(delta + from, width - c) + simd::load<V>(packed.bias + c));
       simd::store<V>(tile.d + at, d);
       simd::store<V>(tile.x + at, d * input);
       if constexpr (kOut) simd::store<V>(tile.y + at, input * simd::load<V>(packed.skip + c));
     }
   }
-  const auto* b = reinterpret_cast<const T*>(job.share.b) + (row0 * job.share.groups + job.strip.group) * states;
-  const auto* c = reinterpret_cast<const T*>(job.share.c) + (row0 * job.share.groups + job.strip.group) * states;
+  const auto* b =
+      reinterpret_cast<const T*>(job.share.b) + (row0 * job.share.groups + job.strip.group) * states;
+  const auto* c =
+      reinterpret_cast<const T*>(job.share.c) + (row0 * job.share.groups + job.strip.group) * states;
   for (std::int64_t t = 0; t < tile.steps; ++t) {
     for (std::int64_t n = 0; n < states; n += simd::kWidth<V>) {
       const std::int64_t from = t * job.share.groups * states + n;
       simd::store_some<V>(tile.b + t * states + n, simd::load_some<V>(b + from, states - n), states - n);
-      if constexpr (kOut) simd::store_some<V>(tile.c + t * states + n, simd::load_some<V>(c + from, states - n), states - n);
+      if constexpr (kOut)
+        simd::store_some<V>(tile.c + t * states + n, simd::load_some<V>(c + from, states - n), states - n);
     }
   }
 }
 
-/// The d of a tile, added up pairwise before they meet the long sum, which keeps its error near that of one addition a tile.
+/// The d of a tile, added up before they meet the long sum, whose error then grows with the tiles, not the
+/// steps.
 template <class V>
 BS_INLINE void sum_delta(const Tile& tile, std::int64_t channels, float* delta_sum) {
   for (std::int64_t c = 0; c < channels; c += simd::kWidth<V>) {
@@ -87,7 +97,8 @@ BS_INLINE void sum_delta(const Tile& tile, std::int64_t channels, float* delta_s
   }
 }
 
-/// True when no exponent of these lanes leaves exp2's range during the tile: then the core saves the clamp, two operations of fifteen.
+/// True when no exponent of these lanes leaves exp2's range during the tile: then the core saves the clamp,
+/// two operations of fifteen.
 template <class V>
 BS_INLINE bool exponents_fit(const float* a, std::int64_t states, const float* d, std::int64_t steps) {
   V steepest = {}, longest = {};
@@ -116,7 +127,8 @@ struct Lanes {
   std::int64_t steps, states;
 };
 
-/// (2) for kCount neighbouring states. Sums over n in two chains, as 16 dependent additions would take longer than the rest of a step.
+/// (2) for kCount neighbouring states. Sums over n in two chains, as 16 dependent additions would take longer
+/// than the rest of a step.
 template <class V, int kCount, bool kOut, bool kClamp>
 BS_INLINE void core(const Lanes& in, std::int64_t n0) {
   V h[kCount];
@@ -146,7 +158,8 @@ BS_INLINE void core(const Lanes& in, std::int64_t n0) {
 /// All states: as many at a time as half the registers hold, then the rest in fours and ones.
 template <class V, bool kOut, bool kClamp>
 BS_INLINE void all_states(const Lanes& in) {
-  constexpr int kBlock = simd::kWidth<V>;  // 16 of 32 registers with AVX-512, 8 of 16 with AVX, 4 of 16 with SSE
+  constexpr int kBlock =
+      simd::kWidth<V>;  // 16 of 32 registers with AVX-512, 8 of 16 with AVX, 4 of 16 with SSE
   std::int64_t n = 0;
   for (; n + kBlock <= in.states; n += kBlock) core<V, kBlock, kOut, kClamp>(in, n);
   if constexpr (kBlock > 4)
@@ -159,9 +172,12 @@ BS_INLINE void run_core(const Job& job, Packed& packed, Tile& tile) {
   const std::int64_t states = job.share.states;
   for (std::int64_t c = 0; c < job.packs() * kLanes; c += simd::kWidth<V>) {
     const std::int64_t at = packed_index(c, 0, states);
-    const Lanes lanes{packed.a + at, packed.h + at, tile.d + c, tile.x + c, tile.y + c, tile.b, tile.c, tile.steps, states};
-    if (exponents_fit<V>(lanes.a, states, lanes.d, lanes.steps)) all_states<V, kOut, false>(lanes);
-    else all_states<V, kOut, true>(lanes);
+    const Lanes lanes{packed.a + at, packed.h + at, tile.d + c, tile.x + c, tile.y + c,
+                      tile.b,        tile.c,        tile.steps, states};
+    if (exponents_fit<V>(lanes.a, states, lanes.d, lanes.steps))
+      all_states<V, kOut, false>(lanes);
+    else
+      all_states<V, kOut, true>(lanes);
   }
 }
 
@@ -169,7 +185,8 @@ BS_INLINE void run_core(const Job& job, Packed& packed, Tile& tile) {
 template <class V, class T>
 BS_INLINE void finish(const Job& job, std::int64_t t0, const Tile& tile) {
   const std::int64_t width = job.strip.channels.size();
-  const std::int64_t first = (job.strip.entry * job.share.rows + t0) * job.share.channels + job.strip.channels.begin;
+  const std::int64_t first =
+      (job.strip.entry * job.share.rows + t0) * job.share.channels + job.strip.channels.begin;
   const auto* z = reinterpret_cast<const T*>(job.share.z) + first;
   auto* out = reinterpret_cast<T*>(job.share.out) + first;
   for (std::int64_t t = 0; t < tile.steps; ++t) {

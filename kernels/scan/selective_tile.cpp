@@ -11,7 +11,8 @@ namespace bench::scan {
 namespace {
 
 void pack(const Job& job, Packed& packed) {
-  const std::int64_t states = job.share.states, first = job.strip.channels.begin, width = job.strip.channels.size();
+  const std::int64_t states = job.share.states, first = job.strip.channels.begin,
+                     width = job.strip.channels.size();
   std::fill_n(packed.a, job.packs() * kLanes * states, 0.0F);
   std::fill_n(packed.h, job.packs() * kLanes * states, 0.0F);
   std::fill_n(packed.skip, kTileChannels, 0.0F);
@@ -92,16 +93,18 @@ BS_INLINE void apply_rows(const float* a, std::int64_t channels, std::int64_t st
     for (std::int64_t n = 0; n < states; n += simd::kWidth<V>) {
       const std::int64_t at = c * states + n, count = states - n;
       const V decay = simd::exp2<V>(simd::load_some<V>(a + at, count) * kLog2e * delta_sum[c]);
-      simd::store_some<V>(later_h + at, decay * simd::load_some<V>(earlier_h + at, count) + simd::load_some<V>(later_h + at, count), count);
+      simd::store_some<V>(
+          later_h + at,
+          decay * simd::load_some<V>(earlier_h + at, count) + simd::load_some<V>(later_h + at, count), count);
     }
   }
 }
-BS_TARGET_AVX512 void apply_avx512(const float* a, std::int64_t channels, std::int64_t states, const float* delta_sum,
-                                   const float* earlier_h, float* later_h) {
+BS_TARGET_AVX512 void apply_avx512(const float* a, std::int64_t channels, std::int64_t states,
+                                   const float* delta_sum, const float* earlier_h, float* later_h) {
   apply_rows<simd::F32x16>(a, channels, states, delta_sum, earlier_h, later_h);
 }
-void apply_plain(const float* a, std::int64_t channels, std::int64_t states, const float* delta_sum, const float* earlier_h,
-                 float* later_h) {
+void apply_plain(const float* a, std::int64_t channels, std::int64_t states, const float* delta_sum,
+                 const float* earlier_h, float* later_h) {
   apply_rows<simd::F32x4>(a, channels, states, delta_sum, earlier_h, later_h);
 }
 
@@ -146,12 +149,13 @@ void scan_strip(const SelectiveShare& share, const Strip& strip, Range rows, flo
   run(isa, Job{share, strip, rows, h, nullptr});
 }
 
-void carry_strip(const SelectiveShare& share, const Strip& strip, Range rows, float* delta_sum, float* h, Isa isa) {
+void carry_strip(const SelectiveShare& share, const Strip& strip, Range rows, float* delta_sum, float* h,
+                 Isa isa) {
   run(isa, Job{share, strip, rows, h, delta_sum});
 }
 
-void apply_carry(const float* a, std::int64_t channels, std::int64_t states, const float* delta_sum, const float* earlier_h,
-                 float* later_h) {
+void apply_carry(const float* a, std::int64_t channels, std::int64_t states, const float* delta_sum,
+                 const float* earlier_h, float* later_h) {
   const FlushDenormals flush;
   const auto apply = has_isa(Isa::avx512) ? apply_avx512 : apply_plain;
   apply(a, channels, states, delta_sum, earlier_h, later_h);

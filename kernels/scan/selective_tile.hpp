@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vector engine of the selective scan in fp32 arithmetic: strips of neighbouring channels, lanes = channels, states in registers. Serves
-// the chunked kernel and the one across ranks. Layouts in here are row-major as in the tensors; packing is the engine's own affair.
+// The vector engine of the selective scan in fp32 arithmetic: strips of neighbouring channels, lanes =
+// channels, states in registers. Serves the chunked kernel and the one across ranks. Layouts in here are
+// row-major as in the tensors; packing is the engine's own affair.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +13,9 @@
 
 namespace bench::scan {
 
-inline constexpr std::int64_t kLanes = 16;         // channels that are packed side by side
-inline constexpr std::int64_t kMaxStates = 256;    // N up to this
-inline constexpr std::int64_t kStripFloats = 8192; // states of a strip: channels * N at most, 32 KB
+inline constexpr std::int64_t kLanes = 16;          // channels that are packed side by side
+inline constexpr std::int64_t kMaxStates = 256;     // N up to this
+inline constexpr std::int64_t kStripFloats = 8192;  // states of a strip: channels * N at most, 32 KB
 
 /// One rank's tensors: u, delta, z, B, C, out of `dtype` (fp32, bf16 or fp16), the others fp32.
 struct SelectiveShare {
@@ -31,22 +32,24 @@ struct Strip {
   std::int64_t entry = 0, group = 0;
   Range channels;
 };
-/// The widest strip that the engine takes for N states: 128 channels (whole pages of a row, so that the rows of a tile do not fall upon
-/// one another in L1), fewer for N > 64.
+/// The widest strip that the engine takes for N states: 128 channels, fewer for N > 64. Narrow ones are
+/// slower: rows lie a page apart or so, and 64 bytes of each of 16 rows then meet in one set of L1.
 std::int64_t widest_strip(std::int64_t states);
-/// How many strips of at most `width` channels cover one batch entry, and strip i of entry * count + index order.
+/// How many strips of at most `width` channels cover one batch entry, and strip number i, entry by entry.
 std::int64_t strips_per_entry(const SelectiveShare& share, std::int64_t width);
 Strip strip_at(const SelectiveShare& share, std::int64_t width, std::int64_t i);
 
-/// Runs the steps in `rows` of one strip: h (C, N) of the strip's batch entry holds the states before and after, `out` is written.
+/// Runs the steps in `rows` of one strip: h (C, N) of the strip's batch entry holds the states before and
+/// after, `out` is written.
 void scan_strip(const SelectiveShare& share, const Strip& strip, Range rows, float* h, Isa isa = best_isa());
 
 /// The same without output: advances h, and writes the sum of d over `rows` to delta_sum (C).
-void carry_strip(const SelectiveShare& share, const Strip& strip, Range rows, float* delta_sum, float* h, Isa isa = best_isa());
+void carry_strip(const SelectiveShare& share, const Strip& strip, Range rows, float* delta_sum, float* h,
+                 Isa isa = best_isa());
 
-/// later_h <- exp(A * delta_sum) * earlier_h + later_h for `channels` rows of N states: the state after a run of steps whose carry from zero
-/// is (delta_sum, later_h), if it starts from earlier_h.
-void apply_carry(const float* a, std::int64_t channels, std::int64_t states, const float* delta_sum, const float* earlier_h,
-                 float* later_h);
+/// later_h <- exp(A * delta_sum) * earlier_h + later_h for `channels` rows of N states: the state after a run
+/// of steps whose carry from zero is (delta_sum, later_h), if it starts from earlier_h.
+void apply_carry(const float* a, std::int64_t channels, std::int64_t states, const float* delta_sum,
+                 const float* earlier_h, float* later_h);
 
 }  // namespace bench::scan

@@ -11,7 +11,6 @@
 
 #include "analysis/results.hpp"
 #include "analysis/store.hpp"
-#include "analysis/summary.hpp"
 #include "analysis/table.hpp"
 #include "jobs/engine.hpp"
 #include "jobs/roofline.hpp"
@@ -64,7 +63,7 @@ void on_rank_0(const comm::Communicator& world, Work&& work) {
 class Recorder {
  public:
   Recorder(const Options& options, const Planned& prepared, analysis::RunRecord& run, jobs::Clock clock)
-      : run_(run), clock_(std::move(clock)), folder_(options.output_dir.empty() ? default_run_folder(run.created_utc) : options.output_dir),
+      : run_(run), clock_(std::move(clock)), folder_(options.output_dir.empty() ? default_run_folder(run.created_utc) : std::filesystem::path(options.output_dir)),
         journal_(folder_ / "journal.jsonl"), last_store_s_(clock_()) {
     journal_.append(jobs::plan_record(run), true);
     journal_.append(jobs::environment_record(run), true);
@@ -112,7 +111,7 @@ analysis::RunRecord new_record(const Options& options, const Planned& prepared) 
   run.plan_sha256 = prepared.plan.sha256;
   run.confidence = prepared.plan.run.confidence;
   run.cases = prepared.plan.cases;
-  run.provenance_json = system::provenance(options.arguments, options.keep_host).dump();
+  run.provenance_json = system::provenance(options.arguments, options.keep_host, {{"mpi", comm::mpi_library_version()}}).dump();
   run.run_id = scaling::sha256_hex(run.created_utc + run.plan_sha256 + run.provenance_json + std::to_string(getpid())).substr(0, 32);
   return run;
 }
@@ -134,8 +133,8 @@ void measure_limits(const comm::Communicator& world, const scaling::Plan& plan, 
 
 void print_results(const Options& options, const Planned& prepared, const analysis::RunRecord& run, const Recorder& recorder) {
   const analysis::Results results = analysis::make_results(run);
-  std::cout << analysis::case_tables(run, results) << analysis::scaling_table(run, results) << std::flush;
-  recorder.folder().write("summary.md", analysis::summary(run, results, recorder.folder().path().string()));
+  std::cout << analysis::tables_text(run, results) << std::flush;
+  recorder.folder().write("summary.md", analysis::summary_markdown(run, results, recorder.folder().path().string()));
   if (!options.quiet)
     std::cerr << prepared.study.name << ": " << run.visits.size() << " visits; " << (recorder.folder() / "results.h5").string()
               << ", summary.md and journal.jsonl are in that folder\n";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vector maths against fp64, for every instruction set this machine has; the bounds are those of the header's table.
+// The vector maths against fp64, for every instruction set this machine has; the bounds are those of the
+// header's table.
 #include "kernels/simd_math.hpp"
 
 #include <gtest/gtest.h>
@@ -30,9 +31,15 @@ BS_INLINE void map(Function f, std::vector<float>& x) {
     simd::store<V>(&x[i], y);
   }
 }
-BS_TARGET_AVX512 void map_avx512(Function f, std::vector<float>& x) { map<simd::F32x16>(f, x); }
-BS_TARGET_AVX2 void map_avx2(Function f, std::vector<float>& x) { map<simd::F32x8>(f, x); }
-void map_plain(Function f, std::vector<float>& x) { map<simd::F32x4>(f, x); }
+BS_TARGET_AVX512 void map_avx512(Function f, std::vector<float>& x) {
+  map<simd::F32x16>(f, x);
+}
+BS_TARGET_AVX2 void map_avx2(Function f, std::vector<float>& x) {
+  map<simd::F32x8>(f, x);
+}
+void map_plain(Function f, std::vector<float>& x) {
+  map<simd::F32x4>(f, x);
+}
 
 /// f of every element; the count must be a multiple of 16.
 std::vector<float> apply(Isa isa, Function f, std::vector<float> x) {
@@ -44,11 +51,16 @@ std::vector<float> apply(Isa isa, Function f, std::vector<float> x) {
 
 double exact(Function f, double x) {
   switch (f) {
-    case Function::exp2: return std::exp2(x);
-    case Function::exp: return std::exp(x);
-    case Function::log1p01: return std::log1p(x);
-    case Function::softplus: return x > 20.0 ? x : std::log1p(std::exp(x));
-    case Function::silu: return x / (1.0 + std::exp(-x));
+    case Function::exp2:
+      return std::exp2(x);
+    case Function::exp:
+      return std::exp(x);
+    case Function::log1p01:
+      return std::log1p(x);
+    case Function::softplus:
+      return x > 20.0 ? x : std::log1p(std::exp(x));
+    case Function::silu:
+      return x / (1.0 + std::exp(-x));
   }
   return 0.0;
 }
@@ -67,25 +79,30 @@ class SimdMath : public ::testing::TestWithParam<Isa> {
 
 TEST_P(SimdMath, StaysWithinItsStatedErrors) {
   const Range ranges[] = {
-      {Function::exp2, -126.0, 127.0, 2e-7}, {Function::exp2, -1.0, 1.0, 2e-7},
-      {Function::exp, -87.0, 88.0, 2e-7},    {Function::log1p01, 0.0, 1.0, 2e-7},
-      {Function::log1p01, 0.0, 1e-6, 2e-7},  // where log(1 + t) taken literally would be wrong in its first digit
-      {Function::softplus, -80.0, 100.0, 3.5e-7}, {Function::softplus, 19.9, 20.1, 3.5e-7},  // both sides of the threshold
+      {Function::exp2, -126.0, 127.0, 2e-7},
+      {Function::exp2, -1.0, 1.0, 2e-7},
+      {Function::exp, -87.0, 88.0, 2e-7},
+      {Function::log1p01, 0.0, 1.0, 2e-7},
+      {Function::log1p01, 0.0, 1e-6,
+       2e-7},  // where log(1 + t) taken literally would be wrong in its first digit
+      {Function::softplus, -80.0, 100.0, 3.5e-7},
+      {Function::softplus, 19.9, 20.1, 3.5e-7},  // both sides of the threshold
       {Function::silu, -80.0, 100.0, 3e-7},
   };
   constexpr int kCount = 1 << 16;  // dense enough to meet every polynomial's extrema
   for (const Range& range : ranges) {
     std::vector<float> x(kCount);
     for (int i = 0; i < kCount; ++i)
-      x[static_cast<std::size_t>(i)] = static_cast<float>(range.low + (range.high - range.low) * (i + 0.5) / kCount);
+      x[static_cast<std::size_t>(i)] =
+          static_cast<float>(range.low + (range.high - range.low) * (i + 0.5) / kCount);
     const std::vector<float> y = apply(GetParam(), range.function, x);
     double worst = 0.0;
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double want = exact(range.function, static_cast<double>(x[i]));
       if (want != 0.0) worst = std::max(worst, std::abs(static_cast<double>(y[i]) / want - 1.0));
     }
-    EXPECT_LE(worst, range.bound) << "function " << static_cast<int>(range.function) << " on [" << range.low << ", "
-                                  << range.high << "]";
+    EXPECT_LE(worst, range.bound) << "function " << static_cast<int>(range.function) << " on [" << range.low
+                                  << ", " << range.high << "]";
   }
 }
 
@@ -147,23 +164,32 @@ void expect_conversions_like_scalar(Isa isa) {
   convert(isa, all, wide, true);
   for (std::size_t i = 0; i < all.size(); ++i) {
     const float want = load(all[i]);
-    if (std::isnan(want)) ASSERT_TRUE(std::isnan(wide[i])) << i;
-    else ASSERT_EQ(std::bit_cast<std::uint32_t>(wide[i]), std::bit_cast<std::uint32_t>(want)) << i;
+    if (std::isnan(want))
+      ASSERT_TRUE(std::isnan(wide[i])) << i;
+    else
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(wide[i]), std::bit_cast<std::uint32_t>(want)) << i;
   }
   // Every 65,537th fp32 pattern: all exponents, both signs, ties and near-ties by turns.
   std::vector<float> many(1 << 16);
-  for (std::size_t i = 0; i < many.size(); ++i) many[i] = std::bit_cast<float>(static_cast<std::uint32_t>(i * 65537U));
+  for (std::size_t i = 0; i < many.size(); ++i)
+    many[i] = std::bit_cast<float>(static_cast<std::uint32_t>(i * 65537U));
   std::vector<T> narrow_ones(many.size());
   convert(isa, narrow_ones, many, false);
   for (std::size_t i = 0; i < many.size(); ++i) {
     const T want = store<T>(static_cast<double>(many[i]));
-    if (std::isnan(many[i])) ASSERT_TRUE(std::isnan(load(narrow_ones[i]))) << i;
-    else ASSERT_EQ(narrow_ones[i].bits, want.bits) << "from " << many[i];
+    if (std::isnan(many[i]))
+      ASSERT_TRUE(std::isnan(load(narrow_ones[i]))) << i;
+    else
+      ASSERT_EQ(narrow_ones[i].bits, want.bits) << "from " << many[i];
   }
 }
 
-TEST_P(SimdMath, WidensAndNarrowsBf16AsTheScalarFunctionsDo) { expect_conversions_like_scalar<Bf16>(GetParam()); }
-TEST_P(SimdMath, WidensAndNarrowsFp16AsTheScalarFunctionsDo) { expect_conversions_like_scalar<F16>(GetParam()); }
+TEST_P(SimdMath, WidensAndNarrowsBf16AsTheScalarFunctionsDo) {
+  expect_conversions_like_scalar<Bf16>(GetParam());
+}
+TEST_P(SimdMath, WidensAndNarrowsFp16AsTheScalarFunctionsDo) {
+  expect_conversions_like_scalar<F16>(GetParam());
+}
 
 std::string name_of_isa(const ::testing::TestParamInfo<Isa>& parameter) {
   if (parameter.param == Isa::avx512) return "avx512";

@@ -229,7 +229,7 @@ TEST(Plan, ManyCasesArePlannedQuickly) {
 }
 
 TEST(Plan, RanksThatShareACoreAreOversubscribed) {
-  Case c = make_case(0, 4);
+  Case c = make_case(0, 1);  // one rank: the others sleep, but each has its own cores
   EXPECT_TRUE(is_oversubscribed(c, {.ranks = 4, .ranks_per_node = 4, .cores_per_node = 2}));
   EXPECT_FALSE(is_oversubscribed(c, {.ranks = 4, .ranks_per_node = 2, .cores_per_node = 2}));
   c.threads = 2;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What travels between ranks: the broadcast of the last state, and how many bytes the scans across ranks send.
+// What travels between ranks: the broadcast of the last state, and how many bytes the scans across ranks
+// send.
 #include "kernels/scan/carry.hpp"
 
 #include <gtest/gtest.h>
@@ -19,7 +20,8 @@ TEST(Carry, BroadcastGivesEveryRankTheLastOnesBytes) {
     comm::run_on_threads(ranks, [&](Link& link) {
       std::array<std::int32_t, 3> words{link.rank(), 10 * link.rank(), -1};
       broadcast_from_last(link, std::as_writable_bytes(std::span(words)));
-      EXPECT_EQ(words, (std::array<std::int32_t, 3>{ranks - 1, 10 * (ranks - 1), -1})) << "rank " << link.rank() << " of " << ranks;
+      EXPECT_EQ(words, (std::array<std::int32_t, 3>{ranks - 1, 10 * (ranks - 1), -1}))
+          << "rank " << link.rank() << " of " << ranks;
     });
   }
 }
@@ -27,8 +29,10 @@ TEST(Carry, BroadcastGivesEveryRankTheLastOnesBytes) {
 /// Bytes that each rank sent while a kernel ran once.
 std::vector<std::int64_t> bytes_sent(const Kernel& kernel, std::int64_t seq, int ranks) {
   const Op& op = support::find_op(kernel.op);
-  const auto problem =
-      op.parse(params_with(op, {{"seq", seq}, {"channels", std::int64_t{24}}, {"batch", std::int64_t{2}}, {"ranks", std::int64_t{ranks}}}));
+  const auto problem = op.parse(params_with(op, {{"seq", seq},
+                                                 {"channels", std::int64_t{24}},
+                                                 {"batch", std::int64_t{2}},
+                                                 {"ranks", std::int64_t{ranks}}}));
   const Tensors inputs = support::make_inputs(op, *problem, 1);
   const auto links = comm::make_thread_links(ranks);
   support::run_kernel(kernel, op, *problem, inputs, links);
@@ -40,7 +44,9 @@ std::vector<std::int64_t> bytes_sent(const Kernel& kernel, std::int64_t seq, int
 TEST(Carry, WireBytesDoNotDependOnTheLength) {
   for (const char* name : {"scan/recurrence_ranks_cpu", "scan/selective_ranks_cpu"})
     for (const int ranks : {2, 3, 8})
-      EXPECT_EQ(bytes_sent(support::find_kernel(name), 16, ranks), bytes_sent(support::find_kernel(name), 1600, ranks)) << name << " P " << ranks;
+      EXPECT_EQ(bytes_sent(support::find_kernel(name), 16, ranks),
+                bytes_sent(support::find_kernel(name), 1600, ranks))
+          << name << " P " << ranks;
 }
 
 TEST(Carry, RanksSendAtLeastTheMinimumAndAtMostTheStatedRounds) {
@@ -48,7 +54,8 @@ TEST(Carry, RanksSendAtLeastTheMinimumAndAtMostTheStatedRounds) {
     const Kernel& kernel = support::find_kernel(name);
     const Op& op = support::find_op(kernel.op);
     for (const int ranks : {2, 4, 8}) {
-      const auto problem = op.parse(params_with(op, {{"channels", std::int64_t{24}}, {"batch", std::int64_t{2}}, {"ranks", std::int64_t{ranks}}}));
+      const auto problem = op.parse(params_with(
+          op, {{"channels", std::int64_t{24}}, {"batch", std::int64_t{2}}, {"ranks", std::int64_t{ranks}}}));
       const double record = op.cost(*problem).wire_bytes;
       const double rounds = static_cast<double>(std::bit_width(static_cast<unsigned>(ranks - 1)));
       const auto bytes = bytes_sent(kernel, 50, ranks);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of both scan ops share: problems by parameter, kernels by op, and the comparison with the oracle.
+// What the tests of both scan ops share: problems by parameter, kernels by op, and the comparison with the
+// oracle.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -38,7 +39,9 @@ inline std::vector<const Kernel*> kernels_of(const std::string& op, bool only_co
 }
 
 /// "scan/selective_chunked_cpu" -> "selective_chunked_cpu", which a test name may hold.
-inline std::string short_name(const Kernel& kernel) { return kernel.name.substr(kernel.name.find('/') + 1); }
+inline std::string short_name(const Kernel& kernel) {
+  return kernel.name.substr(kernel.name.find('/') + 1);
+}
 
 /// Changes some inputs of a case after they were filled.
 using Spoil = std::function<void(Tensors& inputs)>;
@@ -54,8 +57,8 @@ inline Tensors run_on_threads(const Kernel& kernel, const Problem& problem, cons
   return support::run_kernel(kernel, support::find_op(kernel.op), problem, inputs, links);
 }
 
-/// Runs the kernel (outputs are poisoned with NaN first) and holds every output to the op's tolerance. Problems that the kernel declines
-/// are left out.
+/// Runs the kernel (outputs are poisoned with NaN first) and holds every output to the op's tolerance.
+/// Problems that the kernel declines are left out.
 inline void expect_like_oracle(const Kernel& kernel, const Params& changes, const Spoil& spoil = nullptr) {
   SCOPED_TRACE(kernel.name + ": " + text_of(changes));
   const Op& op = support::find_op(kernel.op);
@@ -64,7 +67,8 @@ inline void expect_like_oracle(const Kernel& kernel, const Params& changes, cons
   Tensors inputs = support::make_inputs(op, *problem, 1);
   if (spoil) spoil(inputs);
   const Tensors outputs = run_on_threads(kernel, *problem, inputs);
-  for (const auto& e : support::compare(kernel, op, *problem, inputs, outputs)) EXPECT_LE(e.error, e.tolerance) << e.text();
+  for (const auto& e : support::compare(kernel, op, *problem, inputs, outputs))
+    EXPECT_LE(e.error, e.tolerance) << e.text();
 }
 
 inline const std::vector<std::string>& all_dtypes() {

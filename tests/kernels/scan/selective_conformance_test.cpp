@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every registered selective kernel against the fp64 oracle: a new kernel file is covered as soon as it is built.
+// Every registered selective kernel against the fp64 oracle: a new kernel file is covered as soon as it is
+// built.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -33,21 +34,29 @@ constexpr Size kSizes[] = {
 };
 
 Params params_of(const Size& size, const std::string& dtype) {
-  return {{"batch", size.batch}, {"seq", size.seq},       {"channels", size.channels}, {"state", size.state},
-          {"groups", size.groups}, {"threads", size.threads}, {"dtype", dtype}};
+  return {{"batch", size.batch}, {"seq", size.seq},       {"channels", size.channels},
+          {"state", size.state}, {"groups", size.groups}, {"threads", size.threads},
+          {"dtype", dtype}};
 }
 
-/// Steps so long or short that exponents leave the range of exp2, thresholds from both sides, and gates at their ends.
+/// Steps so long or short that exponents leave the range of exp2, thresholds from both sides, and gates at
+/// their ends.
 const std::vector<std::pair<const char*, Spoil>>& hard_values() {
   static const std::vector<std::pair<const char*, Spoil>> list{
       {"delta around the threshold",
-       [](Tensors& in) { fill(in, "delta", [](std::int64_t i) { return 18.0 + static_cast<double>(i % 9); }); }},
-      {"delta = 1000: every decay is zero", [](Tensors& in) { fill(in, "delta", [](std::int64_t) { return 1000.0; }); }},
+       [](Tensors& in) {
+         fill(in, "delta", [](std::int64_t i) { return 18.0 + static_cast<double>(i % 9); });
+       }},
+      {"delta = 1000: every decay is zero",
+       [](Tensors& in) { fill(in, "delta", [](std::int64_t) { return 1000.0; }); }},
       {"delta large now and then",
        [](Tensors& in) { fill(in, "delta", [](std::int64_t i) { return i % 31 == 0 ? 90.0 : -1.0; }); }},
-      {"delta = -100: no step at all", [](Tensors& in) { fill(in, "delta", [](std::int64_t) { return -100.0; }); }},
+      {"delta = -100: no step at all",
+       [](Tensors& in) { fill(in, "delta", [](std::int64_t) { return -100.0; }); }},
       {"gates at their ends",
-       [](Tensors& in) { fill(in, "z", [](std::int64_t i) { return i % 3 == 0 ? -200.0 : i % 3 == 1 ? 0.0 : 50.0; }); }},
+       [](Tensors& in) {
+         fill(in, "z", [](std::int64_t i) { return i % 3 == 0 ? -200.0 : i % 3 == 1 ? 0.0 : 50.0; });
+       }},
       {"no input: states fade away",
        [](Tensors& in) {
          fill(in, "u", [](std::int64_t) { return 0.0; });
@@ -71,8 +80,11 @@ TEST_P(SelectiveConformance, EqualsTheOracle) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, SelectiveConformance,
-                         ::testing::Combine(::testing::ValuesIn(kernels_of("selective")), ::testing::ValuesIn(all_dtypes())),
-                         [](const auto& which) { return short_name(*std::get<0>(which.param)) + "_" + std::get<1>(which.param); });
+                         ::testing::Combine(::testing::ValuesIn(kernels_of("selective")),
+                                            ::testing::ValuesIn(all_dtypes())),
+                         [](const auto& which) {
+                           return short_name(*std::get<0>(which.param)) + "_" + std::get<1>(which.param);
+                         });
 
 TEST(SelectiveConformance, DeclinesMoreStatesThanItHoldsInWords) {
   const Op& op = support::find_op("selective");
@@ -105,9 +117,11 @@ TEST_P(SelectiveAcrossRanks, EqualsTheOracle) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, SelectiveAcrossRanks,
-                         ::testing::Combine(::testing::ValuesIn(kernels_of("selective", true)), ::testing::Values(1, 2, 3, 4, 8)),
+                         ::testing::Combine(::testing::ValuesIn(kernels_of("selective", true)),
+                                            ::testing::Values(1, 2, 3, 4, 8)),
                          [](const auto& which) {
-                           return short_name(*std::get<0>(which.param)) + "_P" + std::to_string(std::get<1>(which.param));
+                           return short_name(*std::get<0>(which.param)) + "_P" +
+                                  std::to_string(std::get<1>(which.param));
                          });
 
 }  // namespace

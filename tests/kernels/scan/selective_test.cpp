@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The selective op itself: its oracle on cases worked by hand and by its laws, its parameters and its cost model.
+// The selective op itself: its oracle on cases worked by hand and by its laws, its parameters and its cost
+// model.
 #include "kernels/scan/selective.hpp"
 
 #include <gtest/gtest.h>
@@ -11,10 +12,14 @@
 namespace bench::scan {
 namespace {
 
-const Op& op() { return support::find_op("selective"); }
+const Op& op() {
+  return support::find_op("selective");
+}
 
-std::unique_ptr<Problem> small(std::int64_t seq, std::int64_t channels, std::int64_t state, std::int64_t groups) {
-  return op().parse(params_with(op(), {{"seq", seq}, {"channels", channels}, {"state", state}, {"groups", groups}}));
+std::unique_ptr<Problem> small(std::int64_t seq, std::int64_t channels, std::int64_t state,
+                               std::int64_t groups) {
+  return op().parse(
+      params_with(op(), {{"seq", seq}, {"channels", channels}, {"state", state}, {"groups", groups}}));
 }
 
 /// All inputs of a problem in fp64, every element set to `value`.
@@ -69,7 +74,8 @@ TEST(SelectiveReference, AFastDecayForgetsTheStartState) {
   Tensors in = constant_inputs(*p, 1.0);
   fill(in, "A", [](std::int64_t) { return -1e4; });
   const Tensors out = op().reference(*p, in, first_rows(1));
-  for (std::int64_t n = 0; n < 2; ++n) EXPECT_NEAR(out["h_last"].at(n), std::log1p(std::exp(2.0)), 1e-15) << "state " << n;
+  for (std::int64_t n = 0; n < 2; ++n)
+    EXPECT_NEAR(out["h_last"].at(n), std::log1p(std::exp(2.0)), 1e-15) << "state " << n;
 }
 
 TEST(SelectiveReference, ChannelsReadTheirOwnGroup) {
@@ -85,21 +91,26 @@ TEST(SelectiveReference, ChannelsReadTheirOwnGroup) {
 
 TEST(SelectiveReference, OfTwoPartsWithTheStateHandedOnIsThatOfTheWhole) {
   constexpr std::int64_t kSeq = 11, kCut = 4;
-  const auto whole_problem = small(kSeq, 3, 2, 1), head_problem = small(kCut, 3, 2, 1), tail_problem = small(kSeq - kCut, 3, 2, 1);
+  const auto whole_problem = small(kSeq, 3, 2, 1), head_problem = small(kCut, 3, 2, 1),
+             tail_problem = small(kSeq - kCut, 3, 2, 1);
   const Tensors whole_in = support::widen(support::make_inputs(op(), *whole_problem, 5));
   const Tensors whole = op().reference(*whole_problem, whole_in, first_rows(kSeq));
   const auto part_of_inputs = [&](const std::vector<std::int64_t>& steps, const Tensor& h0) {
     Tensors in;
     for (const TensorSpec& spec : op().inputs(*whole_problem))
-      in.add(spec.name, spec.name == "h0" ? support::take(h0, -1, steps) : support::take(whole_in[spec.name], spec.sequence_axis, steps));
+      in.add(spec.name, spec.name == "h0" ? support::take(h0, -1, steps)
+                                          : support::take(whole_in[spec.name], spec.sequence_axis, steps));
     return in;
   };
   std::vector<std::int64_t> head, tail;
   for (std::int64_t t = 0; t < kSeq; ++t) (t < kCut ? head : tail).push_back(t);
   const Tensors first = op().reference(*head_problem, part_of_inputs(head, whole_in["h0"]), first_rows(kCut));
-  const Tensors second = op().reference(*tail_problem, part_of_inputs(tail, first["h_last"]), first_rows(kSeq - kCut));
-  for (std::int64_t i = 0; i < second["out"].count(); ++i) EXPECT_EQ(second["out"].at(i), whole["out"].at(kCut * 3 + i));
-  for (std::int64_t i = 0; i < second["h_last"].count(); ++i) EXPECT_EQ(second["h_last"].at(i), whole["h_last"].at(i));
+  const Tensors second =
+      op().reference(*tail_problem, part_of_inputs(tail, first["h_last"]), first_rows(kSeq - kCut));
+  for (std::int64_t i = 0; i < second["out"].count(); ++i)
+    EXPECT_EQ(second["out"].at(i), whole["out"].at(kCut * 3 + i));
+  for (std::int64_t i = 0; i < second["h_last"].count(); ++i)
+    EXPECT_EQ(second["h_last"].at(i), whole["h_last"].at(i));
 }
 
 TEST(SelectiveReference, SoftplusKeepsDigitsFarBelowZero) {
@@ -123,8 +134,12 @@ TEST(SelectiveOp, NamesTheParameterThatIsOutOfRange) {
 
 TEST(SelectiveOp, CostsWhatItsTensorsWeigh) {
   for (const std::string& dtype : all_dtypes()) {
-    const auto p = op().parse(params_with(op(), {{"batch", std::int64_t{2}}, {"seq", std::int64_t{5}}, {"channels", std::int64_t{6}},
-                                                 {"state", std::int64_t{3}}, {"groups", std::int64_t{2}}, {"dtype", dtype}}));
+    const auto p = op().parse(params_with(op(), {{"batch", std::int64_t{2}},
+                                                 {"seq", std::int64_t{5}},
+                                                 {"channels", std::int64_t{6}},
+                                                 {"state", std::int64_t{3}},
+                                                 {"groups", std::int64_t{2}},
+                                                 {"dtype", dtype}}));
     EXPECT_EQ(op().cost(*p).bytes, static_cast<double>(tensor_bytes(op(), *p))) << dtype;
     EXPECT_EQ(op().cost(*p).flops, 6.0 * 2 * 5 * 6 * 3);
     EXPECT_EQ(op().cost(*p).exps, 2.0 * 5 * 6 * (3 + 4));

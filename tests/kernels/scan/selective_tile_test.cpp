@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vector engine of the selective scan, for every instruction set this machine has: the conformance tests only meet the widest.
+// The vector engine of the selective scan, for every instruction set this machine has: the conformance tests
+// only meet the widest.
 #include "kernels/scan/selective_tile.hpp"
 
 #include <gtest/gtest.h>
@@ -22,7 +23,8 @@ struct Setting {
     const auto& p = typed();
     tensors.add("out", Tensor(p.dtype, {p.batch, p.seq, p.channels}));
     for (std::int64_t i = 0; i < tensors["out"].count(); ++i) tensors["out"].set(i, std::nan(""));
-    for (std::int64_t i = 0; i < tensors["h0"].count(); ++i) h.push_back(static_cast<float>(tensors["h0"].at(i)));
+    for (std::int64_t i = 0; i < tensors["h0"].count(); ++i)
+      h.push_back(static_cast<float>(tensors["h0"].at(i)));
   }
   const SelectiveProblem& typed() const { return problem_as<SelectiveProblem>(*problem); }
   SelectiveShare share() { return make_share(typed(), tensors); }
@@ -41,9 +43,13 @@ class SelectiveTile : public ::testing::TestWithParam<Isa> {
   }
 };
 
-// 37 channels: whole packs and a ragged one. 27 states: blocks of 16 or 8, of 4 and single ones. 40 steps: two tiles and a half.
+// 37 channels: whole packs and a ragged one. 27 states: blocks of 16 or 8, of 4 and single ones. 40 steps:
+// two tiles and a half.
 Params shape(const char* dtype) {
-  return {{"seq", std::int64_t{40}}, {"channels", std::int64_t{37}}, {"state", std::int64_t{27}}, {"dtype", std::string(dtype)}};
+  return {{"seq", std::int64_t{40}},
+          {"channels", std::int64_t{37}},
+          {"state", std::int64_t{27}},
+          {"dtype", std::string(dtype)}};
 }
 
 TEST_P(SelectiveTile, ScansLikeTheOracle) {
@@ -59,10 +65,14 @@ TEST_P(SelectiveTile, ScansLikeTheOracle) {
         scan_strip(share, strip_at(share, width, i), steps, s.h.data(), GetParam());
     const double scale = scale_of(want["out"]), tolerance = s.op.tolerance(*s.problem, "out");
     for (std::int64_t i = 0; i < want["out"].count(); ++i)
-      ASSERT_LE(std::abs(s.tensors["out"].at(i) - want["out"].at(i)), tolerance * scale) << dtype << " element " << i;
-    const double state_scale = scale_of(want["h_last"]), state_tolerance = s.op.tolerance(*s.problem, "h_last");
+      ASSERT_LE(std::abs(s.tensors["out"].at(i) - want["out"].at(i)), tolerance * scale)
+          << dtype << " element " << i;
+    const double state_scale = scale_of(want["h_last"]),
+                 state_tolerance = s.op.tolerance(*s.problem, "h_last");
     for (std::int64_t i = 0; i < want["h_last"].count(); ++i)
-      ASSERT_LE(std::abs(static_cast<double>(s.h[static_cast<std::size_t>(i)]) - want["h_last"].at(i)), state_tolerance * state_scale) << dtype << " state " << i;
+      ASSERT_LE(std::abs(static_cast<double>(s.h[static_cast<std::size_t>(i)]) - want["h_last"].at(i)),
+                state_tolerance * state_scale)
+          << dtype << " state " << i;
   }
 }
 

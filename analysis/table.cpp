@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "src/core/units.hpp"
+
+namespace bench::analysis {
+namespace {
+
+std::string time_cell(const Estimate& time) {
+  const TimeUnit unit = time_unit_for(time.value);
+  if (!time.interval) return fmt::format("{:.4g} {} [n < 6]", time.value * unit.per_second, unit.name);
+  return fmt::format("{:.4g} {} [{:.4g}, {:.4g}]", time.value * unit.per_second, unit.name, time.interval->lo * unit.per_second,
+                     time.interval->hi * unit.per_second);
+}
+
+std::string ratio_cell(const std::optional<Estimate>& ratio) {
+  if (!ratio) return "-";
+  if (!ratio->interval) return fmt::format("{:.3g}", ratio->value);
+  return fmt::format("{:.3g} [{:.3g}, {:.3g}]", ratio->value, ratio->interval->lo, ratio->interval->hi);
+}
+
+/// FLOP rate where FLOPs or exponentials bind, byte rate where memory does.
+std::string rate_cell(const CaseResult& result) {
+  if (result.limit == "memory") return fmt::format("{:.3g} GB/s", result.bytes_per_s / 1e9);
+  return result.flops_per_s >= 1e12 ? fmt::format("{:.3g} TFLOP/s", result.flops_per_s / 1e12) : fmt::format("{:.3g} GFLOP/s", result.flops_per_s / 1e9);
+}
+
+std::string limit_cell(const CaseResult& result) {
+  return result.limit.empty() ? "-" : fmt::format("{:.1f} % {}", 100.0 * result.limit_fraction, result.limit);
+}
+
+using Rows = std::vector<const CaseResult*>;
+
+/// Names of parameters with more than one value among these cases.
+std::vector<std::string> varying(const RunRecord& run, const Rows& rows) {
+  std::map<std::string, std::set<std::string>> seen;
+  for (const CaseResult* row : rows)
+    for (const auto& [name, value] : run.cases[row->case_index].params) seen[name].insert(bench::to_text(value));
+  std::vector<std::string> names;
+  for (const auto& [name, values] : seen)
+    if (values.size() > 1) names.push_back(name);
+  return names;
+}
+
+std::string fixed_text(const RunRecord& run, const Rows& rows) {
+  const std::vector<std::string> vary = varying(run, rows);
+  std::string text;
+  for (const auto& [name, value] : run.cases[rows.front()->case_index].params)
+    if (std::find(vary.begin(), vary.end(), name) == vary.end()) text += concat(text.empty() ? "" : " ", name, '=', bench::to_text(value));
+  return text;
+}
+
+Section case_section(const RunRecord& run, Rows rows) {
+  Section section{run.cases[rows.front()->case_index].op + ": " + fixed_text(run, rows), {}, {}};
+  const std::vector<std::string> vary = varying(run, rows);
+  section.table.heads.push_back({"kernel"});
+  for (const std::string& name : vary) section.table.heads.push_back({name, true});
+  for (const char* name : {"median [95 % CI]", "rate", "of limit", "speed-up [95 % CI]", "n"}) section.table.heads.push_back({name, true});
+  section.table.heads.push_back({"stopped"});
+  section.table.heads[vary.size() + 1].name = fmt::format("median [{:g} % CI]", 100.0 * run.confidence);
+  section.table.heads[vary.size() + 4].name = fmt::format("speed-up [{:g} % CI]", 100.0 * run.confidence);
+  const auto key = [&](const CaseResult* row) {
+    std::vector<std::int64_t> numbers;
+    std::string words;
+    for (const std::string& name : vary) {
+      const auto it = run.cases[row->case_index].params.find(name);
+      if (it == run.cases[row->case_index].params.end()) continue;
+      if (const auto* number = std::get_if<std::int64_t>(&it->second)) numbers.push_back(*number);
+      else words += bench::to_text(it->second) + ' ';
+    }
+    return std::tuple(words, numbers, run.cases[row->case_index].kernel);
+  };
+  std::ranges::stable_sort(rows, [&](const CaseResult* a, const CaseResult* b) { return key(a) < key(b); });
+  for (const CaseResult* row : rows) {
+    const scaling::Case& c = run.cases[row->case_index];
+    std::vector<std::string> cells{c.kernel + (row->oversubscribed ? " (shared cores)" : "")};
+    for (const std::string& name : vary) {
+      const auto it = c.params.find(name);
+      cells.push_back(it == c.params.end() ? "-" : bench::to_text(it->second));
+    }
+    for (const std::string& cell : {time_cell(row->time_s), rate_cell(*row), limit_cell(*row), ratio_cell(row->speedup), fmt::format("{}", row->n), row->stop_reason})
+      cells.push_back(cell);
+    section.table.rows.push_back(std::move(cells));
+  }
+  std::set<std::string> baselines;
+  for (const CaseResult* row : rows) baselines.insert(run.cases[row->case_index].baseline);
+  baselines.erase("");
+  for (const std::string& name : baselines) section.note += (section.note.empty() ? "speed-up over " : ", or ") + name;
+  if (!section.note.empty()) section.note += " on the same problem";
+  return section;
+}
+
+}  // namespace
+
+std::vector<Section> case_sections(const RunRecord& run, const Results& results) {
+  std::map<std::string, Rows> by_op;
+  for (const CaseResult& result : results.cases)
+    if (result.outcome == Outcome::ok) by_op[run.cases[result.case_index].op].push_back(&result);
+  std::vector<Section> sections;
+  for (const auto& [op, rows] : by_op) sections.push_back(case_section(run, rows));
+  return sections;
+}
+
+Section untimed_section(const RunRecord& run, const Results& results) {
+  std::map<std::tuple<std::string, std::string, std::string>, std::int64_t> counts;
+  for (const CaseResult& result : results.cases)
+    if (result.outcome != Outcome::ok)
+      ++counts[{std::string(bench::to_text(result.outcome)), run.cases[result.case_index].kernel, result.reason}];
+  Section section{"without times", {{{"outcome"}, {"kernel"}, {"cases", true}, {"reason"}}, {}}, {}};
+  for (const auto& [key, count] : counts)
+    section.table.rows.push_back({std::get<0>(key), std::get<1>(key), fmt::format("{}", count), std::get<2>(key)});
+  return section;
+}
+
+Section scaling_section(const RunRecord& run, const Results& results) {
+  Section section{"scaling efficiency", {}, "efficiency = (work / (ranks x time)) over the same of the base; 1 is ideal"};
+  const std::string ci = fmt::format(" [{:g} % CI]", 100.0 * run.confidence);
+  section.table.heads = {{"study"},           {"kernel"}, {"mode"}, {"seq", true}, {"batch", true}, {"ranks", true}, {"base", true}, {"median" + ci, true},
+                         {"speed-up" + ci, true}, {"efficiency" + ci, true}, {"note"}};
+  const auto param = [](const scaling::Case& c, const char* name) {
+    const auto it = c.params.find(name);
+    return it == c.params.end() ? std::string("-") : bench::to_text(it->second);
+  };
+  for (const ScalingRow& row : results.scaling) {
+    const scaling::Case& c = run.cases[row.case_index];
+    const CaseResult& result = results.cases[row.case_index];
+    const std::string layout = c.params.contains("layout") ? " " + param(c, "layout") : "";
+    section.table.rows.push_back({row.tag.study.substr(row.tag.study.find('/') + 1), c.kernel + layout, row.tag.mode + (row.tag.by.empty() ? "" : ":" + row.tag.by),
+                                  param(c, "seq"), param(c, "batch"), fmt::format("{}", c.ranks), row.base_ranks > 0 ? fmt::format("{}", row.base_ranks) : "-",
+                                  result.outcome == Outcome::ok ? time_cell(result.time_s) : "-", ratio_cell(row.speedup), ratio_cell(row.efficiency), row.note});
+  }
+  return section;
+}
+
+std::string tables_text(const RunRecord& run, const Results& results) {
+  std::string text;
+  std::vector<Section> sections = case_sections(run, results);
+  sections.push_back(untimed_section(run, results));
+  sections.push_back(scaling_section(run, results));
+  for (const Section& section : sections) {
+    if (section.table.rows.empty()) continue;
+    text += section.title + '\n' + section.table.text() + (section.note.empty() ? "" : section.note + '\n') + '\n';
+  }
+  return text;
+}
+
+}  // namespace bench::analysis

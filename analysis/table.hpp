@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a person sees: one table per op with the parameters that vary, the rows that have no times, and the scaling-efficiency table.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analysis/results.hpp"
+#include "analysis/text_table.hpp"
+
+namespace bench::analysis {
+
+/// A heading, its table and the sentence that explains it.
+struct Section {
+  std::string title;
+  TextTable table;
+  std::string note;
+};
+
+/// One section per op with measured cases: kernel, what varies, median with its interval, rate, share of the limit, speed-up with its interval.
+std::vector<Section> case_sections(const RunRecord& run, const Results& results);
+/// Cases that have no times, each reason with how many share it.
+Section untimed_section(const RunRecord& run, const Results& results);
+/// Every point of every scaling curve.
+Section scaling_section(const RunRecord& run, const Results& results);
+
+/// All of it for a terminal.
+std::string tables_text(const RunRecord& run, const Results& results);
+/// summary.md: where, what, the tables, how to read them. `directory` is relative.
+std::string summary_markdown(const RunRecord& run, const Results& results, const std::string& directory);
+
+}  // namespace bench::analysis
