@@ -20,11 +20,14 @@ void be_quiet() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 constexpr unsigned kOrder = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;  // netCDF4 opens for append only with both
 
-Handle dataset_properties() {
+Handle dataset_properties(hsize_t rows) {
   Handle list(BS_H5(H5Pcreate(H5P_DATASET_CREATE)), H5Pclose);
-  BS_H5(H5Pset_chunk(list, 1, &kChunk));
-  BS_H5(H5Pset_shuffle(list));
-  BS_H5(H5Pset_deflate(list, kDeflateLevel));
+  if (rows > 0) {  // a chunk may not be longer than its dataset
+    const hsize_t chunk = std::min(rows, kChunk);
+    BS_H5(H5Pset_chunk(list, 1, &chunk));
+    BS_H5(H5Pset_shuffle(list));
+    BS_H5(H5Pset_deflate(list, kDeflateLevel));
+  }
   BS_H5(H5Pset_obj_track_times(list, false));
   BS_H5(H5Pset_attr_creation_order(list, kOrder));
   return list;
@@ -40,7 +43,7 @@ Handle utf8_string_type() {
 Handle write(hid_t group, const std::string& name, hid_t type, const void* data, std::size_t count) {
   const hsize_t length = count;
   const Handle space(BS_H5(H5Screate_simple(1, &length, nullptr)), H5Sclose);
-  const Handle properties = dataset_properties();
+  const Handle properties = dataset_properties(length);
   Handle dataset(BS_H5(H5Dcreate2(group, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT)), H5Dclose);
   if (count > 0) BS_H5(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data));
   return dataset;

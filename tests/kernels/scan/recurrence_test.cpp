@@ -21,11 +21,11 @@ Tensors oracle(const std::vector<double>& a, const std::vector<double>& b, doubl
   p.channels = 1;
   Tensors inputs;
   std::vector<std::int64_t> rows;
-  Tensor& ta = inputs.add("a", Tensor(DType::f64, {1, p.seq, 1}));
-  Tensor& tb = inputs.add("b", Tensor(DType::f64, {1, p.seq, 1}));
+  inputs.add("a", Tensor(DType::f64, {1, p.seq, 1}));
+  inputs.add("b", Tensor(DType::f64, {1, p.seq, 1}));
   for (std::int64_t t = 0; t < p.seq; ++t) {
-    ta.set(t, a[static_cast<std::size_t>(t)]);
-    tb.set(t, b[static_cast<std::size_t>(t)]);
+    inputs["a"].set(t, a[static_cast<std::size_t>(t)]);
+    inputs["b"].set(t, b[static_cast<std::size_t>(t)]);
     rows.push_back(t);
   }
   inputs.add("h0", Tensor(DType::f64, {1, 1})).set(0, h0);
