@@ -140,8 +140,11 @@ std::vector<Column> limit_columns(const RunRecord& run) {
   add(columns, "fp32", "FLOP s-1", "fp32 multiply-add rate", run.limits, [](const auto& l) { return l.second.fp32_flops_per_s; });
   add(columns, "bf16", "FLOP s-1", "bf16 rate: dot product or fp32, the higher", run.limits, [](const auto& l) { return l.second.bf16_flops_per_s; });
   add(columns, "fp64", "FLOP s-1", "fp64 multiply-add rate", run.limits, [](const auto& l) { return l.second.fp64_flops_per_s; });
-  add(columns, "bandwidth", "byte s-1", "triad with non-temporal stores", run.limits, [](const auto& l) { return l.second.bytes_per_s; });
   add(columns, "exp", "s-1", "polynomial exponentials", run.limits, [](const auto& l) { return l.second.exps_per_s; });
+  for (std::size_t i = 0; i < kTriadBytes.size(); ++i) {
+    const std::string name = concat("triad_", kTriadBytes[i] >> 10, "k"), meaning = concat("triad over ", kTriadBytes[i] >> 10, " KiB per rank");
+    add(columns, name.c_str(), "byte s-1", meaning.c_str(), run.limits, [i](const auto& l) { return l.second.triad_bytes_per_s[i]; });
+  }
   return columns;
 }
 

@@ -2,6 +2,7 @@
 // What a run leaves behind, as plain data: the journal is a list of these, the HDF5 file is made from them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -16,9 +17,19 @@ struct Limits {
   double fp32_flops_per_s = 0.0;
   double bf16_flops_per_s = 0.0;  // dot-product instructions when the CPU has them, else the fp32 rate
   double fp64_flops_per_s = 0.0;
-  double bytes_per_s = 0.0;       // read + write traffic of a triad that does not fit a cache
   double exps_per_s = 0.0;
+  /// Traffic of a triad whose three arrays together take kTriadBytes[i] per rank: from a core's own cache out to memory.
+  std::array<double, 6> triad_bytes_per_s{};
 };
+
+inline constexpr std::array<std::int64_t, 6> kTriadBytes{256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20};
+
+/// Bandwidth for a working set of so many bytes per rank: of the largest triad that is not larger, so that the limit is not understated.
+inline double bandwidth_for(const Limits& limits, double bytes_per_rank) {
+  std::size_t i = 0;
+  while (i + 1 < kTriadBytes.size() && static_cast<double>(kTriadBytes[i + 1]) <= bytes_per_rank) ++i;
+  return limits.triad_bytes_per_s[i];
+}
 
 /// One output's check against the fp64 oracle.
 struct Check {

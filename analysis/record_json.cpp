@@ -135,16 +135,16 @@ json to_json(const Limits& l) {
   return {{"fp32_flops_per_s", l.fp32_flops_per_s},
           {"bf16_flops_per_s", l.bf16_flops_per_s},
           {"fp64_flops_per_s", l.fp64_flops_per_s},
-          {"bytes_per_s", l.bytes_per_s},
-          {"exps_per_s", l.exps_per_s}};
+          {"exps_per_s", l.exps_per_s},
+          {"triad_bytes_per_s", l.triad_bytes_per_s}};
 }
 
 Limits limits_from_json(const json& j) {
   return {.fp32_flops_per_s = j.at("fp32_flops_per_s"),
           .bf16_flops_per_s = j.at("bf16_flops_per_s"),
           .fp64_flops_per_s = j.at("fp64_flops_per_s"),
-          .bytes_per_s = j.at("bytes_per_s"),
-          .exps_per_s = j.at("exps_per_s")};
+          .exps_per_s = j.at("exps_per_s"),
+          .triad_bytes_per_s = j.at("triad_bytes_per_s").get<std::array<double, 6>>()};
 }
 
 }  // namespace bench::analysis

@@ -71,7 +71,7 @@ void add_limit(CaseResult& result, const scaling::Case& c, const RunRecord& run)
     result.limit = name;
   };
   need("compute", c.cost.flops, flops_limit(it->second, c));
-  need("memory", c.cost.bytes, it->second.bytes_per_s);
+  need("memory", c.cost.bytes, bandwidth_for(it->second, c.cost.bytes / static_cast<double>(c.ranks)));
   need("exp", c.cost.exps, it->second.exps_per_s);
   result.limit_fraction = result.limit_s / result.time_s.value;
 }

@@ -22,7 +22,7 @@ std::string limit_lines(const RunRecord& run) {
   std::string text;
   for (const auto& [ranks, limits] : run.limits)
     text += fmt::format("- **limits on {} rank{}**: fp32 {:.4g} GFLOP/s, bf16 {:.4g} GFLOP/s, memory {:.4g} GB/s, exp {:.3g} G/s\n", ranks, ranks == 1 ? "" : "s",
-                        limits.fp32_flops_per_s / 1e9, limits.bf16_flops_per_s / 1e9, limits.bytes_per_s / 1e9, limits.exps_per_s / 1e9);
+                        limits.fp32_flops_per_s / 1e9, limits.bf16_flops_per_s / 1e9, limits.triad_bytes_per_s.back() / 1e9, limits.exps_per_s / 1e9);
   return text;
 }
 

@@ -4,20 +4,19 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cmath>
-#include <vector>
 
 #include "jobs/team.hpp"
+#include "kernels/isa.hpp"
+#include "kernels/simd_math.hpp"
+#include "src/core/tensor.hpp"
 
 namespace bench::jobs {
 namespace {
 
 constexpr int kChains = 12;           // two ports x four to five cycles of latency need 8 to 10
-constexpr double kLoop_s = 0.02;      // long enough for the clock, short enough to be repeated
+constexpr double kLoop_s = 0.01;      // long enough for the clock, short enough to be repeated
 constexpr int kRepeats = 5;
-constexpr std::size_t kStreamElements = std::size_t{1} << 23;  // 64 MiB of fp64 per array: beyond a core's share of any cache
+constexpr std::int64_t kTriadTraffic = std::int64_t{256} << 20;  // bytes moved per timing: some 10 ms
 
 /// Keeps a value alive and unknown to the optimiser.
 template <class T>
@@ -92,55 +91,62 @@ double best_rate(const Clock& clock, Work&& work) {
   return best;
 }
 
-[[gnu::target_clones("avx512f", "avx2", "default")]] double exp_rounds(std::int64_t rounds) {
-  // exp2 on [-1, 1]: a degree-5 polynomial plus the exponent, the shape every kernel here uses.
-  alignas(64) std::array<float, 2048> x{};
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = -1.0F / static_cast<float>(i + 1);
-  for (std::int64_t r = 0; r < rounds; ++r) {
-    for (float& value : x) {
-      const float whole = std::floor(value + 0.5F);
-      const float f = value - whole;
-      float p = 1.3333558e-3F;
-      p = p * f + 9.6181291e-3F;
-      p = p * f + 5.5504109e-2F;
-      p = p * f + 2.4022651e-1F;
-      p = p * f + 6.9314718e-1F;
-      p = p * f + 1.0F;
-      const auto scale = std::bit_cast<float>((static_cast<std::int32_t>(whole) + 127) << 23);
-      value = p * scale - 1.5F;  // stays within [-1, 0.5]
-    }
-    touch(x);
+// Eight independent exponentials a round, by the polynomial that the kernels use.
+template <class V>
+[[gnu::always_inline]] inline double exp_rounds(std::int64_t rounds) {
+  V x0 = V{} - 0.1F, x1 = V{} - 0.2F, x2 = V{} - 0.3F, x3 = V{} - 0.4F, x4 = V{} - 0.5F, x5 = V{} - 0.6F, x6 = V{} - 0.7F, x7 = V{} - 0.8F;
+  for (std::int64_t r = 0; r < rounds; ++r) {  // exp2 minus 1.5 maps [-1, 1/2] into itself
+    x0 = simd::exp2_in_range<V>(x0) - 1.5F, x1 = simd::exp2_in_range<V>(x1) - 1.5F;
+    x2 = simd::exp2_in_range<V>(x2) - 1.5F, x3 = simd::exp2_in_range<V>(x3) - 1.5F;
+    x4 = simd::exp2_in_range<V>(x4) - 1.5F, x5 = simd::exp2_in_range<V>(x5) - 1.5F;
+    x6 = simd::exp2_in_range<V>(x6) - 1.5F, x7 = simd::exp2_in_range<V>(x7) - 1.5F;
   }
-  return static_cast<double>(rounds) * static_cast<double>(x.size());
+  V all = x0 + x1 + x2 + x3 + x4 + x5 + x6 + x7;
+  touch(all);
+  return static_cast<double>(rounds) * 8.0 * static_cast<double>(simd::kWidth<V>);
 }
 
-struct Stream {
-  std::vector<double> a = std::vector<double>(kStreamElements, 0.0);
-  std::vector<double> b = std::vector<double>(kStreamElements, 1.0);
-  std::vector<double> c = std::vector<double>(kStreamElements, 2.0);
+BS_TARGET_AVX512 double exp_avx512(std::int64_t rounds) {
+  const double count = exp_rounds<simd::F32x16>(rounds);
+  BS_LEAVE_WIDE_VECTORS();
+  return count;
+}
+BS_TARGET_AVX2 double exp_avx2(std::int64_t rounds) {
+  const double count = exp_rounds<simd::F32x8>(rounds);
+  BS_LEAVE_WIDE_VECTORS();
+  return count;
+}
+double exp_plain(std::int64_t rounds) { return exp_rounds<simd::F32x4>(rounds); }
 
-  double triad() {
-    const __m128d s = _mm_set1_pd(0.5);
-    double* out = a.data();
-    std::size_t i = 0;
-    for (; i < kStreamElements && reinterpret_cast<std::uintptr_t>(out + i) % 16 != 0; ++i) out[i] = b[i] + 0.5 * c[i];
-    for (; i + 2 <= kStreamElements; i += 2)
-      _mm_stream_pd(out + i, _mm_add_pd(_mm_loadu_pd(&b[i]), _mm_mul_pd(s, _mm_loadu_pd(&c[i]))));
-    for (; i < kStreamElements; ++i) out[i] = b[i] + 0.5 * c[i];
-    _mm_sfence();
-    touch(a);
-    return 24.0 * static_cast<double>(kStreamElements);
+// a[i] = b[i] + s c[i], `rounds` times over; 24 bytes an element. Non-temporal stores save the read of a's lines once they leave the caches.
+[[gnu::target_clones("avx512f", "avx2", "default")]] void triad_cached(double* a, const double* b, const double* c, std::int64_t n, std::int64_t rounds) {
+  for (std::int64_t r = 0; r < rounds; ++r) {
+    for (std::int64_t i = 0; i < n; ++i) a[i] = b[i] + 0.5 * c[i];
+    asm volatile("" : : "r"(a) : "memory");
   }
-};
+}
 
-double stream_rate(const Clock& clock) {
-  Stream stream;
+void triad_streamed(double* a, const double* b, const double* c, std::int64_t n, std::int64_t rounds) {
+  const __m128d s = _mm_set1_pd(0.5);
+  for (std::int64_t r = 0; r < rounds; ++r)
+    for (std::int64_t i = 0; i + 2 <= n; i += 2) _mm_stream_pd(a + i, _mm_add_pd(_mm_load_pd(b + i), _mm_mul_pd(s, _mm_load_pd(c + i))));
+  _mm_sfence();
+}
+
+/// The better of cached and streamed stores for three arrays of `bytes` in all.
+double triad_rate(const Clock& clock, std::int64_t bytes) {
+  const std::int64_t n = bytes / 24 / 8 * 8;
+  Tensor memory(DType::f64, {3 * n});
+  double *a = memory.as<double>(), *b = a + n, *c = b + n;
+  std::fill(a, a + 3 * n, 1.0);
+  const std::int64_t rounds = std::max<std::int64_t>(1, kTriadTraffic / bytes);
   double best = 0.0;
-  for (int repeat = 0; repeat < kRepeats; ++repeat) {
-    const double begin = clock();
-    const double bytes = stream.triad();
-    best = std::max(best, bytes / (clock() - begin));
-  }
+  for (const auto triad : {triad_cached, triad_streamed})
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      const double begin = clock();
+      triad(a, b, c, n, rounds);
+      best = std::max(best, 24.0 * static_cast<double>(n) * static_cast<double>(rounds) / (clock() - begin));
+    }
   return best;
 }
 
@@ -155,8 +161,8 @@ analysis::Limits measure_limits(const Clock& clock) {
   // Some CPUs issue the dot product at a quarter of their fp32 rate; converting to fp32 is then the faster way, and the honest limit.
   const double dot = __builtin_cpu_supports("avx512bf16") != 0 ? best_rate(clock, bf16_dot) : 0.0;
   limits.bf16_flops_per_s = std::max(dot, limits.fp32_flops_per_s);
-  limits.exps_per_s = best_rate(clock, exp_rounds);
-  limits.bytes_per_s = stream_rate(clock);
+  limits.exps_per_s = best_rate(clock, avx512 ? exp_avx512 : avx2 ? exp_avx2 : exp_plain);
+  for (std::size_t i = 0; i < analysis::kTriadBytes.size(); ++i) limits.triad_bytes_per_s[i] = triad_rate(clock, analysis::kTriadBytes[i]);
   return limits;
 }
 
@@ -168,8 +174,8 @@ analysis::Limits measure_limits_of(Link& link, const Clock& clock) {
     sum.fp32_flops_per_s += limits.fp32_flops_per_s;
     sum.bf16_flops_per_s += limits.bf16_flops_per_s;
     sum.fp64_flops_per_s += limits.fp64_flops_per_s;
-    sum.bytes_per_s += limits.bytes_per_s;
     sum.exps_per_s += limits.exps_per_s;
+    for (std::size_t i = 0; i < sum.triad_bytes_per_s.size(); ++i) sum.triad_bytes_per_s[i] += limits.triad_bytes_per_s[i];
   }
   return sum;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One case: one implementation on one problem at one rank count. What is computed makes its identity; everything else here is what the
-// planner found out about it.
+// One case: one implementation on one problem at one rank count. What is computed makes its identity;
+// everything else here is what the planner found out about it.
 #pragma once
 
 #include <cstdint>
@@ -27,20 +27,20 @@ struct ScalingTag {
 enum class Isolation : std::uint8_t { node, none };
 
 struct Case {
-  std::string id;        // 32 hex: SHA-256 of the canonical JSON of `params` plus op and kernel
+  std::string id;  // 32 hex: SHA-256 of the canonical JSON of `params` plus op and kernel
   std::string op;
   std::string kernel;
-  Params params;         // every parameter of the op and the common ones, defaults included
-  std::int64_t ranks = 1;    // width: how many ranks it needs, = params["ranks"]
+  Params params;           // every parameter of the op and the common ones, defaults included
+  std::int64_t ranks = 1;  // width: how many ranks it needs, = params["ranks"]
   std::int64_t threads = 1;
   Isolation isolation = Isolation::node;
-  Cost cost;                         // of the op, all ranks together
-  std::int64_t memory_bytes = 0;     // estimate per rank: shares of inputs and outputs, workspace, and the check
-  double estimate_s = 0.0;           // of one call, from cost and nominal rates: orders the plan, never a result
-  Outcome planned = Outcome::ok;     // ok: to be measured; skipped or infeasible: a row with `reason`
+  Cost cost;                      // of the op, all ranks together
+  std::int64_t memory_bytes = 0;  // estimate per rank: shares of inputs and outputs, workspace, and the check
+  double estimate_s = 0.0;        // of one call, from cost and nominal rates: orders the plan, never a result
+  Outcome planned = Outcome::ok;  // ok: to be measured; skipped or infeasible: a row with `reason`
   std::string reason;
-  std::string baseline;              // kernel that speed-up is taken over, from the study; may be empty
-  std::vector<std::string> sweeps;   // "<study>/<sweep>" this case belongs to
+  std::string baseline;             // kernel that speed-up is taken over, from the study; may be empty
+  std::vector<std::string> sweeps;  // "<study>/<sweep>" this case belongs to
   std::vector<ScalingTag> scaling;
 };
 

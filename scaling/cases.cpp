@@ -31,7 +31,8 @@ class CaseList {
   void add(Case c, bool dropped) {
     const auto [it, fresh] = index_.emplace(c.id, cases_.size());
     if (fresh) {
-      if (cases_.size() == kMostCases) usage_error(concat("the study has more than ", kMostCases, " cases; split it"));
+      if (cases_.size() == kMostCases)
+        usage_error(concat("the study has more than ", kMostCases, " cases; split it"));
       cases_.push_back(std::move(c));
       dropped_.push_back(dropped);
       return;
@@ -62,8 +63,13 @@ class CaseList {
 /// Turns the points of one sweep into cases.
 class SweepCases {
  public:
-  SweepCases(const Study& study, const Sweep& sweep, std::vector<Candidate> kernels, const Machine& machine, CaseList& list)
-      : sweep_(sweep), op_(require_op(sweep.op)), kernels_(std::move(kernels)), label_(study.name + "/" + sweep.name), machine_(machine),
+  SweepCases(const Study& study, const Sweep& sweep, std::vector<Candidate> kernels, const Machine& machine,
+             CaseList& list)
+      : sweep_(sweep),
+        op_(require_op(sweep.op)),
+        kernels_(std::move(kernels)),
+        label_(study.name + "/" + sweep.name),
+        machine_(machine),
         list_(list) {}
 
   void add_all() {
@@ -136,7 +142,8 @@ class SweepCases {
 
 }  // namespace
 
-std::vector<Case> make_cases(const Study& study, const std::vector<MissingKernel>& missing, const Machine& machine) {
+std::vector<Case> make_cases(const Study& study, const std::vector<MissingKernel>& missing,
+                             const Machine& machine) {
   const std::vector<Candidate> all = all_candidates(missing);
   check_filter(study.filter, all);
   CaseList list;
@@ -147,7 +154,9 @@ std::vector<Case> make_cases(const Study& study, const std::vector<MissingKernel
     });
   }
   std::vector<Case> cases = list.take();
-  if (cases.empty()) throw Error(ErrorKind::no_match, concat("no case of study '", study.name, "' is left; its kernels were filtered out"));
+  if (cases.empty())
+    throw Error(ErrorKind::no_match,
+                concat("no case of study '", study.name, "' is left; its kernels were filtered out"));
   std::vector<std::string> ids;
   for (const Case& c : cases) ids.push_back(c.id);
   require_distinct_short_ids(std::move(ids));

@@ -11,7 +11,9 @@ namespace bench::scaling {
 namespace {
 
 /// A missing kernel whose name does not tell its op may be any op's.
-bool belongs(const Candidate& candidate, const std::string& op) { return candidate.op == op || candidate.op.empty(); }
+bool belongs(const Candidate& candidate, const std::string& op) {
+  return candidate.op == op || candidate.op.empty();
+}
 
 std::vector<std::string> names_of(const std::vector<Candidate>& all, const std::string& op) {
   std::vector<std::string> names;
@@ -25,11 +27,14 @@ bool fits_some(const std::string& pattern, const std::vector<std::string>& names
 }
 
 /// `pattern` fits no kernel of the op: is it another op's, or nobody's?
-[[noreturn]] void unknown_kernel(const std::string& pattern, const std::string& op, const std::vector<Candidate>& all) {
+[[noreturn]] void unknown_kernel(const std::string& pattern, const std::string& op,
+                                 const std::vector<Candidate>& all) {
   for (const Candidate& other : all)
     if (!belongs(other, op) && matches(pattern, other.name))
-      usage_error(concat("kernel ", show(pattern), " fits no kernel of op '", op, "'; '", other.name, "' belongs to op '", other.op, "'"));
-  usage_error(concat("no kernel of op '", op, "' is called ", show(pattern), suggestion(pattern, names_of(all, op))));
+      usage_error(concat("kernel ", show(pattern), " fits no kernel of op '", op, "'; '", other.name,
+                         "' belongs to op '", other.op, "'"));
+  usage_error(
+      concat("no kernel of op '", op, "' is called ", show(pattern), suggestion(pattern, names_of(all, op))));
 }
 
 }  // namespace
@@ -40,15 +45,18 @@ std::string op_from_name(const std::string& kernel) {
   const std::string_view stem = std::string_view(kernel).substr(std::min(slash + 1, kernel.size()));
   std::string best;  // the longest, should one op's name begin another's
   for (const Op* op : Registry<Op>::instance().all())
-    if ((folder == op->name || stem.starts_with(op->name + "_")) && op->name.size() > best.size()) best = op->name;
+    if ((folder == op->name || stem.starts_with(op->name + "_")) && op->name.size() > best.size())
+      best = op->name;
   return best;
 }
 
 std::vector<Candidate> all_candidates(const std::vector<MissingKernel>& missing) {
   std::vector<Candidate> all;
-  for (const Kernel* kernel : Registry<Kernel>::instance().all()) all.push_back({kernel->name, kernel->op, kernel, ""});
+  for (const Kernel* kernel : Registry<Kernel>::instance().all())
+    all.push_back({kernel->name, kernel->op, kernel, ""});
   for (const MissingKernel& item : missing)
-    if (Registry<Kernel>::instance().find(item.name) == nullptr) all.push_back({item.name, op_from_name(item.name), nullptr, item.reason});
+    if (Registry<Kernel>::instance().find(item.name) == nullptr)
+      all.push_back({item.name, op_from_name(item.name), nullptr, item.reason});
   std::ranges::sort(all, {}, &Candidate::name);
   return all;
 }
@@ -65,7 +73,8 @@ void check_filter(const KernelFilter& filter, const std::vector<Candidate>& all)
   check(filter.exclude, false);
 }
 
-std::vector<Candidate> choose_kernels(const Sweep& sweep, const KernelFilter& filter, const std::vector<Candidate>& all) {
+std::vector<Candidate> choose_kernels(const Sweep& sweep, const KernelFilter& filter,
+                                      const std::vector<Candidate>& all) {
   const std::vector<std::string> names = names_of(all, sweep.op);
   for (const std::string& pattern : sweep.kernels)
     if (!fits_some(pattern, names)) unknown_kernel(pattern, sweep.op, all);

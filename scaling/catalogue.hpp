@@ -25,11 +25,14 @@ std::string op_from_name(const std::string& kernel);
 /// All kernels, registered or missing, sorted by name. A missing kernel's op is the one that its name tells.
 std::vector<Candidate> all_candidates(const std::vector<MissingKernel>& missing);
 
-/// Usage error with the nearest name when an entry of the filter that is a plain name, or any of `only`, fits no kernel.
+/// Usage error with the nearest name when an entry of the filter that is a plain name, or any of `only`, fits
+/// no kernel.
 void check_filter(const KernelFilter& filter, const std::vector<Candidate>& all);
 
-/// The kernels of one sweep, sorted by name: its own patterns, or the filter's `only`, less what include and exclude take away. Usage
-/// errors: a pattern of the sweep that fits no kernel of its op; a baseline that is none.
-std::vector<Candidate> choose_kernels(const Sweep& sweep, const KernelFilter& filter, const std::vector<Candidate>& all);
+/// The kernels of one sweep, sorted by name: its own patterns, or the filter's `only`, less what include and
+/// exclude take away. Usage errors: a pattern of the sweep that fits no kernel of its op; a baseline that is
+/// none.
+std::vector<Candidate> choose_kernels(const Sweep& sweep, const KernelFilter& filter,
+                                      const std::vector<Candidate>& all);
 
 }  // namespace bench::scaling

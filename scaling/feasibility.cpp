@@ -9,8 +9,9 @@ namespace bench::scaling {
 namespace {
 
 constexpr double kFlopsPerS = 20e9, kBytesPerS = 8e9, kExpsPerS = 1e9, kCall_s = 5e-6;
-constexpr double kUsableShare = 0.9;         // of what is available: the rest is for page tables, MPI and the program itself
-constexpr double kLargestBytes = 0x1p62;     // beyond it, sizes no longer fit 64-bit arithmetic
+constexpr double kUsableShare =
+    0.9;  // of what is available: the rest is for page tables, MPI and the program itself
+constexpr double kLargestBytes = 0x1p62;  // beyond it, sizes no longer fit 64-bit arithmetic
 
 double elements(const std::vector<TensorSpec>& specs, bool as_fp64) {
   double sum = 0.0;
@@ -37,10 +38,12 @@ void set_infeasible(Case& c, std::string reason) {
 
 double memory_bytes_per_rank(const Op& op, const Kernel& kernel, const Problem& problem) {
   const auto inputs = op.inputs(problem), outputs = op.outputs(problem);
-  const double shares = (elements(inputs, false) + elements(outputs, false)) / static_cast<double>(problem.ranks);
+  const double shares =
+      (elements(inputs, false) + elements(outputs, false)) / static_cast<double>(problem.ranks);
   const double check = elements(inputs, true) + elements(outputs, true);
   if (shares + check > kLargestBytes) return shares + check;  // the kernel's own arithmetic would overflow
-  return shares + check + (kernel.workspace_bytes != nullptr ? static_cast<double>(kernel.workspace_bytes(problem)) : 0.0);
+  return shares + check +
+         (kernel.workspace_bytes != nullptr ? static_cast<double>(kernel.workspace_bytes(problem)) : 0.0);
 }
 
 double nominal_time_s(const Cost& cost, std::int64_t ranks) {
@@ -56,11 +59,13 @@ void judge(const Op& op, const Kernel& kernel, const Machine& machine, Case& c) 
     return;
   }
   const double memory = memory_bytes_per_rank(op, kernel, *problem);
-  if (memory > kLargestBytes) return set_infeasible(c, concat("needs ", gib(memory), " a rank, more than can be addressed"));
+  if (memory > kLargestBytes)
+    return set_infeasible(c, concat("needs ", gib(memory), " a rank, more than can be addressed"));
   c.memory_bytes = static_cast<std::int64_t>(std::ceil(memory));
   c.cost = op.cost(*problem);
   c.estimate_s = nominal_time_s(c.cost, c.ranks);
-  if (c.ranks > machine.ranks) return set_infeasible(c, concat("needs ", c.ranks, " ranks, this run has ", machine.ranks));
+  if (c.ranks > machine.ranks)
+    return set_infeasible(c, concat("needs ", c.ranks, " ranks, this run has ", machine.ranks));
   const auto on_a_node = static_cast<double>(std::min(c.ranks, machine.ranks_per_node));
   const double available = kUsableShare * static_cast<double>(machine.memory_bytes_per_node) / on_a_node;
   if (machine.memory_bytes_per_node > 0 && memory > available)

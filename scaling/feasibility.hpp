@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the planner can know about a case before it runs: its cost, the memory it needs, and whether it can run here at all.
+// What the planner can know about a case before it runs: its cost, the memory it needs, and whether it can
+// run here at all.
 #pragma once
 
 #include "kernels/kernel.hpp"
@@ -7,17 +8,19 @@
 
 namespace bench::scaling {
 
-/// Bytes a rank needs at most: its share of inputs and outputs, the kernel's workspace, and whole fp64 copies of inputs and outputs for the
-/// check, which every rank makes for itself. In double, so that an absurd problem gives an absurd number and no overflow.
+/// Bytes a rank needs at most: its share of inputs and outputs, the kernel's workspace, and whole fp64 copies
+/// of inputs and outputs for the check, which every rank makes for itself. In double, so that an absurd
+/// problem gives an absurd number and no overflow.
 double memory_bytes_per_rank(const Op& op, const Kernel& kernel, const Problem& problem);
 
-/// Seconds of one call: max(flops / 20e9, bytes / 8e9, exps / 1e9) / ranks + 5e-6. Nominal rates of one common core: good for ordering
-/// cases and for a rough ETA, never a result.
+/// Seconds of one call: max(flops / 20e9, bytes / 8e9, exps / 1e9) / ranks + 5e-6. Nominal rates of one
+/// common core: good for ordering cases and for a rough ETA, never a result.
 double nominal_time_s(const Cost& cost, std::int64_t ranks);
 
-/// Fills cost, memory_bytes, estimate_s, planned and reason of `c`, whose op, params and ranks are set. A problem that the kernel does not
-/// support is skipped; one that asks for more ranks than the machine has, or for more than 90 % of the memory a rank can have, is
-/// infeasible, with both figures in the reason. Usage errors of the op's parse pass through.
+/// Fills cost, memory_bytes, estimate_s, planned and reason of `c`, whose op, params and ranks are set. A
+/// problem that the kernel does not support is skipped; one that asks for more ranks than the machine has, or
+/// for more than 90 % of the memory a rank can have, is infeasible, with both figures in the reason. Usage
+/// errors of the op's parse pass through.
 void judge(const Op& op, const Kernel& kernel, const Machine& machine, Case& c);
 
 }  // namespace bench::scaling

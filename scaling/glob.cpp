@@ -10,7 +10,8 @@ namespace bench::scaling {
 namespace {
 
 constexpr std::string_view kRegexMark = "re:";
-constexpr std::size_t kLongestRegex = 200;  // kernel names are short; a longer expression is a mistake or an attack
+constexpr std::size_t kLongestRegex =
+    200;  // kernel names are short; a longer expression is a mistake or an attack
 
 /// Linear scan that remembers the last `*` only: a later star can always take over from an earlier one.
 bool matches_glob(std::string_view pattern, std::string_view name) {

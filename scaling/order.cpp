@@ -15,7 +15,8 @@ namespace {
 std::string problem_key(const Case& c) {
   std::string key = c.op;
   for (const auto& [name, value] : c.params)
-    if (name != "ranks" && name != "threads" && name != "layout") key += concat('\n', name, '=', to_text(value));
+    if (name != "ranks" && name != "threads" && name != "layout")
+      key += concat('\n', name, '=', to_text(value));
   return key;
 }
 
@@ -26,14 +27,15 @@ std::vector<std::size_t> permutation(std::size_t count, std::uint64_t seed, std:
   std::iota(order.begin(), order.end(), std::size_t{0});
   const CounterRng rng(seed, name);
   for (std::size_t i = count; i > 1; --i) {
-    const auto j = static_cast<std::size_t>(rng.uniform(i) * static_cast<double>(i));  // < i, as uniform is below 1
+    const auto j =
+        static_cast<std::size_t>(rng.uniform(i) * static_cast<double>(i));  // < i, as uniform is below 1
     std::swap(order[i - 1], order[j]);
   }
   return order;
 }
 
-std::vector<std::size_t> order_round(const std::vector<Case>& cases, const std::vector<std::size_t>& chosen, std::string_view order,
-                                     std::int64_t seed, std::int64_t round) {
+std::vector<std::size_t> order_round(const std::vector<Case>& cases, const std::vector<std::size_t>& chosen,
+                                     std::string_view order, std::int64_t seed, std::int64_t round) {
   if (order != "shuffle") return chosen;
   std::map<std::string, std::size_t> group_of;
   std::vector<std::vector<std::size_t>> groups;
@@ -45,7 +47,8 @@ std::vector<std::size_t> order_round(const std::vector<Case>& cases, const std::
   const auto key = static_cast<std::uint64_t>(seed);
   std::vector<std::size_t> result;
   for (const std::size_t g : permutation(groups.size(), key, concat("order of problems, round ", round)))
-    for (const std::size_t i : permutation(groups[g].size(), key, concat("order of rivals, round ", round, ", problem ", g)))
+    for (const std::size_t i :
+         permutation(groups[g].size(), key, concat("order of rivals, round ", round, ", problem ", g)))
       result.push_back(groups[g][i]);
   return result;
 }

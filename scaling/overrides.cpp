@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// apply_overrides: what the command line says about a name takes the place of everything the sweep said about it.
+// apply_overrides: what the command line says about a name takes the place of everything the sweep said about
+// it.
 #include <algorithm>
 #include <set>
 
@@ -103,10 +104,13 @@ void override_axis(Study& study, const std::string& name, const std::string& tex
     set_axis(sweep, op, name, text);
     taken = true;
   }
-  if (!taken) usage_error(concat("no sweep of study '", study.name, "' has a parameter ", show(name), suggestion(name, known)));
+  if (!taken)
+    usage_error(
+        concat("no sweep of study '", study.name, "' has a parameter ", show(name), suggestion(name, known)));
 }
 
-/// Goes to the sweeps of the kernel's op; to all of them when no kernel here has that name, and make_cases then says whether any has.
+/// Goes to the sweeps of the kernel's op; to all of them when no kernel here has that name, and make_cases
+/// then says whether any has.
 void override_baseline(Study& study, const std::string& baseline) {
   const Kernel* kernel = Registry<Kernel>::instance().find(baseline);
   const std::string op = kernel != nullptr ? kernel->op : op_from_name(baseline);
@@ -116,7 +120,9 @@ void override_baseline(Study& study, const std::string& baseline) {
     sweep.baseline = baseline;
     taken = true;
   }
-  if (!taken) usage_error(concat("baseline ", show(baseline), " is a kernel of op '", op, "', which study '", study.name, "' does not use"));
+  if (!taken)
+    usage_error(concat("baseline ", show(baseline), " is a kernel of op '", op, "', which study '",
+                       study.name, "' does not use"));
 }
 
 void override_scaling(Study& study, ScalingSpec scaling) {
@@ -136,7 +142,9 @@ void override_scaling(Study& study, ScalingSpec scaling) {
     sweep.scaling = scaling;
     taken = true;
   }
-  if (!taken) usage_error(concat("no sweep of study '", study.name, "' has a kernel that runs on several ranks, so nothing can be scaled"));
+  if (!taken)
+    usage_error(concat("no sweep of study '", study.name,
+                       "' has a kernel that runs on several ranks, so nothing can be scaled"));
 }
 
 }  // namespace

@@ -36,8 +36,8 @@ void check_type(const Op& op, const std::string& name, const Value& value) {
   for (const auto* specs : {&op.params, &common_params()})
     for (const ParamSpec& spec : *specs)
       if (spec.name == name && spec.fallback.index() != value.index())
-        usage_error(concat(name, " = ", show(to_text(value)), " is of type ", type_name(value), "; ", name, " is of type ",
-                           type_name(spec.fallback), " (", spec.help, ")"));
+        usage_error(concat(name, " = ", show(to_text(value)), " is of type ", type_name(value), "; ", name,
+                           " is of type ", type_name(spec.fallback), " (", spec.help, ")"));
 }
 
 std::string describe(const Params& point) {

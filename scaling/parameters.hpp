@@ -18,7 +18,8 @@ std::vector<std::string> param_names(const Op& op);
 /// Every parameter at its default.
 Params default_params(const Op& op);
 
-/// Usage error when `name` is a parameter of the op and `value` is not of its type. Other names may hold anything.
+/// Usage error when `name` is a parameter of the op and `value` is not of its type. Other names may hold
+/// anything.
 void check_type(const Op& op, const std::string& name, const Value& value);
 
 /// "batch=1, seq=256": a point for an error message.

@@ -43,9 +43,15 @@ void check_range(const char* name, T value, T least, T most) {
 
 }  // namespace
 
-std::span<const IntegerSetting> integer_settings() { return kIntegers; }
-std::span<const NumberSetting> number_settings() { return kNumbers; }
-std::span<const ChoiceSetting> choice_settings() { return choices(); }
+std::span<const IntegerSetting> integer_settings() {
+  return kIntegers;
+}
+std::span<const NumberSetting> number_settings() {
+  return kNumbers;
+}
+std::span<const ChoiceSetting> choice_settings() {
+  return choices();
+}
 
 std::vector<std::string> setting_names() {
   std::vector<std::string> names;
@@ -69,7 +75,8 @@ void check_settings(const RunSettings& run) {
     if (std::ranges::find(s.allowed, run.*s.field) == s.allowed.end())
       usage_error(concat("run.", s.name, " = '", run.*s.field, "'; allowed: ", join(s.allowed)));
   if (run.max_samples < run.min_samples)
-    usage_error(concat("run.max_samples = ", run.max_samples, " is below run.min_samples = ", run.min_samples));
+    usage_error(
+        concat("run.max_samples = ", run.max_samples, " is below run.min_samples = ", run.min_samples));
 }
 
 }  // namespace bench::scaling

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fields of RunSettings as a table: their names and what they may hold. Reading, writing and checking all go through it, so a
-// setting is added by one line here and one in the struct.
+// The fields of RunSettings as a table: their names and what they may hold. Reading, writing and checking all
+// go through it, so a setting is added by one line here and one in the struct.
 #pragma once
 
 #include <cstdint>

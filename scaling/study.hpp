@@ -5,8 +5,8 @@
 //   name: quick
 //   about: one line
 //   filter: {only: [], include: [], exclude: ["*_torch"]}          # over the kernels of all sweeps
-//   run: {warmup: 3, min_samples: 32, max_samples: 256, ci: 0.02, confidence: 0.95, min_time: 0.05, budget: 2.0, visits: 1, seed: 42, order: shuffle}
-//   sweeps:
+//   run: {warmup: 3, min_samples: 32, max_samples: 256, ci: 0.02, confidence: 0.95, min_time: 0.05,
+//   budget: 2.0, visits: 1, seed: 42, order: shuffle} sweeps:
 //     - name: attention_width
 //       op: attention
 //       kernels: [attention/naive_cpu, "attention/sdpa_*_torch"]   # names, globs or re:REGEX
@@ -18,11 +18,13 @@
 //       except: []
 //       include: [{seq: 3000}]
 //       fixed: {head_dim: 64}
-//       scaling: {mode: strong, ranks: "1..2*2"}                    # or {mode: weak, by: flops, ranks: [1, 2, 4]}
+//       scaling: {mode: strong, ranks: "1..2*2"}                    # or {mode: weak, by: flops, ranks: [1,
+//       2, 4]}
 //
-// An axis is a range text or a list of values and ranges. The names are the parameters of the op and ranks, threads, dtype, pass; another
-// name (width above) is a helper: some expression must use it, and it is no part of a case. Parameters that are not mentioned have their
-// defaults, in expressions too. In a sweep with `scaling` the points are those of one rank, and `ranks` may not be set otherwise.
+// An axis is a range text or a list of values and ranges. The names are the parameters of the op and ranks,
+// threads, dtype, pass; another name (width above) is a helper: some expression must use it, and it is no
+// part of a case. Parameters that are not mentioned have their defaults, in expressions too. In a sweep with
+// `scaling` the points are those of one rank, and `ranks` may not be set otherwise.
 #pragma once
 
 #include <cstdint>
@@ -36,27 +38,27 @@ namespace bench::scaling {
 
 /// How each case is measured; the keys of `run:`. Times in seconds.
 struct RunSettings {
-  std::int64_t warmup = 3;          // untimed calls, at least
+  std::int64_t warmup = 3;  // untimed calls, at least
   std::int64_t min_samples = 32;
   std::int64_t max_samples = 256;
-  double ci = 0.02;                 // stop when the interval's half width is below this share of the median
+  double ci = 0.02;  // stop when the interval's half width is below this share of the median
   double confidence = 0.95;
-  double min_time = 0.05;           // s of timed calls, at least
-  double budget = 2.0;              // s of timed calls per visit, at most
-  std::int64_t visits = 1;          // independent visits to each case
-  std::int64_t seed = 42;           // of the inputs and of the order
-  std::string order = "shuffle";    // shuffle | given: order of the visits within a round
-  std::string bind = "auto";        // auto: split the node's cores among its ranks; none: leave binding alone
+  double min_time = 0.05;         // s of timed calls, at least
+  double budget = 2.0;            // s of timed calls per visit, at most
+  std::int64_t visits = 1;        // independent visits to each case
+  std::int64_t seed = 42;         // of the inputs and of the order
+  std::string order = "shuffle";  // shuffle | given: order of the visits within a round
+  std::string bind = "auto";      // auto: split the node's cores among its ranks; none: leave binding alone
 };
 
 struct ScalingSpec {
-  std::string mode;                  // strong | weak
-  std::string by;                    // weak only: batch | tokens | flops
-  std::vector<std::int64_t> ranks;   // ascending
+  std::string mode;                 // strong | weak
+  std::string by;                   // weak only: batch | tokens | flops
+  std::vector<std::int64_t> ranks;  // ascending
 };
 
 struct Sweep {
-  std::string name;                  // unique in the study; "sweep1" ... when not given
+  std::string name;  // unique in the study; "sweep1" ... when not given
   std::string op;
   std::vector<std::string> kernels;  // names or globs as written
   std::string baseline;
@@ -66,9 +68,9 @@ struct Sweep {
 
 /// Laid over the kernels of every sweep; each entry is a name, a glob or `re:REGEX`.
 struct KernelFilter {
-  std::vector<std::string> only;      // non-empty: these instead of the sweeps' own lists, each where its op fits
-  std::vector<std::string> include;   // non-empty: a kernel must match one of them
-  std::vector<std::string> exclude;   // a kernel must match none of them; wins over the other two
+  std::vector<std::string> only;  // non-empty: these instead of the sweeps' own lists, each where its op fits
+  std::vector<std::string> include;  // non-empty: a kernel must match one of them
+  std::vector<std::string> exclude;  // a kernel must match none of them; wins over the other two
 };
 
 struct Study {
@@ -79,24 +81,30 @@ struct Study {
   std::vector<Sweep> sweeps;
 };
 
-/// Overrides from the command line: "seq" -> "128..1024*2" replaces whatever sets that name (axis, part of a zip, let, fixed, include) in
-/// every sweep whose op has the parameter, or that has it as a helper; "ranks" replaces the ranks of `scaling` where there is one.
+/// Overrides from the command line: "seq" -> "128..1024*2" replaces whatever sets that name (axis, part of a
+/// zip, let, fixed, include) in every sweep whose op has the parameter, or that has it as a helper; "ranks"
+/// replaces the ranks of `scaling` where there is one.
 struct StudyOverrides {
   std::vector<std::pair<std::string, std::string>> axes = {};  // parameter name, range text
   std::vector<std::string> kernels = {};                       // non-empty: KernelFilter::only
   std::vector<std::string> include = {}, exclude = {};         // KernelFilter's
   std::string baseline = {};                                   // for the sweeps of its op
-  std::optional<ScalingSpec> scaling = {};                     // laid over every sweep that has a collective kernel; ranks in any order
+  std::optional<ScalingSpec> scaling =
+      {};  // laid over every sweep that has a collective kernel; ranks in any order
 };
 
-/// Parses study text (YAML, at most 1 MiB). Errors are usage errors with `origin`:line:column and, for an unknown key, the nearest known
-/// one. Ops must be registered; kernel names are looked up later, by make_cases.
+/// Parses study text (YAML, at most 1 MiB). Errors are usage errors with `origin`:line:column and, for an
+/// unknown key, the nearest known one. Ops must be registered; kernel names are looked up later, by
+/// make_cases.
 Study parse_study(const std::string& text, const std::string& origin);
-/// A built-in name (smoke, quick, full: files in `studies_dir`) or a path. Unknown: a usage error that lists the built-ins.
+/// A built-in name (smoke, quick, full: files in `studies_dir`) or a path. Unknown: a usage error that lists
+/// the built-ins.
 Study load_study(const std::string& name_or_path, const std::string& studies_dir);
-/// Lays the command line over the study. Usage errors name the parameter and, when no sweep has it, the nearest one.
+/// Lays the command line over the study. Usage errors name the parameter and, when no sweep has it, the
+/// nearest one.
 void apply_overrides(Study& study, const StudyOverrides& overrides);
-/// Usage error naming the setting, its value and what is allowed. parse_study has called it; call it again after changing settings.
+/// Usage error naming the setting, its value and what is allowed. parse_study has called it; call it again
+/// after changing settings.
 void check_settings(const RunSettings& run);
 /// The study as YAML that parse_study reads back to the same thing (config.resolved.yaml).
 std::string to_yaml(const Study& study);

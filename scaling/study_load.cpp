@@ -44,14 +44,17 @@ std::string read_text(const std::string& path) {
 Study load_study(const std::string& name_or_path, const std::string& studies_dir) {
   const std::vector<std::string> built_in = built_in_studies(studies_dir);
   if (std::ranges::find(built_in, name_or_path) != built_in.end())
-    return parse_study(read_text((fs::path(studies_dir) / (name_or_path + ".yaml")).string()), name_or_path + ".yaml");
+    return parse_study(read_text((fs::path(studies_dir) / (name_or_path + ".yaml")).string()),
+                       name_or_path + ".yaml");
   std::error_code ignored;
   if (fs::exists(name_or_path, ignored)) {
-    if (fs::is_directory(name_or_path, ignored)) usage_error(concat("study ", show(name_or_path), " is a folder, not a file"));
+    if (fs::is_directory(name_or_path, ignored))
+      usage_error(concat("study ", show(name_or_path), " is a folder, not a file"));
     return parse_study(read_text(name_or_path), name_or_path);
   }
   usage_error(concat("study ", show(name_or_path), " is neither a file nor a built-in study; built in: ",
-                     built_in.empty() ? concat("none found in ", studies_dir) : join(built_in), suggestion(name_or_path, built_in)));
+                     built_in.empty() ? concat("none found in ", studies_dir) : join(built_in),
+                     suggestion(name_or_path, built_in)));
 }
 
 }  // namespace bench::scaling

@@ -15,7 +15,9 @@ namespace {
 using YAML::Emitter;
 
 /// Always quoted: what looks like a number, a boolean or an alias stays the text it is.
-void put(Emitter& out, const std::string& text) { out << YAML::DoubleQuoted << text; }
+void put(Emitter& out, const std::string& text) {
+  out << YAML::DoubleQuoted << text;
+}
 
 void put(Emitter& out, const Value& value) {
   if (std::holds_alternative<std::string>(value)) {
@@ -132,7 +134,8 @@ void put_sweep(Emitter& out, const Sweep& sweep) {
   }
   put_clauses(out, sweep.axes);
   if (sweep.scaling) {
-    out << YAML::Key << "scaling" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "mode" << YAML::Value << sweep.scaling->mode;
+    out << YAML::Key << "scaling" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "mode"
+        << YAML::Value << sweep.scaling->mode;
     if (!sweep.scaling->by.empty()) out << YAML::Key << "by" << YAML::Value << sweep.scaling->by;
     out << YAML::Key << "ranks" << YAML::Value;
     put_list(out, sweep.scaling->ranks, [&](std::int64_t count) { out << count; });

@@ -66,7 +66,8 @@ std::vector<Sweep> read_sweeps(const YamlCursor& at) {
   std::set<std::string> names;
   for (const YamlCursor& item : at.items()) {
     sweeps.push_back(read_sweep(item, sweeps.size()));
-    if (!names.insert(sweeps.back().name).second) item.fail(concat("sweep '", sweeps.back().name, "' stands twice; names have to differ"));
+    if (!names.insert(sweeps.back().name).second)
+      item.fail(concat("sweep '", sweeps.back().name, "' stands twice; names have to differ"));
   }
   if (sweeps.empty()) at.fail("sweeps is empty; a study has at least one sweep");
   return sweeps;
@@ -78,7 +79,8 @@ Study parse_study(const std::string& text, const std::string& origin) {
   const YamlCursor top = YamlCursor::parse(text, origin);
   top.allow_keys({"schema_version", "name", "about", "run", "filter", "sweeps"});
   const YamlCursor version = top.require("schema_version");
-  if (version.text() != "1") version.fail(concat("schema_version = ", show(version.text()), "; this program reads version 1"));
+  if (version.text() != "1")
+    version.fail(concat("schema_version = ", show(version.text()), "; this program reads version 1"));
   Study study;
   study.name = read_name(top.require("name"));
   if (const auto about = top.find("about")) study.about = about->text();

@@ -17,10 +17,12 @@ constexpr std::int64_t kMostRanks = std::int64_t{1} << 20;  // ten times the lar
 bool sets(const AxisSpec& axes, const std::string& name) {
   const auto named = [&](const auto& item) { return item.name == name; };
   const auto first = [&](const auto& item) { return item.first == name; };
-  const auto zipped = [&](const AxisSpec::Zip& zip) { return std::ranges::find(zip.names, name) != zip.names.end(); };
+  const auto zipped = [&](const AxisSpec::Zip& zip) {
+    return std::ranges::find(zip.names, name) != zip.names.end();
+  };
   const auto has = [&](const Params& point) { return point.count(name) != 0; };
-  return std::ranges::any_of(axes.axes, named) || std::ranges::any_of(axes.zips, zipped) || std::ranges::any_of(axes.lets, first) ||
-         std::ranges::any_of(axes.include, has) || has(axes.fixed);
+  return std::ranges::any_of(axes.axes, named) || std::ranges::any_of(axes.zips, zipped) ||
+         std::ranges::any_of(axes.lets, first) || std::ranges::any_of(axes.include, has) || has(axes.fixed);
 }
 
 void require_one_of(const char* what, const std::string& value, const std::vector<std::string>& allowed) {
@@ -45,10 +47,12 @@ void check_scaling(const ScalingSpec& scaling) {
   require_one_of("mode", scaling.mode, {"strong", "weak"});
   if (scaling.mode == "weak") require_one_of("by", scaling.by, {"batch", "tokens", "flops"});
   if (scaling.mode == "strong" && !scaling.by.empty())
-    usage_error(concat("scaling by = ", show(scaling.by), " belongs to mode weak; under strong scaling nothing grows"));
+    usage_error(concat("scaling by = ", show(scaling.by),
+                       " belongs to mode weak; under strong scaling nothing grows"));
   if (scaling.ranks.empty()) usage_error("scaling needs at least one rank count");
   const auto ascending = [](std::int64_t a, std::int64_t b) { return a >= b; };
-  if (scaling.ranks.front() < 1 || std::ranges::adjacent_find(scaling.ranks, ascending) != scaling.ranks.end())
+  if (scaling.ranks.front() < 1 ||
+      std::ranges::adjacent_find(scaling.ranks, ascending) != scaling.ranks.end())
     usage_error("scaling ranks have to be positive and ascending");
 }
 

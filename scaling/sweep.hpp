@@ -20,7 +20,8 @@ void check_scaling(const ScalingSpec& scaling);
 /// The axes with every parameter of the op that nothing sets at its default underneath.
 AxisSpec with_defaults(const Op& op, const AxisSpec& axes);
 
-/// Checks that need no point: `check_scaling`, `ranks` set twice, the names and expressions of the clauses (see axes.hpp).
+/// Checks that need no point: `check_scaling`, `ranks` set twice, the names and expressions of the clauses
+/// (see axes.hpp).
 void check_sweep(const Sweep& sweep);
 
 }  // namespace bench::scaling

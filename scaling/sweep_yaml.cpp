@@ -100,12 +100,14 @@ class ClauseReader {
 
   void zips(const YamlCursor& at) {
     for (const YamlCursor& item : at.items()) {
-      if (item.entries().size() != 1) item.fail(concat(item.path(), " has to be one entry {[names]: [tuples]}"));
+      if (item.entries().size() != 1)
+        item.fail(concat(item.path(), " has to be one entry {[names]: [tuples]}"));
       const auto entry = item.entries().front();
       AxisSpec::Zip zip;
       for (const YamlCursor& name : entry.first.items()) zip.names.push_back(check_name(name, item.path()));
       for (const YamlCursor& tuple : entry.second.items()) zip.tuples.push_back(read_tuple(tuple, zip.names));
-      if (zip.names.empty() || zip.tuples.empty()) item.fail(concat(item.path(), " is empty; a zip has at least one name and one tuple"));
+      if (zip.names.empty() || zip.tuples.empty())
+        item.fail(concat(item.path(), " is empty; a zip has at least one name and one tuple"));
       spec.zips.push_back(std::move(zip));
     }
   }
@@ -113,7 +115,8 @@ class ClauseReader {
   std::vector<Value> read_tuple(const YamlCursor& at, const std::vector<std::string>& names) const {
     const auto items = at.items();
     if (items.size() != names.size())
-      at.fail(concat("a tuple of ", items.size(), " values in a zip of ", names.size(), " names (", join(names), ")"));
+      at.fail(concat("a tuple of ", items.size(), " values in a zip of ", names.size(), " names (",
+                     join(names), ")"));
     std::vector<Value> tuple;
     for (std::size_t i = 0; i < items.size(); ++i) tuple.push_back(value(items[i], names[i]));
     return tuple;
@@ -129,7 +132,8 @@ class ClauseReader {
   }
 
   void included(const YamlCursor& at) {
-    for (const YamlCursor& item : at.items()) spec.include.push_back(item.is_text() ? point_text(item) : point(item));
+    for (const YamlCursor& item : at.items())
+      spec.include.push_back(item.is_text() ? point_text(item) : point(item));
   }
 
   Params point_text(const YamlCursor& at) const {
@@ -179,7 +183,8 @@ std::vector<std::string> read_patterns(const YamlCursor& at) {
   std::vector<std::string> patterns;
   for (const YamlCursor& item : at.is_text() ? std::vector<YamlCursor>{at} : at.items()) {
     patterns.push_back(item.text());
-    if (patterns.back().empty()) item.fail(concat(item.path(), " is empty; it has to be a kernel's name or a pattern"));
+    if (patterns.back().empty())
+      item.fail(concat(item.path(), " is empty; it has to be a kernel's name or a pattern"));
     item.here([&] { matches(patterns.back(), ""); });
   }
   return patterns;
@@ -190,7 +195,8 @@ std::string read_name(const YamlCursor& at) {
   const std::string name = at.text();
   const auto fits = [](char c) { return is_name_part(c) || c == '-' || c == '.'; };
   if (name.empty() || name.size() > kLongest || !std::ranges::all_of(name, fits))
-    at.fail(concat(at.path(), " = ", show(name), "; allowed: 1 to ", kLongest, " letters, digits, '_', '-', '.'"));
+    at.fail(concat(at.path(), " = ", show(name), "; allowed: 1 to ", kLongest,
+                   " letters, digits, '_', '-', '.'"));
   return name;
 }
 

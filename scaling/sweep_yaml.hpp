@@ -12,7 +12,8 @@ namespace bench::scaling {
 /// The sweep at `at`; `index` names it when it has no name. Faults as parse_study says.
 Sweep read_sweep(const YamlCursor& at, std::size_t index);
 
-/// A list of texts, or one text; none of them empty. Each is checked to be usable as a pattern over kernel names.
+/// A list of texts, or one text; none of them empty. Each is checked to be usable as a pattern over kernel
+/// names.
 std::vector<std::string> read_patterns(const YamlCursor& at);
 
 /// A name that can stand in a path and in a table: letters, digits, '_', '-', '.', at most 64 of them.

@@ -13,7 +13,8 @@ constexpr double kBetweenOrders = 1.5;                          // linear below,
 
 std::int64_t times(std::int64_t value, std::int64_t factor, const std::string& name) {
   if (value > kLargestExtent / factor)
-    usage_error(concat("weak scaling makes ", name, " = ", value, " * ", factor, " too large; allowed: up to ", kLargestExtent));
+    usage_error(concat("weak scaling makes ", name, " = ", value, " * ", factor,
+                       " too large; allowed: up to ", kLargestExtent));
   return value * factor;
 }
 
@@ -40,7 +41,8 @@ Params at_ranks(const Op& op, const Params& base, const ScalingSpec& spec, std::
   const std::string grows = spec.by == "batch" ? "batch" : "seq";
   const auto it = base.find(grows);
   if (it == base.end() || !std::holds_alternative<std::int64_t>(it->second))
-    usage_error(concat("weak scaling by ", spec.by, " needs a parameter '", grows, "'; op '", op.name, "' has none"));
+    usage_error(
+        concat("weak scaling by ", spec.by, " needs a parameter '", grows, "'; op '", op.name, "' has none"));
   const std::int64_t value = std::get<std::int64_t>(it->second);
   const bool by_root = spec.by == "flops" && flops_order(op, base) > kBetweenOrders;
   params[grows] = by_root ? times_root(value, p, grows) : times(value, p, grows);

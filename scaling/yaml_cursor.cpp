@@ -25,9 +25,17 @@ class Sentry : public YAML::EventHandler {
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { count(mark); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { count(mark); }
-  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override { count(mark); }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override { enter(mark); }
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override { enter(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override {
+    count(mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    enter(mark);
+  }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    enter(mark);
+  }
   void OnSequenceEnd() override { --depth_; }
   void OnMapEnd() override { --depth_; }
 
@@ -44,8 +52,8 @@ class Sentry : public YAML::EventHandler {
   int depth_ = 0;
 };
 
-/// The one document in `text`. A first pass looks at it before anything is built. It asks for two documents at most: on some broken texts
-/// yaml-cpp 0.7 finds empty ones for ever, so LoadAll must not be used.
+/// The one document in `text`. A first pass looks at it before anything is built. It asks for two documents
+/// at most: on some broken texts yaml-cpp 0.7 finds empty ones for ever, so LoadAll must not be used.
 YAML::Node load(const std::string& text, const std::string& origin) {
   try {
     std::istringstream stream(text);
@@ -58,7 +66,8 @@ YAML::Node load(const std::string& text, const std::string& origin) {
     throw;
   } catch (const YAML::Exception& error) {
     usage_error(concat(place(origin, error.mark), ": not valid YAML: ", error.msg));
-  } catch (const std::exception& error) {  // whatever else a library throws on a broken text is a fault of the text
+  } catch (const std::exception&
+               error) {  // whatever else a library throws on a broken text is a fault of the text
     usage_error(concat(origin, ": not valid YAML: ", error.what()));
   }
 }
@@ -66,8 +75,10 @@ YAML::Node load(const std::string& text, const std::string& origin) {
 }  // namespace
 
 YamlCursor YamlCursor::parse(const std::string& text, const std::string& origin) {
-  if (text.size() > kMaxBytes) usage_error(concat(origin, ": has ", text.size(), " bytes; a study has at most ", kMaxBytes));
-  if (text.find('\0') != std::string::npos) usage_error(concat(origin, ": has a zero byte, so it is no text"));
+  if (text.size() > kMaxBytes)
+    usage_error(concat(origin, ": has ", text.size(), " bytes; a study has at most ", kMaxBytes));
+  if (text.find('\0') != std::string::npos)
+    usage_error(concat(origin, ": has a zero byte, so it is no text"));
   YamlCursor top(load(text, origin), "", std::make_shared<Document>(Document{origin, 0}));
   if (!top.is_mapping()) top.fail("a study is a mapping that starts with 'schema_version: 1'");
   return top;
@@ -89,7 +100,8 @@ YamlCursor YamlCursor::child(const YAML::Node& node, std::string path) const {
 
 void YamlCursor::spend(std::int64_t amount) const {
   document_->work += amount;
-  if (document_->work > kMaxWork) fail(concat("the study is too large: more than ", kMaxWork, " entries and values"));
+  if (document_->work > kMaxWork)
+    fail(concat("the study is too large: more than ", kMaxWork, " entries and values"));
 }
 
 std::string YamlCursor::text() const {
@@ -111,7 +123,8 @@ std::vector<std::pair<YamlCursor, YamlCursor>> YamlCursor::entries() const {
   for (const auto& entry : node_) {
     const YamlCursor key = child(entry.first, path_);
     const std::string name = key.is_text() ? key.text() : std::string();
-    if (key.is_text() && !seen.insert(name).second) key.fail(concat("key ", show(name), " stands twice in ", path()));
+    if (key.is_text() && !seen.insert(name).second)
+      key.fail(concat("key ", show(name), " stands twice in ", path()));
     entries.emplace_back(key, child(entry.second, path_.empty() ? name : concat(path_, '.', name)));
   }
   return entries;

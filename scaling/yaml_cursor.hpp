@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A place in a YAML document that knows its file, line, column and path, so that every fault can be reported where it stands. All that a
-// study reader asks of YAML goes through here; a document from a stranger can fail, but it cannot exhaust stack, memory or time.
+// A place in a YAML document that knows its file, line, column and path, so that every fault can be reported
+// where it stands. All that a study reader asks of YAML goes through here; a document from a stranger can
+// fail, but it cannot exhaust stack, memory or time.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -18,11 +19,13 @@ namespace bench::scaling {
 
 class YamlCursor {
  public:
-  /// Longest document, and how many nodes and axis values may be read from it; aliases count each time they are met.
+  /// Longest document, and how many nodes and axis values may be read from it; aliases count each time they
+  /// are met.
   static constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
   static constexpr std::int64_t kMaxWork = 2'000'000;
 
-  /// The top of a document. Usage error with the place when `text` is not one YAML mapping or is too long. `origin` names the file.
+  /// The top of a document. Usage error with the place when `text` is not one YAML mapping or is too long.
+  /// `origin` names the file.
   static YamlCursor parse(const std::string& text, const std::string& origin);
 
   /// Throws a usage error "origin:line:column: problem".
@@ -38,7 +41,8 @@ class YamlCursor {
   std::string text() const;
   /// The items of a list; fails on anything else.
   std::vector<YamlCursor> items() const;
-  /// Keys and values of a mapping in the order written; fails on anything else. Keys are checked to be unequal only where they are text.
+  /// Keys and values of a mapping in the order written; fails on anything else. Keys are checked to be
+  /// unequal only where they are text.
   std::vector<std::pair<YamlCursor, YamlCursor>> entries() const;
 
   /// Fails when the mapping has a key outside `known`, at that key, with the nearest one.

@@ -10,7 +10,8 @@ namespace bench::analysis {
 
 std::vector<double> sorted(std::span<const double> values) {
   std::vector<double> ascending(values.begin(), values.end());
-  std::ranges::sort(ascending);
+  const auto numbers_end = std::partition(ascending.begin(), ascending.end(), [](double x) { return x == x; });
+  std::sort(ascending.begin(), numbers_end);
   return ascending;
 }
 
@@ -27,9 +28,13 @@ double median(std::span<const double> ascending) { return quantile(ascending, 0.
 double median_absolute_deviation(std::span<const double> ascending) {
   const double middle = median(ascending);
   std::vector<double> distance;
+  distance.reserve(ascending.size());
   for (const double x : ascending) distance.push_back(std::abs(x - middle));
-  std::ranges::sort(distance);
-  return median(distance);
+  return median(sorted(distance));
+}
+
+double normalised_mad(std::span<const double> ascending) {
+  return kMadToSd * median_absolute_deviation(ascending);
 }
 
 }  // namespace bench::analysis

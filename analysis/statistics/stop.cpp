@@ -4,10 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
-#include "analysis/statistics/autocorrelation.hpp"
 #include "analysis/statistics/intervals.hpp"
 #include "analysis/statistics/quantiles.hpp"
 
@@ -16,46 +14,44 @@ namespace {
 
 constexpr double kSamplesPerTau = 20.0;  // fewer, and tau itself is not known
 constexpr std::int64_t kFewestForInterval = 6, kFewest = 3;
+constexpr double kShortestSample_s = 1e-9;  // a clock that stands still must not divide by zero
 
-bool is_checkpoint(std::int64_t n, const StopRule& rule) {
-  std::int64_t checkpoint = rule.min_samples;
-  while (checkpoint < n) checkpoint *= 2;
-  return checkpoint == n;
+/// The first checkpoint min, 2 min, 4 min, ..., max that is at or above n.
+std::int64_t checkpoint_from(std::int64_t n, const StopRule& rule) {
+  std::int64_t checkpoint = std::max<std::int64_t>(1, rule.min_samples);
+  while (checkpoint < n && checkpoint < rule.max_samples) checkpoint *= 2;
+  return std::min(checkpoint, rule.max_samples);
 }
 
 bool has_converged(std::span<const double> samples, const StopRule& rule) {
-  const double tau = effective_tau(samples);
-  return static_cast<double>(samples.size()) >= kSamplesPerTau * tau && relative_half_width(samples, rule.confidence) <= rule.relative_half_width &&
-         std::accumulate(samples.begin(), samples.end(), 0.0) >= rule.min_time_s;
+  if (static_cast<double>(samples.size()) < kSamplesPerTau * effective_tau(samples)) return false;
+  if (std::accumulate(samples.begin(), samples.end(), 0.0) < rule.min_time_s) return false;
+  const std::optional<double> half = relative_half_width(samples, rule.confidence);
+  return half && *half <= rule.relative_half_width;
 }
 
 }  // namespace
 
 std::string_view to_text(StopReason reason) {
-  constexpr std::array<std::string_view, 8> kNames{"keep_going", "converged", "max_samples", "budget", "drift", "unsteady", "throttled", "floor_limited"};
+  constexpr std::array<std::string_view, 8> kNames{"keep_going", "converged", "max_samples", "budget",
+                                                   "drift",      "unsteady",  "throttled",   "floor_limited"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 
-double effective_tau(std::span<const double> samples) {
-  const double tau = autocorrelation_time(samples);
-  if (tau >= 1.2) return tau;
-  const LjungBox test = ljung_box(samples, ljung_box_lags(static_cast<std::int64_t>(samples.size())));
-  return test.p < 0.01 ? std::max(tau, 1.2) : 1.0;
-}
-
-double relative_half_width(std::span<const double> samples, double confidence) {
+std::optional<double> relative_half_width(std::span<const double> samples, double confidence) {
+  const auto is_time = [](double x) { return std::isfinite(x) && x > 0.0; };
+  if (!std::all_of(samples.begin(), samples.end(), is_time)) return std::nullopt;
   const std::vector<double> ascending = sorted(samples);
   const std::optional<Interval> interval = median_interval(ascending, confidence, effective_tau(samples));
-  const double middle = ascending.empty() ? 0.0 : median(ascending);
-  if (!interval || middle <= 0.0) return std::numeric_limits<double>::infinity();
-  return (interval->hi - interval->lo) / (2.0 * middle);
+  if (!interval) return std::nullopt;
+  return (interval->hi - interval->lo) / (2.0 * median(ascending));
 }
 
 StopReason decide(std::span<const double> samples, double elapsed_s, const StopRule& rule) {
   const auto n = static_cast<std::int64_t>(samples.size());
   if (n == 0) return StopReason::keep_going;
-  const bool look = is_checkpoint(n, rule) || n >= rule.max_samples;
-  if (look && n >= rule.min_samples && has_converged(samples, rule)) return StopReason::converged;
+  const bool look = n >= rule.min_samples && (n >= rule.max_samples || n == checkpoint_from(n, rule));
+  if (look && has_converged(samples, rule)) return StopReason::converged;
   if (n >= rule.max_samples) return StopReason::max_samples;
   if (elapsed_s >= rule.budget_s) return StopReason::budget;
   return StopReason::keep_going;
@@ -63,13 +59,13 @@ StopReason decide(std::span<const double> samples, double elapsed_s, const StopR
 
 std::int64_t next_batch(std::size_t taken, double elapsed_s, double per_sample_s, const StopRule& rule) {
   const auto n = static_cast<std::int64_t>(taken);
-  std::int64_t checkpoint = rule.min_samples;
-  while (checkpoint <= n) checkpoint *= 2;
-  checkpoint = std::min(checkpoint, rule.max_samples);
-  const double affordable = std::ceil(std::max(0.0, rule.budget_s - elapsed_s) / per_sample_s);
-  const std::int64_t fewest = n > 0 ? 1 : per_sample_s > rule.budget_s ? kFewest : kFewestForInterval;
-  const double wanted = std::min(static_cast<double>(checkpoint - n), std::max(affordable, static_cast<double>(fewest)));
-  return std::max<std::int64_t>(1, std::min(static_cast<std::int64_t>(wanted), rule.max_samples - n));
+  const std::int64_t to_checkpoint = std::max<std::int64_t>(1, checkpoint_from(n + 1, rule) - n);
+  const double left_s = std::max(0.0, rule.budget_s - elapsed_s);
+  const double affordable = std::ceil(left_s / std::max(per_sample_s, kShortestSample_s));
+  const std::int64_t at_first = per_sample_s > rule.budget_s ? kFewest : kFewestForInterval;
+  const auto floor = static_cast<double>(n > 0 ? 1 : at_first);
+  if (std::max(affordable, floor) >= static_cast<double>(to_checkpoint)) return to_checkpoint;
+  return static_cast<std::int64_t>(std::max(affordable, floor));
 }
 
 }  // namespace bench::analysis

@@ -111,10 +111,12 @@ BS_INLINE void run_strip(const RowBlock& block, std::byte* product, std::byte* s
 template <class T>
 BS_TARGET_AVX512 void run_avx512(const RowBlock& block, std::byte* product, std::byte* state) {
   run_strip<simd::F32x16, T>(block, product, state);
+  BS_LEAVE_WIDE_VECTORS();
 }
 template <class T>
 BS_TARGET_AVX2 void run_avx2(const RowBlock& block, std::byte* product, std::byte* state) {
   run_strip<simd::F32x8, T>(block, product, state);
+  BS_LEAVE_WIDE_VECTORS();
 }
 template <class T>
 void run_plain(const RowBlock& block, std::byte* product, std::byte* state) {

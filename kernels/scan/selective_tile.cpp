@@ -60,10 +60,12 @@ BS_INLINE void run_strip(const Job& job) {
 template <class T>
 BS_TARGET_AVX512 void run_avx512(const Job& job) {
   run_strip<simd::F32x16, T>(job);
+  BS_LEAVE_WIDE_VECTORS();
 }
 template <class T>
 BS_TARGET_AVX2 void run_avx2(const Job& job) {
   run_strip<simd::F32x8, T>(job);
+  BS_LEAVE_WIDE_VECTORS();
 }
 template <class T>
 void run_plain(const Job& job) {
@@ -102,6 +104,7 @@ BS_INLINE void apply_rows(const float* a, std::int64_t channels, std::int64_t st
 BS_TARGET_AVX512 void apply_avx512(const float* a, std::int64_t channels, std::int64_t states,
                                    const float* delta_sum, const float* earlier_h, float* later_h) {
   apply_rows<simd::F32x16>(a, channels, states, delta_sum, earlier_h, later_h);
+  BS_LEAVE_WIDE_VECTORS();
 }
 void apply_plain(const float* a, std::int64_t channels, std::int64_t states, const float* delta_sum,
                  const float* earlier_h, float* later_h) {

@@ -13,9 +13,12 @@
 namespace bench::scaling {
 namespace {
 
-Study study_of(const std::string& sweeps) { return parse_study("schema_version: 1\nname: toy\nsweeps:\n" + sweeps, "s.yaml"); }
+Study study_of(const std::string& sweeps) {
+  return parse_study("schema_version: 1\nname: toy\nsweeps:\n" + sweeps, "s.yaml");
+}
 
-std::vector<Case> cases_of(const std::string& sweeps, const Machine& machine = {.ranks = 4, .ranks_per_node = 4}) {
+std::vector<Case> cases_of(const std::string& sweeps,
+                           const Machine& machine = {.ranks = 4, .ranks_per_node = 4}) {
   return make_cases(study_of(sweeps), {}, machine);
 }
 
@@ -70,21 +73,27 @@ TEST(Cases, KernelsAreChosenByGlobAndSorted) {
 TEST(Cases, DuplicatesMergeAndKeepBothTags) {
   const auto cases = cases_of(
       "  - {name: a, op: toy_pairs, kernels: toy/ring, axes: {seq: [256, 512]}, baseline: toy/plain}\n"
-      "  - {name: b, op: toy_pairs, kernels: toy/ring, axes: {seq: 512}, scaling: {mode: strong, ranks: [1, 2]}}\n"
-      "  - {name: c, op: toy_pairs, kernels: toy/ring, axes: {seq: 512}, scaling: {mode: weak, by: batch, ranks: [1, 2]}}\n");
+      "  - {name: b, op: toy_pairs, kernels: toy/ring, axes: {seq: 512}, scaling: {mode: strong, ranks: [1, "
+      "2]}}\n"
+      "  - {name: c, op: toy_pairs, kernels: toy/ring, axes: {seq: 512}, scaling: {mode: weak, by: batch, "
+      "ranks: [1, 2]}}\n");
   ASSERT_EQ(cases.size(), 4u);  // 256 and 512 on one rank, strong on two, weak on two
-  const auto shared = std::ranges::find_if(cases, [](const Case& c) { return c.ranks == 1 && get_int(c.params, "seq") == 512; });
+  const auto shared = std::ranges::find_if(
+      cases, [](const Case& c) { return c.ranks == 1 && get_int(c.params, "seq") == 512; });
   EXPECT_EQ(shared->sweeps, (std::vector<std::string>{"toy/a", "toy/b", "toy/c"}));
   ASSERT_EQ(shared->scaling.size(), 2u);
   EXPECT_EQ(shared->scaling[0].mode, "strong");
   EXPECT_EQ(shared->scaling[1].by, "batch");
   EXPECT_EQ(shared->baseline, "toy/plain");
   for (const Case& c : cases)
-    for (const ScalingTag& tag : c.scaling) EXPECT_EQ(tag.series, shared->id);  // the curve is named by its one-rank case
+    for (const ScalingTag& tag : c.scaling)
+      EXPECT_EQ(tag.series, shared->id);  // the curve is named by its one-rank case
 }
 
 TEST(Cases, IdsDoNotDependOnTheMachineOrTheOrder) {
-  const std::string a = "  - {name: a, op: toy_pairs, kernels: toy/ring, axes: {seq: [256, 512], causal: [true, false]}, scaling: {mode: weak, by: flops, ranks: [1, 2, 4]}}\n";
+  const std::string a =
+      "  - {name: a, op: toy_pairs, kernels: toy/ring, axes: {seq: [256, 512], causal: [true, false]}, "
+      "scaling: {mode: weak, by: flops, ranks: [1, 2, 4]}}\n";
   const std::string b = "  - {name: b, op: toy_line, kernels: [line/plain, line/ranks], axes: {seq: 64}}\n";
   const auto ids = [](const std::vector<Case>& cases) {
     std::set<std::string> set;
@@ -93,11 +102,14 @@ TEST(Cases, IdsDoNotDependOnTheMachineOrTheOrder) {
   };
   const auto reference = ids(cases_of(a + b, {.ranks = 1}));
   EXPECT_EQ(reference.size(), 2u * 2u * 3u + 2u);
-  for (const std::int64_t np : {2, 3, 8}) EXPECT_EQ(ids(cases_of(b + a, {.ranks = np, .ranks_per_node = 2})), reference) << np;
+  for (const std::int64_t np : {2, 3, 8})
+    EXPECT_EQ(ids(cases_of(b + a, {.ranks = np, .ranks_per_node = 2})), reference) << np;
 }
 
 TEST(Cases, TooFewRanksIsARowAndNotSilence) {
-  const auto cases = cases_of("  - {op: toy_pairs, kernels: toy/ring, scaling: {mode: strong, ranks: [1, 2, 4]}}\n", {.ranks = 2, .ranks_per_node = 2});
+  const auto cases =
+      cases_of("  - {op: toy_pairs, kernels: toy/ring, scaling: {mode: strong, ranks: [1, 2, 4]}}\n",
+               {.ranks = 2, .ranks_per_node = 2});
   ASSERT_EQ(cases.size(), 3u);
   EXPECT_EQ(cases[1].planned, Outcome::ok);
   EXPECT_EQ(cases[2].planned, Outcome::infeasible);
@@ -116,33 +128,40 @@ TEST(Cases, TooLittleMemoryIsARowWithBothFigures) {
 }
 
 TEST(Cases, RanksOfANodeShareItsMemory) {
-  // 64 Mi tokens: the fp64 copies alone are 2 * 8 * 8 * 64 Mi = 8 GiB on every rank; 2 GiB of shares on two ranks, 1 GiB on four.
+  // 64 Mi tokens: the fp64 copies alone are 2 * 8 * 8 * 64 Mi = 8 GiB on every rank; 2 GiB of shares on two
+  // ranks, 1 GiB on four.
   const std::string sweep = "  - {op: toy_pairs, kernels: toy/ring, axes: {seq: 64m, ranks: [2, 4]}}\n";
-  const auto one_node = cases_of(sweep, {.ranks = 4, .ranks_per_node = 4, .memory_bytes_per_node = std::int64_t{24} << 30});
+  const auto one_node =
+      cases_of(sweep, {.ranks = 4, .ranks_per_node = 4, .memory_bytes_per_node = std::int64_t{24} << 30});
   EXPECT_EQ(one_node[0].planned, Outcome::ok);          // 2 x 10 GiB of 21.6
   EXPECT_EQ(one_node[1].planned, Outcome::infeasible);  // 4 x 9 GiB of 21.6
-  const auto four_nodes = cases_of(sweep, {.ranks = 4, .ranks_per_node = 1, .memory_bytes_per_node = std::int64_t{24} << 30});
+  const auto four_nodes =
+      cases_of(sweep, {.ranks = 4, .ranks_per_node = 1, .memory_bytes_per_node = std::int64_t{24} << 30});
   EXPECT_EQ(four_nodes[1].planned, Outcome::ok);
 }
 
 TEST(Cases, AnAbsurdSizeIsInfeasibleAndNoOverflow) {
-  const auto cases = cases_of("  - {op: toy_line, kernels: line/plain, axes: {seq: 1000000g, width: 1000000g}}\n");
+  const auto cases =
+      cases_of("  - {op: toy_line, kernels: line/plain, axes: {seq: 1000000g, width: 1000000g}}\n");
   EXPECT_EQ(only(cases).planned, Outcome::infeasible);
   expect_has(only(cases).reason, "more than can be addressed");
 }
 
 TEST(Cases, WhatTheKernelRefusesIsSkippedWithItsReason) {
-  const auto cases = cases_of("  - {op: toy_pairs, kernels: toy/fancy, axes: {causal: [true, false], dtype: [fp32, fp64]}}\n");
+  const auto cases = cases_of(
+      "  - {op: toy_pairs, kernels: toy/fancy, axes: {causal: [true, false], dtype: [fp32, fp64]}}\n");
   std::map<std::string, int> reasons;
   for (const Case& c : cases) {
     EXPECT_EQ(c.planned, c.reason.empty() ? Outcome::ok : Outcome::skipped);
     ++reasons[c.reason];
   }
-  EXPECT_EQ(reasons, (std::map<std::string, int>{{"", 1}, {"fancy knows no causal mask", 1}, {"no fp64 in toy/fancy", 2}}));
+  EXPECT_EQ(reasons, (std::map<std::string, int>{
+                         {"", 1}, {"fancy knows no causal mask", 1}, {"no fp64 in toy/fancy", 2}}));
 }
 
 TEST(Cases, AOneRankKernelTakesPartInScalingOnOneRankOnly) {
-  auto cases = cases_of("  - {op: toy_pairs, kernels: [toy/plain, toy/ring], scaling: {mode: strong, ranks: [1, 2, 4]}}\n");
+  auto cases = cases_of(
+      "  - {op: toy_pairs, kernels: [toy/plain, toy/ring], scaling: {mode: strong, ranks: [1, 2, 4]}}\n");
   EXPECT_EQ(std::ranges::count(cases, "toy/plain", &Case::kernel), 1);
   EXPECT_EQ(std::ranges::count(cases, "toy/ring", &Case::kernel), 3);
   EXPECT_EQ(cases[0].planned, Outcome::ok);
@@ -154,7 +173,9 @@ TEST(Cases, AOneRankKernelTakesPartInScalingOnOneRankOnly) {
 }
 
 TEST(Cases, WeakPointsGrowAndStrongOnesDoNot) {
-  const auto cases = cases_of("  - {op: toy_pairs, kernels: toy/ring, axes: {seq: 2048}, scaling: {mode: weak, by: flops, ranks: [1, 2, 4]}}\n");
+  const auto cases = cases_of(
+      "  - {op: toy_pairs, kernels: toy/ring, axes: {seq: 2048}, scaling: {mode: weak, by: flops, ranks: [1, "
+      "2, 4]}}\n");
   std::vector<std::int64_t> lengths;
   for (const Case& c : cases) lengths.push_back(get_int(c.params, "seq"));
   EXPECT_EQ(lengths, (std::vector<std::int64_t>{2048, 2880, 4096}));
@@ -163,10 +184,15 @@ TEST(Cases, WeakPointsGrowAndStrongOnesDoNot) {
 TEST(Cases, AMissingKernelIsARowWithItsReason) {
   const Study study = study_of(
       "  - {op: toy_pairs, kernels: [toy/plain, \"toy/*_torch\"], axes: {seq: [1, 2]}}\n"
-      "  - {name: rings, op: toy_pairs, kernels: toy/toy_pairs_torch, scaling: {mode: strong, ranks: [1, 2]}}\n");
-  const auto cases = make_cases(study, {{"toy/toy_pairs_torch", "built without LibTorch"}, {"toy/toy_line_torch", "built without LibTorch"}}, {});
+      "  - {name: rings, op: toy_pairs, kernels: toy/toy_pairs_torch, scaling: {mode: strong, ranks: [1, "
+      "2]}}\n");
+  const auto cases = make_cases(
+      study,
+      {{"toy/toy_pairs_torch", "built without LibTorch"}, {"toy/toy_line_torch", "built without LibTorch"}},
+      {});
   ASSERT_EQ(std::ranges::count(cases, "toy/toy_pairs_torch", &Case::kernel), 3);  // 1, 2 and the default 256
-  EXPECT_EQ(std::ranges::count(cases, "toy/toy_line_torch", &Case::kernel), 0);   // another op's, as its name tells
+  EXPECT_EQ(std::ranges::count(cases, "toy/toy_line_torch", &Case::kernel),
+            0);  // another op's, as its name tells
   for (const Case& c : cases) {
     if (c.kernel != "toy/toy_pairs_torch") continue;
     EXPECT_EQ(c.planned, Outcome::skipped);
@@ -175,7 +201,9 @@ TEST(Cases, AMissingKernelIsARowWithItsReason) {
 }
 
 TEST(Cases, ADroppedPointIsOneRowWithItsClause) {
-  const auto cases = cases_of("  - {op: toy_pairs, kernels: [toy/plain, toy/ring], axes: {seq: [1, 2, 3]}, where: [\"seq != 2\"], except: [\"seq > 2\"]}\n");
+  const auto cases = cases_of(
+      "  - {op: toy_pairs, kernels: [toy/plain, toy/ring], axes: {seq: [1, 2, 3]}, where: [\"seq != 2\"], "
+      "except: [\"seq > 2\"]}\n");
   std::map<std::string, int> reasons;
   for (const Case& c : cases) ++reasons[c.reason];
   EXPECT_EQ(reasons, (std::map<std::string, int>{{"", 2}, {"where: seq != 2", 1}, {"except: seq > 2", 1}}));
@@ -183,13 +211,15 @@ TEST(Cases, ADroppedPointIsOneRowWithItsClause) {
 }
 
 TEST(Cases, ASweepThatWantsACaseOverrulesOneThatDropsIt) {
-  const std::string drops = "  - {name: a, op: toy_line, kernels: line/plain, axes: {seq: [1, 2]}, where: [\"seq > 1\"]}\n";
+  const std::string drops =
+      "  - {name: a, op: toy_line, kernels: line/plain, axes: {seq: [1, 2]}, where: [\"seq > 1\"]}\n";
   const std::string wants = "  - {name: b, op: toy_line, kernels: line/plain, axes: {seq: 1}}\n";
   for (const std::string& order : {drops + wants, wants + drops}) {
     const auto cases = cases_of(order);
     ASSERT_EQ(cases.size(), 2u);
     for (const Case& c : cases) EXPECT_EQ(c.planned, Outcome::ok) << c.reason;
-    const auto both = std::ranges::find_if(cases, [](const Case& c) { return get_int(c.params, "seq") == 1; });
+    const auto both =
+        std::ranges::find_if(cases, [](const Case& c) { return get_int(c.params, "seq") == 1; });
     EXPECT_EQ(both->sweeps.size(), 2u);
   }
 }
@@ -198,16 +228,20 @@ TEST(Cases, UnknownKernelsNameTheNearest) {
   const auto message = [](const std::string& sweep) { return usage_message([&] { cases_of(sweep); }); };
   expect_has(message("  - {op: toy_pairs, kernels: toy/plian}\n"),
              "sweep 'sweep1': no kernel of op 'toy_pairs' is called 'toy/plian'; did you mean 'toy/plain'?");
-  expect_has(message("  - {op: toy_pairs, kernels: \"nothing/*\"}\n"), "no kernel of op 'toy_pairs' is called 'nothing/*'; known: toy/fancy");
+  expect_has(message("  - {op: toy_pairs, kernels: \"nothing/*\"}\n"),
+             "no kernel of op 'toy_pairs' is called 'nothing/*'; known: toy/fancy");
   expect_has(message("  - {op: toy_pairs, kernels: line/plain}\n"), "'line/plain' belongs to op 'toy_line'");
-  expect_has(message("  - {op: toy_pairs, kernels: toy/plain, baseline: toy/plane}\n"), "did you mean 'toy/plain'?");
+  expect_has(message("  - {op: toy_pairs, kernels: toy/plain, baseline: toy/plane}\n"),
+             "did you mean 'toy/plain'?");
   Study study = study_of("  - {op: toy_pairs, kernels: toy/plain}\n");
   study.filter.only = {"toy/rnig"};
-  expect_has(usage_message([&] { make_cases(study, {}, {}); }), "no kernel is called 'toy/rnig'; did you mean 'toy/ring'?");
+  expect_has(usage_message([&] { make_cases(study, {}, {}); }),
+             "no kernel is called 'toy/rnig'; did you mean 'toy/ring'?");
 }
 
 TEST(Cases, AValueTheOpRefusesNamesSweepAndPoint) {
-  const std::string message = usage_message([] { cases_of("  - {name: bad, op: toy_line, kernels: line/plain, axes: {seq: [1, 0]}}\n"); });
+  const std::string message = usage_message(
+      [] { cases_of("  - {name: bad, op: toy_line, kernels: line/plain, axes: {seq: [1, 0]}}\n"); });
   expect_has(message, "sweep 'bad': at batch=1, causal=false, dtype=fp32");
   expect_has(message, "seq = 0; allowed: 1 or more");
 }

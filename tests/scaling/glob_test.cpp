@@ -19,7 +19,7 @@ TEST(Glob, AStarStandsForAnyRunSlashesToo) {
   EXPECT_TRUE(matches("attention/*", "attention/naive_cpu"));
   EXPECT_TRUE(matches("*_torch", "attention/sdpa_math_torch"));
   EXPECT_TRUE(matches("*", ""));
-  EXPECT_TRUE(matches("a*b*c", "a_b_b_c"));   // the last star has to give ground
+  EXPECT_TRUE(matches("a*b*c", "a_b_b_c"));  // the last star has to give ground
   EXPECT_TRUE(matches("**x**", "x"));
   EXPECT_FALSE(matches("a*b*c", "a_b_b_d"));
   EXPECT_FALSE(matches("", "a"));
@@ -50,7 +50,8 @@ TEST(Glob, ARegularExpressionIsSearchedFor) {
 }
 
 TEST(Glob, ABadRegularExpressionIsAUsageError) {
-  for (const std::string& bad : {std::string("re:("), std::string("re:[a"), std::string("re:*"), "re:" + std::string(201, 'a')}) {
+  for (const std::string& bad :
+       {std::string("re:("), std::string("re:[a"), std::string("re:*"), "re:" + std::string(201, 'a')}) {
     try {
       matches(bad, "x");
       FAIL() << bad;

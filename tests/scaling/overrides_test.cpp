@@ -27,7 +27,9 @@ sweeps:
     kernels: [line/plain]
 )";
 
-Study study() { return parse_study(kStudy, "s.yaml"); }
+Study study() {
+  return parse_study(kStudy, "s.yaml");
+}
 
 Study with(const StudyOverrides& overrides) {
   Study changed = study();
@@ -58,7 +60,8 @@ TEST(Overrides, AnAxisIsReplacedWhereverItsParameterIs) {
 TEST(Overrides, AZippedNameLeavesItsZip) {
   const Study changed = with({.axes = {{"batch", "7"}}});
   EXPECT_EQ(changed.sweeps[0].axes.zips.at(0).names, std::vector<std::string>{"threads"});
-  EXPECT_EQ(changed.sweeps[0].axes.zips.at(0).tuples, (std::vector<std::vector<Value>>{{std::int64_t{2}}, {std::int64_t{1}}}));
+  EXPECT_EQ(changed.sweeps[0].axes.zips.at(0).tuples,
+            (std::vector<std::vector<Value>>{{std::int64_t{2}}, {std::int64_t{1}}}));
 }
 
 TEST(Overrides, ALetGoesTogetherWithTheHelperThatFedIt) {
@@ -88,7 +91,8 @@ TEST(Overrides, ScalingIsLaidOverCollectiveKernelsOnly) {
 
 TEST(Overrides, KernelsReplaceTheListsOfTheSweepsTheyFit) {
   const auto cases = make_cases(with({.kernels = {"toy/huge", "line/*"}}), {}, {});
-  for (const Case& c : cases) EXPECT_TRUE(c.kernel == "toy/huge" || c.kernel.starts_with("line/")) << c.kernel;
+  for (const Case& c : cases)
+    EXPECT_TRUE(c.kernel == "toy/huge" || c.kernel.starts_with("line/")) << c.kernel;
 }
 
 TEST(Overrides, ExcludeWinsOverInclude) {
@@ -112,15 +116,20 @@ TEST(Overrides, TheBaselineGoesToTheSweepsOfItsOp) {
 }
 
 TEST(Overrides, MistakesNameTheParameterAndTheNearest) {
-  EXPECT_NE(message_of({.axes = {{"sek", "1"}}}).find("no sweep of study 'toy' has a parameter 'sek'; did you mean 'seq'?"), std::string::npos);
+  EXPECT_NE(message_of({.axes = {{"sek", "1"}}})
+                .find("no sweep of study 'toy' has a parameter 'sek'; did you mean 'seq'?"),
+            std::string::npos);
   EXPECT_NE(message_of({.axes = {{"seq", "abc"}}}).find("seq = 'abc' is of type text"), std::string::npos);
   EXPECT_NE(message_of({.axes = {{"seq", "9..1*2"}}}).find("range '9..1*2'"), std::string::npos);
   EXPECT_NE(message_of({.exclude = {"re:["}}).find("not a regular expression"), std::string::npos);
-  EXPECT_NE(message_of({.scaling = ScalingSpec{.mode = "weak", .by = "rows", .ranks = {1}}}).find("scaling by = 'rows'"), std::string::npos);
+  EXPECT_NE(message_of({.scaling = ScalingSpec{.mode = "weak", .by = "rows", .ranks = {1}}})
+                .find("scaling by = 'rows'"),
+            std::string::npos);
 }
 
 TEST(Overrides, WhatIsChangedStillRoundTrips) {
-  const Study changed = with({.axes = {{"width", "16"}, {"batch", "1,2"}}, .kernels = {"toy/*"}, .exclude = {"toy/huge"}});
+  const Study changed =
+      with({.axes = {{"width", "16"}, {"batch", "1,2"}}, .kernels = {"toy/*"}, .exclude = {"toy/huge"}});
   const std::string text = to_yaml(changed);
   EXPECT_EQ(to_yaml(parse_study(text, "again")), text);
 }

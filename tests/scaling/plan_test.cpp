@@ -40,11 +40,13 @@ std::vector<Case> mixed_cases(std::size_t count, std::int64_t most, Isolation is
   const CounterRng rng(11, "widths");
   std::vector<Case> cases;
   for (std::size_t i = 0; i < count; ++i)
-    cases.push_back(make_case(i, 1 + static_cast<std::int64_t>(rng.uniform(i) * static_cast<double>(most)), isolation));
+    cases.push_back(
+        make_case(i, 1 + static_cast<std::int64_t>(rng.uniform(i) * static_cast<double>(most)), isolation));
   return cases;
 }
 
-/// What must hold of every plan: each (case, visit) once, blocks in the world, no rank twice in a step, isolation kept.
+/// What must hold of every plan: each (case, visit) once, blocks in the world, no rank twice in a step,
+/// isolation kept.
 void expect_lawful(const Plan& plan, const Machine& machine) {
   std::map<std::pair<std::int64_t, std::int64_t>, int> times;
   for (const auto& step : plan.steps) {
@@ -64,14 +66,16 @@ void expect_lawful(const Plan& plan, const Machine& machine) {
       for (const std::int64_t node : nodes) on_node[node].push_back(&c);
     }
     for (const auto& [node, guests] : on_node) {
-      const bool isolated = std::ranges::any_of(guests, [](const Case* c) { return c->isolation == Isolation::node; });
+      const bool isolated =
+          std::ranges::any_of(guests, [](const Case* c) { return c->isolation == Isolation::node; });
       EXPECT_TRUE(!isolated || guests.size() == 1) << "node " << node;
     }
   }
   std::size_t wanted = 0;
   for (std::size_t i = 0; i < plan.cases.size(); ++i) {
     if (plan.cases[i].planned != Outcome::ok) continue;
-    for (std::int64_t v = 0; v < plan.run.visits; ++v, ++wanted) EXPECT_EQ((times[{static_cast<std::int64_t>(i), v}]), 1);
+    for (std::int64_t v = 0; v < plan.run.visits; ++v, ++wanted)
+      EXPECT_EQ((times[{static_cast<std::int64_t>(i), v}]), 1);
   }
   EXPECT_EQ(times.size(), wanted);
 }
@@ -98,8 +102,10 @@ TEST(Plan, EveryVisitHappensOnceOnAnyWorldAndMixOfWidths) {
       for (const Isolation isolation : {Isolation::node, Isolation::none}) {
         for (const std::int64_t most : {std::int64_t{1}, (np + 1) / 2, np}) {
           const Machine machine{.ranks = np, .ranks_per_node = per_node};
-          SCOPED_TRACE(concat("np ", np, ", per node ", per_node, ", widest ", most, ", isolation ", static_cast<int>(isolation)));
-          expect_lawful(make_plan(settings(2), mixed_cases(23, most, isolation), machine), machine);  // 23: shares no factor with np
+          SCOPED_TRACE(concat("np ", np, ", per node ", per_node, ", widest ", most, ", isolation ",
+                              static_cast<int>(isolation)));
+          expect_lawful(make_plan(settings(2), mixed_cases(23, most, isolation), machine),
+                        machine);  // 23: shares no factor with np
         }
       }
     }
@@ -123,7 +129,8 @@ TEST(Plan, MoreRanksThanCasesIsFine) {
 TEST(Plan, OnOneNodeIsolatedVisitsRunOneByOne) {
   const Machine machine{.ranks = 4, .ranks_per_node = 4};
   EXPECT_EQ(make_plan(settings(2), mixed_cases(10, 1, Isolation::node), machine).steps.size(), 20u);
-  EXPECT_EQ(make_plan(settings(2), mixed_cases(10, 1, Isolation::none), machine).steps.size(), 6u);  // 10 on 4 ranks, twice
+  EXPECT_EQ(make_plan(settings(2), mixed_cases(10, 1, Isolation::none), machine).steps.size(),
+            6u);  // 10 on 4 ranks, twice
   const Machine nodes{.ranks = 4, .ranks_per_node = 1};
   EXPECT_EQ(make_plan(settings(2), mixed_cases(10, 1, Isolation::node), nodes).steps.size(), 6u);
 }
@@ -195,7 +202,8 @@ TEST(Plan, ShufflingKeepsRivalsTogetherAndDrawsAnewEachRound) {
     EXPECT_EQ(order[i] / 3, order[i + 2] / 3);
     problems.push_back(order[i] / 3);
   }
-  EXPECT_NE(std::vector(problems.begin(), problems.begin() + 10), std::vector(problems.begin() + 10, problems.end()));
+  EXPECT_NE(std::vector(problems.begin(), problems.begin() + 10),
+            std::vector(problems.begin() + 10, problems.end()));
   EXPECT_FALSE(std::ranges::is_sorted(problems.begin(), problems.begin() + 10));
 }
 
@@ -218,13 +226,15 @@ TEST(Plan, TheDurationCountsTheLongestVisitOfEachStep) {
   cases[1].estimate_s = 2.0;
   cases[2].estimate_s = 3.0;
   const Machine machine{.ranks = 2, .ranks_per_node = 2};
-  // steps {0, 1} and {2}: check and warm-up call and 10 samples = 12 calls of the longest, and the overhead of 0.2 s each
+  // steps {0, 1} and {2}: check and warm-up call and 10 samples = 12 calls of the longest, and the overhead
+  // of 0.2 s each
   EXPECT_NEAR(estimated_duration_s(make_plan(study, cases, machine)), 12 * 2.0 + 12 * 3.0 + 0.4, 1e-9);
 }
 
 TEST(Plan, ManyCasesArePlannedQuickly) {
   const Machine machine{.ranks = 1024, .ranks_per_node = 8};
-  const Plan plan = make_plan(settings(1), mixed_cases(20'000, 64, Isolation::node), machine);  // a plan nobody should have to wait for
+  const Plan plan = make_plan(settings(1), mixed_cases(20'000, 64, Isolation::node),
+                              machine);  // a plan nobody should have to wait for
   EXPECT_LT(plan.steps.size(), 20'000u / 8);
 }
 

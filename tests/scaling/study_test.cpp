@@ -80,14 +80,16 @@ TEST(Study, EveryClauseIsRead) {
   EXPECT_EQ(pairs.kernels, (std::vector<std::string>{"toy/plain", "toy/f*"}));
   EXPECT_EQ(pairs.baseline, "toy/plain");
   ASSERT_EQ(pairs.axes.axes.size(), 3u);
-  EXPECT_EQ(pairs.axes.axes[0].values, (std::vector<Value>{std::int64_t{256}, std::int64_t{512}, std::int64_t{1024}}));
+  EXPECT_EQ(pairs.axes.axes[0].values,
+            (std::vector<Value>{std::int64_t{256}, std::int64_t{512}, std::int64_t{1024}}));
   EXPECT_EQ(pairs.axes.axes[1].values, (std::vector<Value>{true, false}));
   ASSERT_EQ(pairs.axes.zips.size(), 1u);
   EXPECT_EQ(pairs.axes.zips[0].tuples[1], (std::vector<Value>{std::int64_t{4}, std::int64_t{1}}));
   EXPECT_EQ(pairs.axes.lets[0].second, "heads * 8");
   EXPECT_EQ(pairs.axes.where.size(), 1u);
   EXPECT_EQ(pairs.axes.except, std::vector<std::string>{"seq == 512 && causal"});
-  EXPECT_EQ(pairs.axes.include, (std::vector<Params>{{{"seq", std::int64_t{3000}}}, {{"causal", true}, {"seq", std::int64_t{3001}}}}));
+  EXPECT_EQ(pairs.axes.include, (std::vector<Params>{{{"seq", std::int64_t{3000}}},
+                                                     {{"causal", true}, {"seq", std::int64_t{3001}}}}));
   EXPECT_EQ(pairs.axes.fixed.at("dtype"), Value(std::string("bf16")));
   const Sweep& rings = study.sweeps[1];
   EXPECT_EQ(rings.axes.axes[0].values.size(), 4u);  // 1k and 2k 4k 8k
@@ -97,12 +99,18 @@ TEST(Study, EveryClauseIsRead) {
 }
 
 TEST(Study, AnUnknownKeyNamesFileLineColumnAndTheNearestKey) {
-  EXPECT_EQ(message_of(with("      seq: 256", "      sek: 256")), "s.yaml:12:7: unknown key 'sek' in sweeps[0].axes; did you mean 'seq'?");
-  EXPECT_EQ(message_of(with("about:", "abuot:")), "s.yaml:3:1: unknown key 'abuot' in the study; did you mean 'about'?");
-  expect_has(message_of(with("warmup", "warmpu")), "s.yaml:4:7: unknown key 'warmpu' in run; did you mean 'warmup'?");
-  expect_has(message_of(with("    kernels: [", "    kernel: [")), "unknown key 'kernel' in sweeps[0]; did you mean 'kernels'?");
-  expect_has(message_of(with("{seq: 3000}", "{seqq: 3000}")), "unknown key 'seqq' in sweeps[0].include[0]; did you mean 'seq'?");
-  expect_has(message_of(with("[batch, threads]", "[bach, threads]")), "unknown key 'bach' in sweeps[0].zip[0]; did you mean 'batch'?");
+  EXPECT_EQ(message_of(with("      seq: 256", "      sek: 256")),
+            "s.yaml:12:7: unknown key 'sek' in sweeps[0].axes; did you mean 'seq'?");
+  EXPECT_EQ(message_of(with("about:", "abuot:")),
+            "s.yaml:3:1: unknown key 'abuot' in the study; did you mean 'about'?");
+  expect_has(message_of(with("warmup", "warmpu")),
+             "s.yaml:4:7: unknown key 'warmpu' in run; did you mean 'warmup'?");
+  expect_has(message_of(with("    kernels: [", "    kernel: [")),
+             "unknown key 'kernel' in sweeps[0]; did you mean 'kernels'?");
+  expect_has(message_of(with("{seq: 3000}", "{seqq: 3000}")),
+             "unknown key 'seqq' in sweeps[0].include[0]; did you mean 'seq'?");
+  expect_has(message_of(with("[batch, threads]", "[bach, threads]")),
+             "unknown key 'bach' in sweeps[0].zip[0]; did you mean 'batch'?");
   expect_has(message_of(with("mode: weak", "mod: weak")), "did you mean 'mode'?");
 }
 
@@ -113,7 +121,8 @@ TEST(Study, AHelperThatNoExpressionUsesIsUnknown) {
 TEST(Study, EveryFaultIsAUsageErrorWithItsPlace) {
   const std::vector<std::array<std::string, 3>> faults{
       // what is replaced, by what, and what the message has to say
-      {"schema_version: 1", "schema_version: 2", "s.yaml:1:17: schema_version = '2'; this program reads version 1"},
+      {"schema_version: 1", "schema_version: 2",
+       "s.yaml:1:17: schema_version = '2'; this program reads version 1"},
       {"schema_version: 1\n", "", "key 'schema_version' is missing in the study"},
       {"name: toy", "name: ../toy", "allowed: 1 to 64 letters"},
       {"name: toy\n", "", "key 'name' is missing in the study"},
@@ -122,12 +131,15 @@ TEST(Study, EveryFaultIsAUsageErrorWithItsPlace) {
       {"kernels: [toy/plain, \"toy/f*\"]", "kernels: []", "sweeps[0].kernels is empty"},
       {"toy/f*", "re:(", "is not a regular expression"},
       {"causal: [true, false]", "causal: []", "sweeps[0].axes.causal is empty"},
-      {"causal: [true, false]", "causal: [1, 0]", "causal = '1' is of type integer; causal is of type boolean"},
+      {"causal: [true, false]", "causal: [1, 0]",
+       "causal = '1' is of type integer; causal is of type boolean"},
       {"causal: [true, false]", "causal: {a: b}", "sweeps[0].axes.causal is a mapping; it has to be a list"},
       {"causal: [true, false]", "causal:", "sweeps[0].axes.causal is nothing; it has to be a list"},
-      {"seq: 256..1024*2", "seq: 1024..256*2", "s.yaml:12:12: range '1024..256*2': hi (256) is below lo (1024)"},
+      {"seq: 256..1024*2", "seq: 1024..256*2",
+       "s.yaml:12:12: range '1024..256*2': hi (256) is below lo (1024)"},
       {"seq: 256..1024*2", "seq: many", "seq = 'many' is of type text; seq is of type integer"},
-      {"seq: 256..1024*2", "seq: 256\n      seq: 512", "s.yaml:13:7: key 'seq' stands twice in sweeps[0].axes"},
+      {"seq: 256..1024*2", "seq: 256\n      seq: 512",
+       "s.yaml:13:7: key 'seq' stands twice in sweeps[0].axes"},
       {"seq: 256..1024*2", "seq: 256\n      batch: 2", "parameter 'batch' is defined twice"},
       {"[[1, 2], [4, 1]]", "[[1, 2], [4]]", "a tuple of 1 values in a zip of 2 names (batch, threads)"},
       {"[[1, 2], [4, 1]]", "[]", "sweeps[0].zip[0] is empty"},
@@ -157,28 +169,33 @@ TEST(Study, EveryFaultIsAUsageErrorWithItsPlace) {
 }
 
 TEST(Study, TextsThatAreNoStudyAreUsageErrors) {
-  for (const std::string& text : {std::string(), std::string("1"), std::string("[]"), std::string("~"), std::string("a: b\n---\nc: d"),
-                                  std::string("schema_version: 1\0", 18), std::string("schema_version: 1\nname: x\nsweeps: []"),
-                                  std::string("schema_version: 1\nname: x\nsweeps: 3"), std::string("schema_version: 1\nname: x\nsweeps: [3]")})
+  for (const std::string& text :
+       {std::string(), std::string("1"), std::string("[]"), std::string("~"), std::string("a: b\n---\nc: d"),
+        std::string("schema_version: 1\0", 18), std::string("schema_version: 1\nname: x\nsweeps: []"),
+        std::string("schema_version: 1\nname: x\nsweeps: 3"),
+        std::string("schema_version: 1\nname: x\nsweeps: [3]")})
     EXPECT_NE(message_of(text), "") << text;
 }
 
 TEST(Study, AHostileDocumentFailsQuickly) {
-  EXPECT_NE(message_of(std::string(200'000, '[')), "");                      // far deeper than any stack
+  EXPECT_NE(message_of(std::string(200'000, '[')), "");  // far deeper than any stack
   EXPECT_NE(message_of(std::string(100'000, '{')), "");
   std::string blocks;
   for (int i = 0; i < 50'000; ++i) blocks += "- ";
   EXPECT_NE(message_of(blocks), "");
   expect_has(message_of(std::string((1u << 20) + 1, ' ')), "a study has at most 1048576");
   // One list of 1000 values, read through 4000 aliases: more work than any study, in 40 KB.
-  std::string aliases = "schema_version: 1\nname: x\nsweeps:\n  - op: toy_line\n    kernels: line/plain\n    include: [{seq: 1}]\n    zip:\n      - {[seq]: &big [";
+  std::string aliases =
+      "schema_version: 1\nname: x\nsweeps:\n  - op: toy_line\n    kernels: line/plain\n    include: [{seq: "
+      "1}]\n    zip:\n      - {[seq]: &big [";
   for (int i = 0; i < 1000; ++i) aliases += "[1],";
   aliases += "]}\n";
   for (int i = 0; i < 4000; ++i) aliases += "      - {[seq]: *big}\n";
   expect_has(message_of(aliases), "the study is too large");
   std::string ranges = "schema_version: 1\nname: x\nsweeps:\n";
   for (int i = 0; i < 5; ++i)
-    ranges += "  - {name: s" + std::to_string(i) + ", op: toy_line, kernels: line/plain, axes: {seq: 1..900000+1}}\n";  // 5 * 9e5 values
+    ranges += "  - {name: s" + std::to_string(i) +
+              ", op: toy_line, kernels: line/plain, axes: {seq: 1..900000+1}}\n";  // 5 * 9e5 values
   expect_has(message_of(ranges), "the study is too large");
 }
 
@@ -186,17 +203,27 @@ TEST(Study, MutatedTextsNeverCrash) {
   const std::string alphabet = "[]{}:,-#&*!|>'\"%@` \n\t.0k\\\xff";  // what YAML is sensitive to
   const CounterRng rng(5, "mutations");
   std::uint64_t draw = 0;
-  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(rng.uniform(draw++) * static_cast<double>(n)); };
+  const auto below = [&](std::size_t n) {
+    return static_cast<std::size_t>(rng.uniform(draw++) * static_cast<double>(n));
+  };
   int parsed = 0;
   for (int i = 0; i < 5000; ++i) {
     std::string text = kStudy;
     for (std::size_t edits = 1 + below(4); edits > 0; --edits) {
       const std::size_t at = below(text.size());
       switch (below(4)) {
-        case 0: text[at] = alphabet[below(alphabet.size())]; break;
-        case 1: text.insert(at, 1, alphabet[below(alphabet.size())]); break;
-        case 2: text.erase(at, 1 + below(20)); break;
-        default: text.insert(at, text.substr(below(text.size()), below(60))); break;
+        case 0:
+          text[at] = alphabet[below(alphabet.size())];
+          break;
+        case 1:
+          text.insert(at, 1, alphabet[below(alphabet.size())]);
+          break;
+        case 2:
+          text.erase(at, 1 + below(20));
+          break;
+        default:
+          text.insert(at, text.substr(below(text.size()), below(60)));
+          break;
       }
     }
     try {
@@ -233,7 +260,8 @@ TEST(Study, AStudyIsLoadedByNameOrPath) {
   std::ofstream(folder / "toy.yaml") << kStudy;
   EXPECT_EQ(load_study("toy", folder.string()).name, "toy");
   EXPECT_EQ(load_study((folder / "toy.yaml").string(), "/nowhere").name, "toy");
-  expect_has(usage_message([&] { load_study("tooy", folder.string()); }), "built in: toy; did you mean 'toy'?");
+  expect_has(usage_message([&] { load_study("tooy", folder.string()); }),
+             "built in: toy; did you mean 'toy'?");
   expect_has(usage_message([&] { load_study(folder.string(), "/nowhere"); }), "is a folder");
   std::filesystem::remove_all(folder);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two ops and a handful of kernels that compute nothing: enough for the planner, which only asks what things cost and need.
-//   toy_pairs   flops = batch * seq^2, as attention       toy/plain toy/fancy (one rank), toy/ring (any ranks), toy/huge (100 GiB scratch)
-//   toy_line    flops = batch * seq, as a scan            line/plain, line/ranks (any ranks)
+// Two ops and a handful of kernels that compute nothing: enough for the planner, which only asks what things
+// cost and need.
+//   toy_pairs   flops = batch * seq^2, as attention       toy/plain toy/fancy (one rank), toy/ring (any
+//   ranks), toy/huge (100 GiB scratch) toy_line    flops = batch * seq, as a scan            line/plain,
+//   line/ranks (any ranks)
 #pragma once
 
 #include <memory>
@@ -35,8 +37,12 @@ inline std::vector<TensorSpec> tensors(const Problem& problem, const char* name)
   spec.sequence_axis = 1;
   return {spec};
 }
-inline std::vector<TensorSpec> inputs(const Problem& problem) { return tensors(problem, "x"); }
-inline std::vector<TensorSpec> outputs(const Problem& problem) { return tensors(problem, "out"); }
+inline std::vector<TensorSpec> inputs(const Problem& problem) {
+  return tensors(problem, "x");
+}
+inline std::vector<TensorSpec> outputs(const Problem& problem) {
+  return tensors(problem, "out");
+}
 inline double tokens(const Problem& problem) {
   const auto& p = problem_as<ToyProblem>(problem);
   return static_cast<double>(p.batch) * static_cast<double>(p.seq);
@@ -51,7 +57,9 @@ inline Cost line_cost(const Problem& problem) {
 inline std::string no_causal(const Problem& problem) {
   return problem_as<ToyProblem>(problem).causal ? "fancy knows no causal mask" : "";
 }
-inline std::int64_t huge_workspace(const Problem&) { return std::int64_t{100} << 30; }
+inline std::int64_t huge_workspace(const Problem&) {
+  return std::int64_t{100} << 30;
+}
 
 inline Op make_op(std::string name, Cost (*cost)(const Problem&)) {
   Op op{};
@@ -90,14 +98,17 @@ inline const Registrar<Op> kLine{make_op("toy_line", line_cost)};
 inline const Registrar<Kernel> kPlain{make_kernel("toy/plain", "toy_pairs", false)};
 inline const Registrar<Kernel> kFancy{with_supports(make_kernel("toy/fancy", "toy_pairs", false), no_causal)};
 inline const Registrar<Kernel> kRing{make_kernel("toy/ring", "toy_pairs", true)};
-inline const Registrar<Kernel> kHuge{with_workspace(make_kernel("toy/huge", "toy_pairs", false), huge_workspace)};
+inline const Registrar<Kernel> kHuge{
+    with_workspace(make_kernel("toy/huge", "toy_pairs", false), huge_workspace)};
 inline const Registrar<Kernel> kLinePlain{make_kernel("line/plain", "toy_line", false)};
 inline const Registrar<Kernel> kLineRanks{make_kernel("line/ranks", "toy_line", true)};
 
 /// Defaults of the toy ops with the common parameters.
 inline Params toy_params() {
-  return {{"batch", std::int64_t{1}}, {"seq", std::int64_t{256}},       {"width", std::int64_t{8}},    {"causal", false},
-          {"ranks", std::int64_t{1}}, {"threads", std::int64_t{1}}, {"dtype", std::string("fp32")}, {"pass", std::string("fwd")}};
+  return {{"batch", std::int64_t{1}},     {"seq", std::int64_t{256}},
+          {"width", std::int64_t{8}},     {"causal", false},
+          {"ranks", std::int64_t{1}},     {"threads", std::int64_t{1}},
+          {"dtype", std::string("fp32")}, {"pass", std::string("fwd")}};
 }
 
 }  // namespace bench::toy

@@ -8,9 +8,13 @@
 namespace bench::scaling {
 namespace {
 
-const Op& op(const char* name) { return *Registry<Op>::instance().find(name); }
+const Op& op(const char* name) {
+  return *Registry<Op>::instance().find(name);
+}
 
-ScalingSpec weak(const std::string& by) { return {.mode = "weak", .by = by, .ranks = {1, 2, 4}}; }
+ScalingSpec weak(const std::string& by) {
+  return {.mode = "weak", .by = by, .ranks = {1, 2, 4}};
+}
 
 Params with_seq(std::int64_t seq) {
   Params params = toy::toy_params();
@@ -19,7 +23,8 @@ Params with_seq(std::int64_t seq) {
 }
 
 TEST(Weak, StrongScalingChangesNothingButTheRanks) {
-  const Params at = at_ranks(op("toy_pairs"), with_seq(1000), {.mode = "strong", .by = "", .ranks = {1, 8}}, 8);
+  const Params at =
+      at_ranks(op("toy_pairs"), with_seq(1000), {.mode = "strong", .by = "", .ranks = {1, 8}}, 8);
   Params expected = with_seq(1000);
   expected["ranks"] = std::int64_t{8};
   EXPECT_EQ(at, expected);
@@ -36,9 +41,12 @@ TEST(Weak, ByTokensTheSequenceGrowsWithTheRanks) {
 }
 
 TEST(Weak, ByFlopsAQuadraticOpGrowsWithTheRoot) {
-  EXPECT_EQ(get_int(at_ranks(op("toy_pairs"), with_seq(8192), weak("flops"), 4), "seq"), 16384);  // the exact root
-  EXPECT_EQ(get_int(at_ranks(op("toy_pairs"), with_seq(2048), weak("flops"), 2), "seq"), 2880);   // 2896.3 -> 45 * 64
-  EXPECT_EQ(get_int(at_ranks(op("toy_pairs"), with_seq(10), weak("flops"), 2), "seq"), 64);       // never zero tiles
+  EXPECT_EQ(get_int(at_ranks(op("toy_pairs"), with_seq(8192), weak("flops"), 4), "seq"),
+            16384);  // the exact root
+  EXPECT_EQ(get_int(at_ranks(op("toy_pairs"), with_seq(2048), weak("flops"), 2), "seq"),
+            2880);  // 2896.3 -> 45 * 64
+  EXPECT_EQ(get_int(at_ranks(op("toy_pairs"), with_seq(10), weak("flops"), 2), "seq"),
+            64);  // never zero tiles
 }
 
 TEST(Weak, ByFlopsALinearOpGrowsWithTheRanks) {
