@@ -7,7 +7,8 @@ namespace bench::analysis {
 namespace {
 
 constexpr std::size_t kFewestVisits = 3;
-constexpr double kSameWork = 1e-9;  // relative: strong studies repeat W exactly, weak ones change it by whole tiles
+// Relative. Strong studies repeat W exactly, weak ones change it by whole tiles.
+constexpr double kSameWork = 1e-9;
 
 Estimate scaled(const Estimate& estimate, double factor) {
   Estimate result{estimate.value * factor, std::nullopt};

@@ -11,7 +11,7 @@
 namespace bench::analysis {
 namespace {
 
-constexpr double kNegligibleTau = 1.2;    // it would widen an interval by less than a tenth: sqrt(1.2)
+constexpr double kNegligibleTau = 1.2;  // it would widen an interval by less than a tenth: sqrt(1.2)
 constexpr double kRejectionLevel = 0.01;
 constexpr std::size_t kFewestForTau = 4;  // two pairs of lags
 
@@ -45,7 +45,9 @@ double autocorrelation(std::span<const double> x, std::int64_t lag) {
   return centred.varies() ? centred.r(static_cast<std::size_t>(lag)) : 0.0;
 }
 
-std::int64_t ljung_box_lags(std::int64_t n) { return std::min<std::int64_t>(10, n / 5); }
+std::int64_t ljung_box_lags(std::int64_t n) {
+  return std::min<std::int64_t>(10, n / 5);
+}
 
 LjungBox ljung_box(std::span<const double> x, std::int64_t lags) {
   const std::int64_t last = std::min(lags, static_cast<std::int64_t>(x.size()) - 1);

@@ -34,7 +34,7 @@ double at_least(std::int64_t k, std::int64_t n, double q) {
   return boost::math::cdf(boost::math::complement(binomial, static_cast<double>(k - 1)));
 }
 
-/// The largest k in [1, n] with holds(k), where holds is true up to some k and false above; 0 when it never is.
+/// The largest k in [1, n] with holds(k), true up to some k and false above; 0 when it never holds.
 template <class Predicate>
 std::int64_t last_that(std::int64_t n, Predicate&& holds) {
   std::int64_t known = 0, above = n + 1;
@@ -122,7 +122,9 @@ std::int64_t samples_for_mean(double cv, double relative_half_width, double conf
   BS_REQUIRE(cv >= 0.0 && relative_half_width > 0.0, "a half width is positive and a cv is not negative");
   const double with_z = z_two_sided(confidence) * cv / relative_half_width;  // sqrt(n) if the sd were known
   auto n = std::max<std::int64_t>(2, static_cast<std::int64_t>(with_z * with_z));
-  const auto half = [&](double count) { return t_two_sided(count - 1.0, confidence) * cv / std::sqrt(count); };
+  const auto half = [&](double count) {
+    return t_two_sided(count - 1.0, confidence) * cv / std::sqrt(count);
+  };
   while (half(static_cast<double>(n)) > relative_half_width) ++n;
   return n;
 }

@@ -10,7 +10,8 @@ namespace bench::analysis {
 
 std::vector<double> sorted(std::span<const double> values) {
   std::vector<double> ascending(values.begin(), values.end());
-  const auto numbers_end = std::partition(ascending.begin(), ascending.end(), [](double x) { return x == x; });
+  const auto numbers_end =
+      std::partition(ascending.begin(), ascending.end(), [](double x) { return x == x; });
   std::sort(ascending.begin(), numbers_end);
   return ascending;
 }
@@ -23,7 +24,9 @@ double quantile(std::span<const double> ascending, double q) {
   return ascending[below] + (at - static_cast<double>(below)) * (ascending[above] - ascending[below]);
 }
 
-double median(std::span<const double> ascending) { return quantile(ascending, 0.5); }
+double median(std::span<const double> ascending) {
+  return quantile(ascending, 0.5);
+}
 
 double median_absolute_deviation(std::span<const double> ascending) {
   const double middle = median(ascending);

@@ -12,8 +12,8 @@ inline constexpr double kMadToSd = 1.482602218505602;
 
 /// A sorted copy. NaNs, which order nothing, come last so that a damaged file cannot break the sort.
 std::vector<double> sorted(std::span<const double> values);
-/// Type-7 quantile (Hyndman & Fan 1996): with h = (n-1) q, x_(floor h) + (h - floor h) (x_(floor h + 1) - x_(floor h)),
-/// 0-based. Throws Error(internal) for an empty sample or q outside [0, 1].
+/// Type-7 quantile (Hyndman & Fan 1996): with h = (n-1) q, x_(floor h) + (h - floor h) (x_(floor h + 1) -
+/// x_(floor h)), 0-based. Throws Error(internal) for an empty sample or q outside [0, 1].
 double quantile(std::span<const double> ascending, double q);
 double median(std::span<const double> ascending);
 /// MAD = median |x - median|, unscaled.

@@ -20,14 +20,17 @@ std::optional<Interval> around(double value, double half, double confidence) {
 
 }  // namespace
 
-double each_of_two(double confidence) { return 1.0 - (1.0 - confidence) / 2.0; }
+double each_of_two(double confidence) {
+  return 1.0 - (1.0 - confidence) / 2.0;
+}
 
 Estimate ratio(const Estimate& a, const Estimate& b, double confidence) {
   Estimate result{a.value / b.value, std::nullopt};
   if (!a.interval || !b.interval || b.interval->lo <= 0.0) return result;
   const double together = a.interval->confidence + b.interval->confidence - 1.0;
   if (together < confidence - kRounding) return result;
-  result.interval = finite_interval(a.interval->lo / b.interval->hi, a.interval->hi / b.interval->lo, together);
+  result.interval =
+      finite_interval(a.interval->lo / b.interval->hi, a.interval->hi / b.interval->lo, together);
   return result;
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kSamplesPerTau = 20.0;  // fewer, and tau itself is not known
 constexpr std::int64_t kFewestForInterval = 6, kFewest = 3;
-constexpr double kShortestSample_s = 1e-9;  // a clock that stands still must not divide by zero
+constexpr double kShortestSeconds = 1e-9;  // a clock that stands still must not divide by zero
 
 /// The first checkpoint min, 2 min, 4 min, ..., max that is at or above n.
 std::int64_t checkpoint_from(std::int64_t n, const StopRule& rule) {
@@ -61,7 +61,7 @@ std::int64_t next_batch(std::size_t taken, double elapsed_s, double per_sample_s
   const auto n = static_cast<std::int64_t>(taken);
   const std::int64_t to_checkpoint = std::max<std::int64_t>(1, checkpoint_from(n + 1, rule) - n);
   const double left_s = std::max(0.0, rule.budget_s - elapsed_s);
-  const double affordable = std::ceil(left_s / std::max(per_sample_s, kShortestSample_s));
+  const double affordable = std::ceil(left_s / std::max(per_sample_s, kShortestSeconds));
   const std::int64_t at_first = per_sample_s > rule.budget_s ? kFewest : kFewestForInterval;
   const auto floor = static_cast<double>(n > 0 ? 1 : at_first);
   if (std::max(affordable, floor) >= static_cast<double>(to_checkpoint)) return to_checkpoint;

@@ -36,7 +36,8 @@ void add_moments(Summary& s, std::span<const double> samples) {
   s.cv = moments.sd / moments.mean;
 }
 
-void add_intervals(Summary& s, std::span<const double> samples, std::span<const double> ascending, double confidence) {
+void add_intervals(Summary& s, std::span<const double> samples, std::span<const double> ascending,
+                   double confidence) {
   const double widening = effective_tau(samples);
   s.median_interval = median_interval(ascending, confidence, widening);
   s.mean_interval = mean_interval(samples, confidence);
@@ -54,10 +55,14 @@ OutlierCounts outliers(std::span<const double> ascending) {
   const auto above = [&](double fence) { return q3 + fence * (q3 - q1); };
   OutlierCounts counts;
   for (const double x : ascending) {
-    if (x < below(kSevereFence)) ++counts.low_severe;
-    else if (x < below(kMildFence)) ++counts.low_mild;
-    else if (x > above(kSevereFence)) ++counts.high_severe;
-    else if (x > above(kMildFence)) ++counts.high_mild;
+    if (x < below(kSevereFence))
+      ++counts.low_severe;
+    else if (x < below(kMildFence))
+      ++counts.low_mild;
+    else if (x > above(kSevereFence))
+      ++counts.high_severe;
+    else if (x > above(kMildFence))
+      ++counts.high_mild;
   }
   return counts;
 }
@@ -65,7 +70,8 @@ OutlierCounts outliers(std::span<const double> ascending) {
 Summary summarise(std::span<const double> samples, double confidence) {
   Summary s;
   s.n = static_cast<std::int64_t>(samples.size());
-  s.n_valid = std::count_if(samples.begin(), samples.end(), [](double x) { return std::isfinite(x) && x > 0.0; });
+  s.n_valid =
+      std::count_if(samples.begin(), samples.end(), [](double x) { return std::isfinite(x) && x > 0.0; });
   s.invalid = s.n == 0 || s.n_valid < s.n;
   if (s.invalid) return s;
   const std::vector<double> ascending = sorted(samples);

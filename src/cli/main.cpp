@@ -1,47 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
 // The door: parse, call the verb, turn errors into words on stderr and the exit code of docs/exit-codes.md. Only rank 0 speaks.
 #include <csignal>
-#include <cstdlib>
 #include <iostream>
+#include <optional>
 
 #include "src/cli/exit_codes.hpp"
+#include "src/cli/self_profile.hpp"
 #include "src/cli/verbs.hpp"
+#include "src/comm/session.hpp"
 
 namespace {
 
 using namespace bench;
 
-/// A launcher's environment variable as a number, for what has to be known before MPI is started.
-int from_launcher(std::initializer_list<const char*> names, int fallback) {
-  for (const char* name : names)
-    if (const char* text = std::getenv(name)) return std::atoi(text);
-  return fallback;
-}
+/// MPI is started where a launcher expects it or a run needs it; the reading verbs work without.
+struct Door {
+  cli::SelfProfile profile{jobs::steady_clock()};
+  std::optional<comm::Session> session;
 
-int run(int argc, char** argv, bool speaks, int ranks) {
+  void start_mpi(int& argc, char**& argv) {
+    session.emplace(argc, argv);
+    profile.mark("MPI start");
+  }
+  int rank() const { return session ? session->rank() : 0; }
+  int ranks() const { return session ? session->size() : 1; }
+};
+
+int run(int argc, char** argv, Door& door) {
+  if (comm::Session::launched()) door.start_mpi(argc, argv);
   const cli::Parsed parsed = cli::parse_arguments(argc, argv);
+  const bool speaks = door.rank() == 0;
   if (parsed.exit_now) {
-    if (speaks) std::cout << parsed.out, std::cerr << parsed.err;
+    if (speaks) std::cout << parsed.out << std::flush, std::cerr << parsed.err;
     return *parsed.exit_now;
   }
-  if (parsed.options.verb == cli::Verb::run) return cli::run_verb(parsed.options, argc, argv);
+  if (parsed.options.verb == cli::Verb::run) {
+    if (!door.session) door.start_mpi(argc, argv);
+    return cli::run_verb(parsed.options, *door.session, door.profile);
+  }
   if (!speaks) return cli::kAllMeasured;
-  return parsed.options.verb == cli::Verb::plan ? cli::plan_verb(parsed.options, ranks) : cli::list_verb(parsed.options);
+  return parsed.options.verb == cli::Verb::plan ? cli::plan_verb(parsed.options, door.ranks()) : cli::list_verb(parsed.options);
 }
+
+/// Mistakes in the command or the study are found by every rank alike.
+bool is_everyones(const Error& error) { return error.kind() != ErrorKind::internal; }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit then shows as a failed write, which has a message
-  const int rank = from_launcher({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}, 0);
-  const int ranks = from_launcher({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}, 1);
+  Door door;
+  int code = cli::kSomeFailed;
   try {
-    return run(argc, argv, rank == 0, ranks);
+    code = run(argc, argv, door);
   } catch (const Error& error) {
-    if (rank == 0) std::cerr << "bench_scale: " << error.what() << '\n';
-    return cli::exit_code_of(error.kind());
+    if (door.rank() == 0 || !is_everyones(error)) std::cerr << concat("bench_scale: ", error.what(), '\n');
+    code = cli::exit_code_of(error.kind());
+    if (!is_everyones(error) && door.session) door.session->abort(code);  // the others may be waiting for this rank
   } catch (const std::exception& error) {
-    std::cerr << "bench_scale: rank " << rank << ": " << error.what() << '\n';
-    return cli::kSomeFailed;
+    std::cerr << concat("bench_scale: rank ", door.rank(), ": ", error.what(), '\n');
+    if (door.session) door.session->abort(code);
   }
+  // A launcher kills the rest when one rank leaves with an error: nobody goes before rank 0 has spoken.
+  if (door.session) door.session->leave_together();
+  return code;
 }

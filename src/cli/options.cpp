@@ -154,8 +154,7 @@ void apply_settings(const Options& options, scaling::RunSettings& run) {
   lay(options.budget, run.budget);
   lay(options.order, run.order);
   lay(options.bind, run.bind);
-  if (run.min_samples > run.max_samples)
-    usage_error(concat("--min-samples ", run.min_samples, " is above --max-samples ", run.max_samples));
+  scaling::check_settings(run);
 }
 
 }  // namespace bench::cli

@@ -19,7 +19,6 @@
 #include "src/cli/machine.hpp"
 #include "src/cli/progress.hpp"
 #include "src/cli/run_folder.hpp"
-#include "src/cli/self_profile.hpp"
 #include "src/cli/verbs.hpp"
 #include "src/comm/block_links.hpp"
 #include "src/comm/session.hpp"
@@ -149,14 +148,12 @@ int exit_code(const analysis::RunRecord& run, std::size_t planned) {
 
 }  // namespace
 
-int run_verb(const Options& options, int argc, char** argv) {
+int run_verb(const Options& options, const comm::Session& session, SelfProfile& profile) {
   const jobs::Clock clock = jobs::steady_clock();
-  SelfProfile profile(clock);
-  comm::Session session(argc, argv);
   const comm::Communicator unordered = session.world();
   const Placement placement = place(unordered);
   const comm::Communicator& world = placement.world;
-  profile.mark("MPI start");
+  profile.mark("ranks and cores");
   const Planned prepared = prepare(options, placement.machine);
   bind(placement, prepared.plan.run.bind);
   profile.mark("study and plan");

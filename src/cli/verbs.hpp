@@ -4,11 +4,13 @@
 
 #include "scaling/plan.hpp"
 #include "src/cli/options.hpp"
+#include "src/cli/self_profile.hpp"
+#include "src/comm/session.hpp"
 
 namespace bench::cli {
 
 /// Measures a study over MPI. Collective: every rank calls it and gets the same code.
-int run_verb(const Options& options, int argc, char** argv);
+int run_verb(const Options& options, const comm::Session& session, SelfProfile& profile);
 /// Shows the cases, their ids, what will not run and why, and the order; runs nothing. `ranks`: of the run that is planned.
 int plan_verb(const Options& options, std::int64_t ranks);
 int list_verb(const Options& options);

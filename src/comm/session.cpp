@@ -50,6 +50,15 @@ Session::~Session() {
   MPI_Finalize();
 }
 
+void Session::leave_together() const {
+  world().sleepy_barrier();
+}
+
+void Session::abort(int code) const {
+  MPI_Abort(MPI_COMM_WORLD, code);
+  std::_Exit(code);  // an MPI whose abort returns has no business going on
+}
+
 Communicator Session::world() const {
   return Communicator::duplicate(MPI_COMM_WORLD);
 }

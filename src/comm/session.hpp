@@ -22,6 +22,10 @@ class Session {
 
   int rank() const { return rank_; }
   int size() const { return size_; }
+  /// Collective: returns when every rank is about to leave.
+  void leave_together() const;
+  /// Ends all ranks at once with `code`: for a rank that failed alone while others may wait for it.
+  [[noreturn]] void abort(int code) const;
   /// A communicator of all ranks, separate from MPI_COMM_WORLD. Collective; must be gone before the Session
   /// is.
   Communicator world() const;

@@ -15,7 +15,7 @@ namespace {
 const std::string kStudy = R"(schema_version: 1
 name: toy
 about: "a study with every clause: yes"
-run: {warmup: 2, min_samples: 8, max_samples: 64, ci: 0.05, confidence: 0.99, min_time: 0.01, budget: 0.5, visits: 3, seed: 7, order: given, bind: none}
+run: {warmup: 2, min_samples: 8, max_samples: 64, ci: 0.05, visits: 3, seed: 7, order: given, bind: none}
 filter: {exclude: ["*_torch"]}
 sweeps:
   - name: pairs
