@@ -99,8 +99,8 @@ TEST(Autocorrelation, ThatIsWeakButCertainStillWidens) {
   const double tau = autocorrelation_time(x);
   ASSERT_TRUE(tau > 1.0 && tau < 1.2 && ljung_box(x, 10).p < 0.01) << tau << ' ' << ljung_box(x, 10).p;
   EXPECT_EQ(effective_tau(x), tau);
-  const std::vector<double> few(x.begin(), x.begin() + 40);  // too few to prove anything
-  ASSERT_LT(autocorrelation_time(few), 1.2);
+  const std::vector<double> few(x.begin(), x.begin() + 130);  // as correlated, but too few to prove it
+  ASSERT_TRUE(autocorrelation_time(few) > 1.0 && autocorrelation_time(few) < 1.2);
   EXPECT_EQ(effective_tau(few), 1.0);
 }
 
