@@ -64,7 +64,7 @@ double flops_limit(const Limits& limits, const scaling::Case& c) {
 /// The physical limit is the slowest of the three resources at its measured rate.
 void add_limit(CaseResult& result, const scaling::Case& c, const RunRecord& run) {
   const auto it = run.limits.find(c.ranks);
-  if (it == run.limits.end()) return;
+  if (it == run.limits.end() || result.oversubscribed) return;  // ranks that share a core share its limit in no known proportion
   const auto need = [&](const char* name, double amount, double rate) {
     if (rate <= 0.0 || amount / rate <= result.limit_s) return;
     result.limit_s = amount / rate;

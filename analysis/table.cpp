@@ -14,7 +14,7 @@ namespace {
 
 std::string time_cell(const Estimate& time) {
   const TimeUnit unit = time_unit_for(time.value);
-  if (!time.interval) return fmt::format("{:.4g} {} [n < 6]", time.value * unit.per_second, unit.name);
+  if (!time.interval) return fmt::format("{:.4g} {} [too few]", time.value * unit.per_second, unit.name);
   return fmt::format("{:.4g} {} [{:.4g}, {:.4g}]", time.value * unit.per_second, unit.name, time.interval->lo * unit.per_second,
                      time.interval->hi * unit.per_second);
 }

@@ -1,33 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of the comm room that need no ranks: node order, launcher detection, the idle wait.
+// The parts of the comm room that need no ranks: launcher detection, the idle wait.
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <string>
-#include <vector>
 
-#include "src/comm/blocks.hpp"
 #include "src/comm/idle_wait.hpp"
 #include "src/comm/session.hpp"
 
 namespace bench::comm {
 namespace {
-
-using Order = std::vector<int>;
-
-TEST(NodeMajorOrder, KeepsRanksThatAlreadyComeNodeByNode) {
-  EXPECT_EQ(node_major_order({0, 0, 2, 2}), (Order{0, 1, 2, 3}));
-  EXPECT_EQ(node_major_order({7}), (Order{0}));
-}
-
-TEST(NodeMajorOrder, GathersRanksThatWereDealtRoundRobin) {
-  EXPECT_EQ(node_major_order({0, 1, 0, 1, 0}), (Order{0, 2, 4, 1, 3}));
-}
-
-TEST(NodeMajorOrder, PutsTheNodeOfRankZeroFirstWhateverTheNodesAreCalled) {
-  EXPECT_EQ(node_major_order({9, -4, 9, 3, -4}), (Order{0, 2, 1, 4, 3}));
-}
 
 // Puts the process's launcher variables away and back.
 class Launched : public ::testing::Test {

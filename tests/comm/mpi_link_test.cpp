@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "src/comm/blocks.hpp"
+#include "src/comm/block_links.hpp"
 #include "src/comm/communicator.hpp"
 #include "src/comm/link_mpi.hpp"
 #include "src/comm/mpi_check.hpp"
@@ -176,37 +176,21 @@ TEST(Communicator, RanksThatWaitSleep) {
   EXPECT_LT(wait_at(receive), 0.5 * kLate);
 }
 
-TEST(AlignedBlocks, CutTheRanksIntoEqualNeighbours) {
+TEST(BlockLinks, MakeLinksOfAnyExactWidthWhileTheOthersSleep) {
   const Communicator world = session->world();
-  std::vector<int> widths;
-  for (int w = 1; w <= world.size(); ++w) widths.push_back(w);
-  const AlignedBlocks blocks(world, widths);
-  for (const int w : widths) {
-    const int index = world.rank() / w;
-    const bool complete = index < world.size() / w;  // width 3 of 4 ranks leaves one out
-    EXPECT_EQ(blocks.block_count(w), world.size() / w);
-    EXPECT_EQ(blocks.block_index(w), complete ? std::optional(index) : std::nullopt);
-    const Communicator* mine = blocks.get(w);
-    ASSERT_EQ(mine != nullptr, complete) << "width " << w;
-    if (!complete) continue;
-    EXPECT_EQ(mine->size(), w);
-    EXPECT_EQ(mine->rank(), world.rank() % w);
-    EXPECT_EQ(mine->bcast(static_cast<double>(world.rank()), 0), index * w);
+  BlockLinks links(world);
+  for (int width = 1; width <= world.size(); ++width) {  // 3 of 4 ranks has no aligned power of two
+    for (int first = 0; first + width <= world.size(); ++first) {
+      if (world.rank() >= first && world.rank() < first + width) {
+        Link& link = links.get(first, width);
+        EXPECT_EQ(link.size(), width);
+        EXPECT_EQ(link.rank(), world.rank() - first);
+        EXPECT_EQ(&links.get(first, width), &link) << "the second use makes nothing new";
+        link.barrier();
+      }
+      world.sleepy_barrier();
+    }
   }
-  EXPECT_EQ(blocks.order().front(), 0);
-  EXPECT_EQ(blocks.position(), world.rank());
-}
-
-TEST(AlignedBlocks, RefuseWidthsThatDoNotFitAndOnesThatWereNotBuilt) {
-  const Communicator world = session->world();
-  EXPECT_THROW(AlignedBlocks(world, {world.size() + 1}), Error);
-  EXPECT_THROW(AlignedBlocks(world, {0}), Error);
-  AlignedBlocks blocks(world, {1, 1});
-  if (world.size() > 1) {
-    EXPECT_THROW(blocks.get(2), Error);
-  }
-  blocks.add(world.size());
-  EXPECT_EQ(blocks.get(world.size())->size(), world.size());
 }
 
 TEST(Session, KnowsThatALauncherStartedIt) {
