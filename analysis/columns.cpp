@@ -46,6 +46,7 @@ void add_params(std::vector<Column>& columns, const RunRecord& run) {
       Strings values;
       for (const auto& c : run.cases) values.push_back(get(c) != nullptr ? bench::to_text(*get(c)) : "");
       column.values = std::move(values);
+      column.parameter = "text";
     } else {  // booleans are 0 and 1
       Ints values;
       for (const auto& c : run.cases) {
@@ -54,6 +55,7 @@ void add_params(std::vector<Column>& columns, const RunRecord& run) {
         values.push_back(v == nullptr ? kAbsent : flag != nullptr ? static_cast<std::int64_t>(*flag) : std::get<std::int64_t>(*v));
       }
       column.unit = "1";
+      column.parameter = std::holds_alternative<bool>(sample) ? "bool" : "integer";
       column.values = std::move(values);
     }
     columns.push_back(std::move(column));

@@ -23,6 +23,7 @@ struct Column {
   std::string unit;       // s, 1, FLOP, FLOP s-1, byte, byte s-1; empty for text and flags
   std::string long_name;
   std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::string>, Flags> values;
+  std::string parameter{};  // for a case's parameter its type, bool, integer or text: an attribute of that name says so to readers
 };
 
 /// Rows of /cases: one per case of the run. Parameters that an op does not have are kAbsent, NaN or "".

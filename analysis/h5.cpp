@@ -10,9 +10,10 @@ namespace {
 
 constexpr hsize_t kChunk = 4096;  // rows: 32 KiB of doubles, small enough for a few rows and large enough to compress
 constexpr unsigned kDeflateLevel = 4;
+constexpr std::size_t kGrowth = 1 << 20;  // bytes by which a file in memory grows
 
-herr_t append_words(unsigned, const H5E_error2_t* error, void* text) {
-  if (error->desc != nullptr) *static_cast<std::string*>(text) += concat("; ", error->func_name, ": ", error->desc);
+herr_t collect_words(unsigned, const H5E_error2_t* error, void* words) {
+  if (error->desc != nullptr) static_cast<std::vector<std::string>*>(words)->push_back(error->desc);
   return 0;
 }
 
@@ -62,12 +63,15 @@ void write_scalar_attribute(hid_t object, const std::string& name, hid_t type, c
 }  // namespace
 
 void fail(const char* call) {
-  std::string words;
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, append_words, &words);
-  throw Error(ErrorKind::io, concat("HDF5: ", call, words));
+  std::vector<std::string> words;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, collect_words, &words);
+  std::string text = concat("HDF5: ", call);
+  if (!words.empty()) text += concat(": ", words.back(), ": ", words.front());  // what was wanted, and the cause at the bottom of the stack
+  std::ranges::replace(text, '\n', ' ');
+  throw Error(ErrorKind::io, text);
 }
 
-Handle create_file(const std::filesystem::path& path) {
+Handle create_file() {
   be_quiet();
   const Handle creation(BS_H5(H5Pcreate(H5P_FILE_CREATE)), H5Pclose);
   BS_H5(H5Pset_link_creation_order(creation, kOrder));
@@ -75,7 +79,15 @@ Handle create_file(const std::filesystem::path& path) {
   BS_H5(H5Pset_obj_track_times(creation, false));
   const Handle access(BS_H5(H5Pcreate(H5P_FILE_ACCESS)), H5Pclose);
   BS_H5(H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V110));
-  return {BS_H5(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access)), H5Fclose};
+  BS_H5(H5Pset_fapl_core(access, kGrowth, false));
+  return {BS_H5(H5Fcreate("in memory", H5F_ACC_TRUNC, creation, access)), H5Fclose};
+}
+
+std::vector<char> image_of(hid_t file) {
+  BS_H5(H5Fflush(file, H5F_SCOPE_GLOBAL));
+  std::vector<char> bytes(static_cast<std::size_t>(BS_H5(H5Fget_file_image(file, nullptr, 0))));
+  BS_H5(H5Fget_file_image(file, bytes.data(), bytes.size()));
+  return bytes;
 }
 
 Handle open_file(const std::filesystem::path& path) {
@@ -92,12 +104,14 @@ Handle create_group(hid_t parent, const std::string& name) {
 }
 
 void set_attribute(hid_t object, const std::string& name, const std::string& text) {
-  // Fixed length: netCDF and PyTables read it without a heap look-up; at least one byte, which HDF5 asks for.
+  const char* words = text.c_str();  // variable length: h5py gives str for these and bytes for fixed ones
+  write_scalar_attribute(object, name, utf8_string_type(), &words);
+}
+
+void set_fixed_attribute(hid_t object, const std::string& name, const std::string& text) {
   const Handle type(BS_H5(H5Tcopy(H5T_C_S1)), H5Tclose);
-  BS_H5(H5Tset_size(type, std::max<std::size_t>(1, text.size())));
-  BS_H5(H5Tset_cset(type, H5T_CSET_UTF8));
-  BS_H5(H5Tset_strpad(type, H5T_STR_NULLPAD));
-  write_scalar_attribute(object, name, type, text.empty() ? "\0" : text.data());
+  BS_H5(H5Tset_size(type, text.size() + 1));  // a type of no bytes is refused
+  write_scalar_attribute(object, name, type, text.c_str());
 }
 
 void set_attribute(hid_t object, const std::string& name, double value) { write_scalar_attribute(object, name, H5T_NATIVE_DOUBLE, &value); }

@@ -42,13 +42,19 @@ class Handle {
   herr_t (*close_)(hid_t);
 };
 
-/// A new file with creation order tracked and the 1.8-1.10 format; `path` is replaced.
-Handle create_file(const std::filesystem::path& path);
+/// A new file in memory, with creation order tracked and the 1.8-1.10 format. HDF5 never writes to the disk itself: a file that it cannot
+/// close for want of space stays open in the library and takes the process down at its end (1.10.8).
+Handle create_file();
+/// The bytes of such a file, to be written as they are.
+std::vector<char> image_of(hid_t file);
 Handle open_file(const std::filesystem::path& path);
+Handle open_group(hid_t parent, const std::string& name);
 /// A new group with creation order tracked and no time stamps, so that two files made from one journal have the same bytes.
 Handle create_group(hid_t parent, const std::string& name);
 
 void set_attribute(hid_t object, const std::string& name, const std::string& text);
+/// Fixed length, as the HDF5 table specification asks of its own attributes.
+void set_fixed_attribute(hid_t object, const std::string& name, const std::string& text);
 void set_attribute(hid_t object, const std::string& name, double value);
 void set_attribute(hid_t object, const std::string& name, std::int64_t value);
 void set_attribute(hid_t object, const std::string& name, const std::vector<std::uint8_t>& values);
@@ -61,6 +67,17 @@ Handle write_strings(hid_t group, const std::string& name, const std::vector<std
 
 /// Rows of a compound `type`, in the memory layout of that type.
 Handle write_rows(hid_t group, const std::string& name, hid_t type, const void* rows, std::size_t count);
+
+/// Members of a group in the order they were made.
+std::vector<std::string> names(hid_t group);
+/// One-dimensional datasets back; one of another kind of type or rank is Error(io) that names it.
+std::vector<double> read_doubles(hid_t group, const std::string& name);
+std::vector<std::int64_t> read_ints(hid_t group, const std::string& name);
+std::vector<std::uint8_t> read_bytes(hid_t group, const std::string& name);
+std::vector<std::string> read_strings(hid_t group, const std::string& name);  // variable length
+/// Attributes of the member `path` ("." for the object itself). The text is empty when there is no such attribute.
+std::string text_attribute(hid_t object, const std::string& path, const std::string& name);
+double number_attribute(hid_t object, const std::string& name);
 
 /// Makes `dataset` the coordinate named `name` of its group, and hangs `other` on it.
 void make_scale(hid_t dataset, const std::string& name);

@@ -2,6 +2,7 @@
 // What a run leaves behind, as plain data: the journal is a list of these, the HDF5 file is made from them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -21,6 +22,16 @@ struct Limits {
   /// Traffic of a triad whose three arrays together take kTriadBytes[i] per rank: from a core's own cache out to memory.
   std::array<double, 6> triad_bytes_per_s{};
 };
+
+/// Rate by rate the higher one.
+inline Limits better_of(Limits a, const Limits& b) {
+  a.fp32_flops_per_s = std::max(a.fp32_flops_per_s, b.fp32_flops_per_s);
+  a.bf16_flops_per_s = std::max(a.bf16_flops_per_s, b.bf16_flops_per_s);
+  a.fp64_flops_per_s = std::max(a.fp64_flops_per_s, b.fp64_flops_per_s);
+  a.exps_per_s = std::max(a.exps_per_s, b.exps_per_s);
+  for (std::size_t i = 0; i < a.triad_bytes_per_s.size(); ++i) a.triad_bytes_per_s[i] = std::max(a.triad_bytes_per_s[i], b.triad_bytes_per_s[i]);
+  return a;
+}
 
 inline constexpr std::array<std::int64_t, 6> kTriadBytes{256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20};
 

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/record_json.hpp"
 
+#include <algorithm>
 #include <limits>
+
+#include "analysis/json_fields.hpp"
 
 namespace bench::analysis {
 namespace {
 
 using nlohmann::json;
+
+/// Valid UTF-8, which JSON demands: the words of a failed kernel can hold any bytes.
+std::string clean(const std::string& text) {
+  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+}
 
 json params_to_json(const Params& params) {
   json object = json::object();
@@ -14,22 +22,30 @@ json params_to_json(const Params& params) {
   return object;
 }
 
+/// JSON has no infinity; an error of a NaN output is stored as null.
+json finite_or_null(double x) { return x <= std::numeric_limits<double>::max() ? json(x) : json(nullptr); }
+
 Params params_from_json(const json& object) {
+  if (!object.is_object()) refuse_field("params", "an object", object);
   Params params;
   for (const auto& [name, value] : object.items()) {
-    if (value.is_boolean())
-      params[name] = value.get<bool>();
-    else if (value.is_number_integer())
-      params[name] = value.get<std::int64_t>();
-    else
-      params[name] = value.get<std::string>();
+    if (value.is_boolean()) params[name] = value.get<bool>();
+    else if (is_int64(value)) params[name] = value.get<std::int64_t>();
+    else if (value.is_string()) params[name] = value.get<std::string>();
+    else refuse_field("params." + name, "true, false, a whole number or text", value);
   }
   return params;
 }
 
-/// JSON has no infinity; an error of a NaN output is stored as null.
-json finite_or_null(double x) { return x <= std::numeric_limits<double>::max() ? json(x) : json(nullptr); }
-double number_or_infinity(const json& value) { return value.is_null() ? std::numeric_limits<double>::infinity() : value.get<double>(); }
+/// What the statistics rely on: whole rows of times, at least one where the visit is ok.
+void check_samples(const VisitRecord& v) {
+  const auto times = static_cast<std::int64_t>(v.rank_time_s.size());
+  if (v.ranks < 1) throw Error(ErrorKind::io, concat("field 'ranks' must be 1 or more, not ", v.ranks));
+  if (times % v.ranks != 0 || (v.outcome == Outcome::ok && times == 0))
+    throw Error(ErrorKind::io, concat("field 'rank_time_s' has ", times, " times for ", v.ranks, " ranks"));
+  if (!std::ranges::all_of(v.rank_time_s, [](double time) { return time >= 0.0; }))
+    throw Error(ErrorKind::io, "field 'rank_time_s' has a negative time");
+}
 
 }  // namespace
 
@@ -59,21 +75,32 @@ json to_json(const scaling::Case& c) {
 
 scaling::Case case_from_json(const json& j) {
   scaling::Case c;
-  c.id = j.at("id");
-  c.op = j.at("op");
-  c.kernel = j.at("kernel");
-  c.params = params_from_json(j.at("params"));
-  c.ranks = j.at("ranks");
-  c.threads = j.at("threads");
-  c.isolation = j.at("isolation") == "node" ? scaling::Isolation::node : scaling::Isolation::none;
-  c.cost = {.flops = j.at("flops"), .bytes = j.at("bytes"), .exps = j.at("exps"), .wire_bytes = j.at("wire_bytes")};
-  c.memory_bytes = j.at("memory_bytes");
-  c.estimate_s = j.at("estimate_s");
-  c.planned = parse_outcome(j.at("planned").get<std::string>());
-  c.reason = j.at("reason");
-  c.baseline = j.at("baseline");
-  c.sweeps = j.at("sweeps").get<std::vector<std::string>>();
-  for (const json& tag : j.at("scaling")) c.scaling.push_back({tag.at("study"), tag.at("mode"), tag.at("by"), tag.at("series")});
+  read_field(j, "id", c.id);
+  read_field(j, "op", c.op);
+  read_field(j, "kernel", c.kernel);
+  c.params = params_from_json(member(j, "params"));
+  read_field(j, "ranks", c.ranks);
+  read_field(j, "threads", c.threads);
+  std::string isolation;
+  read_field(j, "isolation", isolation);
+  c.isolation = isolation == "node" ? scaling::Isolation::node : scaling::Isolation::none;
+  read_field(j, "flops", c.cost.flops);
+  read_field(j, "bytes", c.cost.bytes);
+  read_field(j, "exps", c.cost.exps);
+  read_field(j, "wire_bytes", c.cost.wire_bytes);
+  read_field(j, "memory_bytes", c.memory_bytes);
+  read_field(j, "estimate_s", c.estimate_s);
+  read_field(j, "planned", c.planned);
+  read_field(j, "reason", c.reason);
+  read_field(j, "baseline", c.baseline);
+  read_field(j, "sweeps", c.sweeps);
+  for (const json& item : list_member(j, "scaling")) {
+    scaling::ScalingTag& tag = c.scaling.emplace_back();
+    read_field(item, "study", tag.study);
+    read_field(item, "mode", tag.mode);
+    read_field(item, "by", tag.by);
+    read_field(item, "series", tag.series);
+  }
   return c;
 }
 
@@ -85,7 +112,7 @@ json to_json(const VisitRecord& v) {
           {"visit", v.visit},
           {"attempt", v.attempt},
           {"outcome", to_text(v.outcome)},
-          {"reason", v.reason},
+          {"reason", clean(v.reason)},
           {"ranks", v.ranks},
           {"block", v.block},
           {"rank_time_s", v.rank_time_s},
@@ -106,28 +133,34 @@ json to_json(const VisitRecord& v) {
 
 VisitRecord visit_from_json(const json& j) {
   VisitRecord v;
-  v.case_id = j.at("case_id");
-  v.visit = j.at("visit");
-  v.attempt = j.at("attempt");
-  v.outcome = parse_outcome(j.at("outcome").get<std::string>());
-  v.reason = j.at("reason");
-  v.ranks = j.at("ranks");
-  v.block = j.at("block");
-  v.rank_time_s = j.at("rank_time_s").get<std::vector<double>>();
-  v.calls_per_sample = j.at("calls_per_sample");
-  v.warmup_calls = j.at("warmup_calls");
-  v.stop_reason = j.at("stop_reason");
-  v.tau = j.at("tau");
-  v.start_s = j.at("start_s");
-  v.check_s = j.at("check_s");
-  v.warmup_s = j.at("warmup_s");
-  v.measure_s = j.at("measure_s");
-  for (const json& check : j.at("checks"))
-    v.checks.push_back({check.at("output"), number_or_infinity(check.at("error")), check.at("tolerance")});
-  v.rows_checked = j.at("rows_checked");
-  v.peak_memory_bytes = j.at("peak_memory_bytes");
-  v.wire_bytes = j.at("wire_bytes");
-  v.oversubscribed = j.at("oversubscribed");
+  read_field(j, "case_id", v.case_id);
+  read_field(j, "visit", v.visit);
+  read_field(j, "attempt", v.attempt);
+  read_field(j, "outcome", v.outcome);
+  read_field(j, "reason", v.reason);
+  read_field(j, "ranks", v.ranks);
+  read_field(j, "block", v.block);
+  read_field(j, "rank_time_s", v.rank_time_s);
+  read_field(j, "calls_per_sample", v.calls_per_sample);
+  read_field(j, "warmup_calls", v.warmup_calls);
+  read_field(j, "stop_reason", v.stop_reason);
+  read_field(j, "tau", v.tau);
+  read_field(j, "start_s", v.start_s);
+  read_field(j, "check_s", v.check_s);
+  read_field(j, "warmup_s", v.warmup_s);
+  read_field(j, "measure_s", v.measure_s);
+  for (const json& item : list_member(j, "checks")) {
+    Check& check = v.checks.emplace_back();
+    read_field(item, "output", check.output);
+    if (member(item, "error").is_null()) check.error = std::numeric_limits<double>::infinity();
+    else read_field(item, "error", check.error);
+    read_field(item, "tolerance", check.tolerance);
+  }
+  read_field(j, "rows_checked", v.rows_checked);
+  read_field(j, "peak_memory_bytes", v.peak_memory_bytes);
+  read_field(j, "wire_bytes", v.wire_bytes);
+  read_field(j, "oversubscribed", v.oversubscribed);
+  check_samples(v);
   return v;
 }
 
@@ -140,11 +173,17 @@ json to_json(const Limits& l) {
 }
 
 Limits limits_from_json(const json& j) {
-  return {.fp32_flops_per_s = j.at("fp32_flops_per_s"),
-          .bf16_flops_per_s = j.at("bf16_flops_per_s"),
-          .fp64_flops_per_s = j.at("fp64_flops_per_s"),
-          .exps_per_s = j.at("exps_per_s"),
-          .triad_bytes_per_s = j.at("triad_bytes_per_s").get<std::array<double, 6>>()};
+  Limits l;
+  read_field(j, "fp32_flops_per_s", l.fp32_flops_per_s);
+  read_field(j, "bf16_flops_per_s", l.bf16_flops_per_s);
+  read_field(j, "fp64_flops_per_s", l.fp64_flops_per_s);
+  read_field(j, "exps_per_s", l.exps_per_s);
+  std::vector<double> triad;
+  read_field(j, "triad_bytes_per_s", triad);
+  if (triad.size() != l.triad_bytes_per_s.size())
+    throw Error(ErrorKind::io, concat("field 'triad_bytes_per_s' must have ", l.triad_bytes_per_s.size(), " rates, not ", triad.size()));
+  std::ranges::copy(triad, l.triad_bytes_per_s.begin());
+  return l;
 }
 
 }  // namespace bench::analysis

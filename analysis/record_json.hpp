@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records as JSON, for the journal and for messages between ranks. Doubles round-trip exactly. A missing or mistyped field throws
-// nlohmann::json::exception, which names it; load_journal turns that into Error(io) with the line.
+// Records as JSON, for the journal and for messages between ranks. Doubles round-trip exactly. A missing or mistyped field, and samples
+// that do not fill whole rows of ranks, throw Error(io) that names the field; load_journal adds the line.
 #pragma once
 
 #include <nlohmann/json.hpp>

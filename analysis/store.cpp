@@ -4,7 +4,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <system_error>
 
 #include "analysis/store_groups.hpp"
@@ -14,7 +17,6 @@ namespace bench::analysis {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::int64_t kSchemaVersion = 1;
 
 /// Flat text attributes of the provenance's plain values, so that `h5dump -a` answers the usual questions.
 void flat_provenance(hid_t root, const std::string& text) {
@@ -28,7 +30,7 @@ void flat_provenance(hid_t root, const std::string& text) {
 void root_attributes(hid_t root, const RunRecord& run) {
   h5::set_attribute(root, "Conventions", std::string("CF-1.10"));
   h5::set_attribute(root, "schema", std::string("bench_scale"));
-  h5::set_attribute(root, "schema_version", kSchemaVersion);
+  h5::set_attribute(root, "schema_version", kStoreSchema);
   h5::set_attribute(root, "run_id", run.run_id);
   h5::set_attribute(root, "created_utc", run.created_utc);
   h5::set_attribute(root, "study", run.study);
@@ -47,9 +49,9 @@ void write_provenance(hid_t root, const RunRecord& run) {
   h5::set_attribute(journal, "long_name", std::string("the journal this file was made from, byte for byte"));
 }
 
-void write_all(const RunRecord& run, const fs::path& path) {
+std::vector<char> image(const RunRecord& run) {
   const Results results = make_results(run);
-  const h5::Handle file = h5::create_file(path);
+  const h5::Handle file = h5::create_file();
   root_attributes(file, run);
   write_group(file, "cases", case_columns(run, results), run.confidence);
   write_group(file, "samples", sample_columns(run), run.confidence);
@@ -60,28 +62,64 @@ void write_all(const RunRecord& run, const fs::path& path) {
   write_table(tables, "cases", case_columns(run, results));
   write_table(tables, "scaling", scaling_columns(run, results));
   write_provenance(file, run);
-  BS_H5(H5Fflush(file, H5F_SCOPE_GLOBAL));
+  return h5::image_of(file);
 }
 
-void sync_file(const fs::path& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0 || ::fsync(file) != 0) {
-    if (file >= 0) ::close(file);
-    throw Error(ErrorKind::io, concat("cannot sync '", path.string(), "'"));
+/// Owns a file descriptor. Failures name the path and the cause.
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags) : path_(path.string()), file_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+    if (file_ < 0) fail("open");
   }
-  ::close(file);
+  ~Descriptor() {
+    if (file_ >= 0) ::close(file_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  void write(std::span<const char> bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t wrote = ::write(file_, bytes.data(), bytes.size());
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote < 0) fail("write");
+      bytes = bytes.subspan(static_cast<std::size_t>(wrote));
+    }
+  }
+  void sync() const {
+    if (::fsync(file_) != 0) fail("sync");
+  }
+
+ private:
+  [[noreturn]] void fail(const char* verb) const {
+    throw Error(ErrorKind::io, concat("cannot ", verb, " '", path_, "': ", std::strerror(errno)));
+  }
+  std::string path_;
+  int file_;
+};
+
+void replace(const fs::path& from, const fs::path& to) {
+  std::error_code code;
+  fs::rename(from, to, code);
+  if (code) throw Error(ErrorKind::io, concat("cannot rename '", from.string(), "': ", code.message()));
 }
 
 }  // namespace
 
 void write_store(const RunRecord& run, const fs::path& path) {
+  const std::vector<char> bytes = image(run);
   fs::path temporary = path;
   temporary += ".tmp";
-  write_all(run, temporary);
-  sync_file(temporary);
-  std::error_code code;
-  fs::rename(temporary, path, code);
-  if (code) throw Error(ErrorKind::io, concat("cannot rename '", temporary.string(), "': ", code.message()));
+  try {
+    const Descriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    file.write(bytes);
+    file.sync();
+    replace(temporary, path);
+  } catch (...) {  // a file that is already at `path` stays as it was
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw;
+  }
+  Descriptor(path.has_parent_path() ? path.parent_path() : fs::path("."), O_RDONLY | O_DIRECTORY).sync();  // the new name, too
 }
 
 }  // namespace bench::analysis

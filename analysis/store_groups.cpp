@@ -62,10 +62,10 @@ void put(char* at, const Column& column, std::size_t row) {
 }
 
 void table_attributes(hid_t dataset, const std::string& name, const std::vector<Column>& columns) {
-  h5::set_attribute(dataset, "CLASS", std::string("TABLE"));
-  h5::set_attribute(dataset, "VERSION", std::string("3.0"));
-  h5::set_attribute(dataset, "TITLE", name);
-  for (std::size_t i = 0; i < columns.size(); ++i) h5::set_attribute(dataset, concat("FIELD_", i, "_NAME"), columns[i].name);
+  h5::set_fixed_attribute(dataset, "CLASS", "TABLE");
+  h5::set_fixed_attribute(dataset, "VERSION", "3.0");
+  h5::set_fixed_attribute(dataset, "TITLE", name);
+  for (std::size_t i = 0; i < columns.size(); ++i) h5::set_fixed_attribute(dataset, concat("FIELD_", i, "_NAME"), columns[i].name);
 }
 
 }  // namespace
@@ -77,6 +77,7 @@ void write_group(hid_t parent, const std::string& name, const std::vector<Column
     h5::Handle dataset = write_variable(group, column);
     h5::set_attribute(dataset, "long_name", column.long_name);
     if (!column.unit.empty()) h5::set_attribute(dataset, "units", column.unit);
+    if (!column.parameter.empty()) h5::set_attribute(dataset, "parameter", column.parameter);
     if (column.name.ends_with("_lo") || column.name.ends_with("_hi")) h5::set_attribute(dataset, "confidence_level", confidence);
     const auto* ints = std::get_if<std::vector<std::int64_t>>(&column.values);
     if (ints != nullptr && std::ranges::find(*ints, kAbsent) != ints->end()) h5::set_attribute(dataset, "missing_value", kAbsent);

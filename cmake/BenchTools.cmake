@@ -8,7 +8,8 @@ include(CheckLinkerFlag)
 
 find_program(BENCH_CCACHE ccache)
 if(BENCH_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${BENCH_CCACHE}")
+  # Paths below the source tree are hashed as relative ones, so that another clone finds what this one compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${BENCH_CCACHE}")
 endif()
 
 # A linker the user chose himself, in the flags, stays.

@@ -106,7 +106,7 @@ analysis::RunRecord load_journal(const std::filesystem::path& path, JournalNotes
     if (text.empty()) throw Error(ErrorKind::io, concat(path.string(), ":", number, ": the record's length or checksum does not match"));
     try {
       take(run, json::parse(text));
-    } catch (const json::exception& error) {
+    } catch (const std::exception& error) {  // not JSON, or not the JSON of a record
       throw Error(ErrorKind::io, concat(path.string(), ":", number, ": ", error.what()));
     }
     begin = end + 1;

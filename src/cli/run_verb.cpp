@@ -74,9 +74,10 @@ class Recorder {
   const RunFolder& folder() const { return folder_; }
   double store_s() const { return store_s_; }
 
+  /// Measured before and after the visits: the better of the two is the limit, since a neighbour can only take away.
   void add_limits(std::int64_t width, const analysis::Limits& limits) {
-    run_.limits[width] = limits;
-    journal_.append(jobs::limits_record(width, limits), true);
+    run_.limits[width] = analysis::better_of(run_.limits[width], limits);
+    journal_.append(jobs::limits_record(width, run_.limits[width]), true);
   }
 
   /// Makes results.h5 from what the journal holds.
@@ -191,6 +192,8 @@ int run_verb(const Options& options, const comm::Session& session, SelfProfile& 
     }
   }
   profile.mark("measuring");
+  measure_limits(world, prepared.plan, recorder && !failure ? &*recorder : nullptr, clock);
+  profile.mark("measured limits");
   std::int64_t code = 0;
   on_rank_0(world, [&] {
     if (failure) std::rethrow_exception(failure);

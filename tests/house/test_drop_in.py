@@ -69,14 +69,18 @@ def cached(name: str) -> str:
 
 
 def test_one_dropped_file_is_found_verified_and_measured(tmp_path):
-    tree, build = tmp_path / "tree", tmp_path / "build"
+    tree = tmp_path / "tree"
+    build = tree / "build" / BUILD.name  # as deep as the real one: the same relative paths, so that ccache knows the old files
     tree.mkdir()
     copy_tree(tree)
+    if (ROOT / ".venv").exists():
+        (tree / ".venv").symlink_to(ROOT / ".venv")
     for name, wrong in (("dropped_cpu", "false"), ("broken_cpu", "true")):
         (tree / "kernels/attention" / f"{name}.cpp").write_text(KERNEL.replace("NAME", name).replace("WRONG", wrong))
-    # ccache sees through the other folder, so that only the new files are really compiled.
-    env = dict(os.environ, CCACHE_BASEDIR=str(tree), CCACHE_NOHASHDIR="1")
-    options = [f"-D{name}={cached(name)}" for name in ("CMAKE_BUILD_TYPE", "MPI_CXX_COMPILER", "MPIEXEC_EXECUTABLE", "BENCH_SCALE_VENV", "CMAKE_CXX_COMPILER")]
+    env = dict(os.environ)
+    options = [f"-DCMAKE_BUILD_TYPE={cached('CMAKE_BUILD_TYPE')}"]
+    if not (ROOT / ".venv").exists():  # a site's own MPI
+        options.append(f"-DMPI_CXX_COMPILER={cached('MPI_CXX_COMPILER')}")
     configure = ["cmake", "-S", str(tree), "-B", str(build), "-G", "Ninja", "-DBUILD_TESTING=OFF", "-DBENCH_SCALE_TORCH=OFF", "-DBENCH_SCALE_CUDA=OFF", *options]
     for command in (configure, ["cmake", "--build", str(build), "--target", "bench_scale", "-j", "2"]):
         done = subprocess.run(command, env=env, capture_output=True, text=True)
