@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <map>
+#include <set>
 #include <span>
 
 #include "analysis/columns.hpp"
@@ -112,7 +113,8 @@ void read_visits(RunRecord& run, const Rows& samples, const Rows& ranks, std::ve
   if (at != times.size()) throw Error(ErrorKind::io, "/rank_samples goes on after /samples has ended");
 }
 
-/// What /cases holds of the visits: it goes to each of them, and to one that failed where the case has no times.
+/// What /cases holds of the visits goes to each of them. A case without times gets one failed visit, or, when there is nothing to say of one,
+/// was not visited at all.
 void read_outcomes(RunRecord& run, const Rows& rows, const std::vector<std::size_t>& case_of) {
   const std::vector<std::uint8_t> status = h5::read_bytes(rows.group(), "status");
   const auto reason = rows.texts("reason"), stop_reason = rows.texts("stop_reason");
@@ -127,15 +129,19 @@ void read_outcomes(RunRecord& run, const Rows& rows, const std::vector<std::size
     visit.oversubscribed = oversubscribed[i] != 0;
   };
   for (std::size_t v = 0; v < case_of.size(); ++v) fill(run.visits[v], case_of[v]);
+  const std::set<std::size_t> sampled(case_of.begin(), case_of.end());
   for (std::size_t i = 0; i < rows.count(); ++i) {
     if (status[i] >= kOutcomeNames.size()) throw Error(ErrorKind::io, concat("/cases/status holds ", int{status[i]}, ", which is no outcome"));
     const auto outcome = static_cast<Outcome>(status[i]);
     if (outcome == Outcome::ok) continue;
-    run.cases[i].planned = outcome;
-    run.cases[i].reason = reason[i];
     VisitRecord failed{.case_id = run.cases[i].id, .outcome = outcome, .reason = reason[i], .ranks = run.cases[i].ranks};
     fill(failed, i);
-    run.visits.push_back(std::move(failed));
+    if (sampled.contains(i) || !failed.checks.empty() || failed.peak_memory_bytes > 0 || failed.wire_bytes > 0 || failed.oversubscribed) {
+      run.visits.push_back(std::move(failed));
+    } else {
+      run.cases[i].planned = outcome;
+      run.cases[i].reason = reason[i];
+    }
   }
 }
 
