@@ -47,6 +47,7 @@ class Handle {
 Handle create_file();
 /// The bytes of such a file, to be written as they are.
 std::vector<char> image_of(hid_t file);
+/// For reading. A damaged file that HDF5 would trip over is refused (h5_heap.hpp).
 Handle open_file(const std::filesystem::path& path);
 Handle open_group(hid_t parent, const std::string& name);
 /// A new group with creation order tracked and no time stamps, so that two files made from one journal have the same bytes.

@@ -105,7 +105,8 @@ void add_speedups(Results& results, const RunRecord& run) {
     const scaling::Case& c = run.cases[i];
     const auto base = by_problem.find(c.baseline + ' ' + problem_key(c));
     if (results.cases[i].outcome != Outcome::ok || base == by_problem.end() || results.cases[base->second].outcome != Outcome::ok) continue;
-    results.cases[i].speedup = time_ratio(run, results, base->second, i, each);
+    // The baseline against itself is 1 by definition, not by measurement.
+    results.cases[i].speedup = base->second == i ? Estimate{1.0, std::nullopt} : time_ratio(run, results, base->second, i, each);
   }
 }
 

@@ -20,9 +20,11 @@ template <class Row>
 void for_each_sample(const RunRecord& run, Row&& row) {
   const auto index = case_indices(run);
   for (const VisitRecord& visit : run.visits) {
+    const auto it = index.find(visit.case_id);
+    if (it == index.end()) continue;  // make_results leaves it out, too
     const auto ranks = static_cast<std::size_t>(std::max<std::int64_t>(1, visit.ranks));
     for (std::size_t i = 0; (i + 1) * ranks <= visit.rank_time_s.size(); ++i)
-      row(index.at(visit.case_id), visit, static_cast<std::int64_t>(i), std::span(visit.rank_time_s).subspan(i * ranks, ranks));
+      row(it->second, visit, static_cast<std::int64_t>(i), std::span(visit.rank_time_s).subspan(i * ranks, ranks));
   }
 }
 

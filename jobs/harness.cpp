@@ -14,8 +14,6 @@
 namespace bench::jobs {
 namespace {
 
-// What the fp64 oracle may spend on one problem: a few tenths of a second of scalar arithmetic.
-constexpr double kOracleOps = 4e8;
 // A sample is at least this long, so that the clock's own cost (about 25 ns a reading) stays below 0.2 % of it.
 constexpr double kShortestSample_s = 20e-6;
 
@@ -92,22 +90,10 @@ std::string Harness::set_up(Running& running, Outcome& outcome) const {
   });
 }
 
-const Expected& Harness::expected_for(const Running& running) {
-  std::string key = running.op.name;
-  for (const auto& [name, value] : running.c.params)
-    if (name != "ranks" && name != "threads" && name != "layout") key += concat(' ', name, '=', to_text(value));
-  if (!expected_ || key != expected_key_) {
-    expected_.reset();  // frees the old answer before the new one is made
-    expected_ = expect(running.op, *running.problem, static_cast<std::uint64_t>(settings_.seed), kOracleOps);
-    expected_key_ = key;
-  }
-  return *expected_;
-}
-
 void Harness::check(Running& running, analysis::VisitRecord& record) {
   std::vector<Deviation> mine;
   record.reason = together(running.link, record.outcome, [&] {
-    const Expected& expected = expected_for(running);
+    const Expected& expected = oracle_.get(running.op, *running.problem, running.c.params, static_cast<std::uint64_t>(settings_.seed));
     mine = compare(running.op, *running.problem, running.kernel, running.tensors, running.positions, expected);
     record.rows_checked = static_cast<std::int64_t>(expected.rows.size());
   });

@@ -3,11 +3,11 @@
 // Nothing is timed that failed its check. Every rank of the block calls visit(); the record is complete on rank 0 of the link.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "analysis/record.hpp"
 #include "jobs/clock.hpp"
+#include "jobs/oracle_cache.hpp"
 #include "kernels/kernel.hpp"
 #include "kernels/oracle.hpp"
 #include "scaling/study.hpp"
@@ -29,12 +29,10 @@ class Harness {
   void check(Running& running, analysis::VisitRecord& record);
   double warm_up(Running& running, analysis::VisitRecord& record) const;
   void measure(Running& running, analysis::VisitRecord& record, double call_s) const;
-  const Expected& expected_for(const Running& running);
 
   scaling::RunSettings settings_;
   Clock clock_;
-  std::string expected_key_;             // rivals on one problem share the oracle's answer
-  std::optional<Expected> expected_;
+  OracleCache oracle_;
 };
 
 }  // namespace bench::jobs

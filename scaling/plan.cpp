@@ -81,9 +81,9 @@ std::string exact(double value) {
 
 std::string fingerprint(const Plan& plan) {
   const RunSettings& r = plan.run;
-  std::string text = concat("plan 1\nrun ", r.warmup, ' ', r.min_samples, ' ', r.max_samples, ' ',
+  std::string text = concat("plan 2\nrun ", r.warmup, ' ', r.min_samples, ' ', r.max_samples, ' ',
                             exact(r.ci), ' ', exact(r.confidence), ' ', exact(r.min_time), ' ',
-                            exact(r.budget), ' ', r.visits, ' ', r.seed, ' ', r.order, ' ', r.bind, '\n');
+                            exact(r.budget), ' ', r.visits, ' ', r.scaling_visits, ' ', r.seed, ' ', r.order, ' ', r.bind, '\n');
   for (const Case& c : plan.cases) text += concat("case ", c.id, ' ', to_text(c.planned), '\n');
   for (const auto& step : plan.steps) {
     text += "step\n";
@@ -92,6 +92,10 @@ std::string fingerprint(const Plan& plan) {
                      v.width, '\n');
   }
   return sha256_hex(text);
+}
+
+std::int64_t visits_to(const Case& c, const RunSettings& run) {
+  return c.scaling.empty() ? run.visits : std::max(run.visits, run.scaling_visits);
 }
 
 /// Seconds of one visit: overhead, warm-up and as much timing as the stop rule may ask for.
@@ -111,11 +115,12 @@ Plan make_plan(const Study& study, std::vector<Case> cases, const Machine& machi
   Plan plan;
   plan.run = study.run;
   plan.cases = std::move(cases);
-  std::vector<std::size_t> chosen;
-  for (std::size_t i = 0; i < plan.cases.size(); ++i)
-    if (plan.cases[i].planned == Outcome::ok) chosen.push_back(i);
   Packer packer(machine);
-  for (std::int64_t round = 0; round < study.run.visits; ++round) {
+  for (std::int64_t round = 0;; ++round) {
+    std::vector<std::size_t> chosen;
+    for (std::size_t i = 0; i < plan.cases.size(); ++i)
+      if (plan.cases[i].planned == Outcome::ok && round < visits_to(plan.cases[i], plan.run)) chosen.push_back(i);
+    if (chosen.empty()) break;
     const auto order = order_round(plan.cases, chosen, study.run.order, study.run.seed, round);
     std::list<std::size_t> waiting(order.begin(), order.end());
     while (!waiting.empty()) plan.steps.push_back(packer.next_step(waiting, plan.cases, round));

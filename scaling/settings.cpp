@@ -12,11 +12,12 @@ namespace {
 
 constexpr double kHour_s = 3600.0;
 
-constexpr std::array<IntegerSetting, 5> kIntegers{{
+constexpr std::array<IntegerSetting, 6> kIntegers{{
     {"warmup", &RunSettings::warmup, 0, kMostSamples},
     {"min_samples", &RunSettings::min_samples, 1, kMostSamples},
     {"max_samples", &RunSettings::max_samples, 1, kMostSamples},
     {"visits", &RunSettings::visits, 1, 10'000},
+    {"scaling_visits", &RunSettings::scaling_visits, 1, 10'000},
     {"seed", &RunSettings::seed, 0, std::numeric_limits<std::int64_t>::max()},
 }};
 

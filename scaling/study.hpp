@@ -46,6 +46,7 @@ struct RunSettings {
   double min_time = 0.05;         // s of timed calls, at least
   double budget = 2.0;            // s of timed calls per visit, at most
   std::int64_t visits = 1;        // independent visits to each case
+  std::int64_t scaling_visits = 3;  // at least so many to a case of a scaling study: efficiency needs replication for its interval
   std::int64_t seed = 42;         // of the inputs and of the order
   std::string order = "shuffle";  // shuffle | given: order of the visits within a round
   std::string bind = "auto";      // auto: split the node's cores among its ranks; none: leave binding alone

@@ -75,6 +75,7 @@ void add_measuring_flags(CLI::App& app, Options& options) {
   app.add_option("--min-time", options.min_time, "seconds of samples per visit, at least")->check(CLI::NonNegativeNumber)->group(group);
   app.add_option("--budget", options.budget, "seconds of samples per visit, at most")->check(CLI::PositiveNumber)->group(group);
   app.add_option("--visits", options.visits, "independent visits to each case")->check(positive)->group(group);
+  app.add_option("--scaling-visits", options.scaling_visits, "at least so many to the cases of a scaling study")->check(positive)->group(group);
   app.add_option("--seed", options.seed, "of inputs and order")->check(CLI::NonNegativeNumber)->group(group);
   app.add_option("--order", options.order, "shuffle or given")->check(CLI::IsMember({"shuffle", "given"}))->group(group);
   app.add_option("--bind", options.bind, "auto: split the node's cores among its ranks; none")->check(CLI::IsMember({"auto", "none"}))->group(group);
@@ -147,6 +148,7 @@ void apply_settings(const Options& options, scaling::RunSettings& run) {
   lay(options.max_samples, run.max_samples);
   if (options.iterations) run.min_samples = run.max_samples = *options.iterations;
   lay(options.visits, run.visits);
+  lay(options.scaling_visits, run.scaling_visits);
   lay(options.seed, run.seed);
   lay(options.ci, run.ci);
   lay(options.confidence, run.confidence);

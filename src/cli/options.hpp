@@ -19,7 +19,7 @@ struct Options {
   std::vector<std::string> workloads;  // only these ops; empty: all
   scaling::StudyOverrides overrides;
   // Flags over the study's run settings; absent ones leave the study's value.
-  std::optional<std::int64_t> warmup, min_samples, max_samples, iterations, visits, seed;
+  std::optional<std::int64_t> warmup, min_samples, max_samples, iterations, visits, scaling_visits, seed;
   std::optional<double> ci, confidence, min_time, budget;
   std::optional<std::string> order, bind;
   std::string color = "auto";          // auto | always | never

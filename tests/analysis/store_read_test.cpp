@@ -115,6 +115,19 @@ TEST_F(StoreFiles, ThatAreAbsentForeignOrCutAreRefused) {
   }
 }
 
+TEST_F(StoreFiles, WithADamagedTextSizeAreRefusedBeforeHdf5TripsOverIt) {
+  write_store(synthetic_run(), folder_ / "a.h5");
+  const std::string whole = bytes_of(folder_ / "a.h5");
+  std::size_t heaps = 0;
+  for (std::size_t at = whole.find("GCOL"); at != whole.npos; at = whole.find("GCOL", at + 1), ++heaps) {
+    std::string bad = whole;
+    bad[at + 16 + 14] = '\x7f';  // of the heap's first object, a high byte of its size
+    std::ofstream(folder_ / "bad.h5", std::ios::binary) << bad;
+    EXPECT_NE(refusal(folder_ / "bad.h5").find("is damaged"), std::string::npos) << "heap at " << at;
+  }
+  EXPECT_GT(heaps, 0U);
+}
+
 TEST_F(StoreFiles, OfAnotherProgramOrANewerSchemaAreRefused) {
   EXPECT_NE(refusal(damaged([](hid_t file) { BS_H5(H5Adelete(file, "schema")); })).find("not written by"), std::string::npos);
   const auto newer = [](hid_t file) {
