@@ -2,6 +2,7 @@
 #include "analysis/columns.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 #include <set>
@@ -99,6 +100,8 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
   add(columns, "error", "1", "largest deviation from the fp64 oracle over max|oracle|", rows, [](const auto& r) { return r.tolerance > 0.0 ? r.error : kNone; });
   add(columns, "tolerance", "1", "what rounding explains of it", rows, [](const auto& r) { return positive(r.tolerance); });
   add(columns, "imbalance", "1", "mean over samples of slowest / mean rank - 1", rows, [](const auto& r) { return r.n > 0 ? r.imbalance : kNone; });
+  add(columns, "start_skew", "s", "latest - earliest start of the ranks, median over samples", rows, [](const auto& r) { return r.start_skew_s.value_or(kNone); });
+  add(columns, "n_left_out", "1", "samples flagged as warm-up, late or throttled: stored, not in time", rows, [](const auto& r) { return r.n_left_out; });
   add(columns, "peak_memory", "byte", "resident high-water of the fullest rank", rows, [](const auto& r) { return r.peak_memory_bytes > 0 ? static_cast<double>(r.peak_memory_bytes) : kNone; });
   add(columns, "wire_bytes", "byte", "bytes sent by the busiest rank in one call", rows, [](const auto& r) { return r.wire_bytes; });
   add(columns, "isolation", "", "what may run beside it", rows, [&](const auto& r) { return std::string(of(r).isolation == scaling::Isolation::node ? "node" : "none"); });
@@ -133,6 +136,56 @@ std::vector<Column> scaling_columns(const RunRecord& run, const Results& results
   add(columns, "efficiency_hi", "1", "upper end of the interval of efficiency", rows, [](const auto& r) { return hi(r.efficiency); });
   add(columns, "karp_flatt", "1", "(1/S - 1/r) / (1 - 1/r), strong studies", rows, [](const auto& r) { return r.karp_flatt.value_or(kNone); });
   add(columns, "note", "", "why a figure is missing", rows, [](const auto& r) { return r.note; });
+  return columns;
+}
+
+std::vector<Column> fit_columns(const std::vector<FitRow>& rows) {
+  std::vector<Column> columns;
+  const auto fitted = [](const FitRow& r) { return r.curve.fit.rung != nullptr; };
+  const auto ahead = [](const FitRow& r) { return r.curve.predictions.empty() ? nullptr : &r.curve.predictions.front(); };
+  const auto ahead_time = [ahead](const FitRow& r) { return ahead(r) != nullptr ? std::optional(ahead(r)->time_s) : std::nullopt; };
+  add(columns, "fit", "1", "row number", rows, [&](const auto& r) { return static_cast<std::int64_t>(&r - rows.data()); });
+  add(columns, "study", "", "study/sweep", rows, [](const auto& r) { return r.tag.study; });
+  add(columns, "mode", "", "strong or weak", rows, [](const auto& r) { return r.tag.mode; });
+  add(columns, "by", "", "what grows with the ranks in a weak study", rows, [](const auto& r) { return r.tag.by; });
+  add(columns, "series", "", "curve, as in /scaling", rows, [](const auto& r) { return r.tag.series; });
+  add(columns, "kernel", "", "implementation", rows, [](const auto& r) { return r.kernel; });
+  add(columns, "model", "", "terms of T(p) = a + b/p + c log2 p + d (p - 1); empty: not fitted", rows, [](const auto& r) { return r.model; });
+  add(columns, "n_points", "1", "rank counts with a time", rows, [](const auto& r) { return r.n_points; });
+  for (std::size_t j = 0; j < kTimeTerms; ++j) {
+    const std::string name(1, "abcd"[j]);
+    const std::string meaning = std::array{"time that no rank shares", "time that all ranks share", "time a doubling of the ranks adds", "time each further rank adds"}[j];
+    const auto estimate = [=](const FitRow& r) { return fitted(r) ? std::optional(Estimate{r.curve.fit.terms[j], r.curve.interval[j]}) : std::nullopt; };
+    add(columns, name.c_str(), "s", meaning.c_str(), rows, [&](const auto& r) { return value(estimate(r)); });
+    add(columns, (name + "_lo").c_str(), "s", ("lower end of the interval of " + name).c_str(), rows, [&](const auto& r) { return lo(estimate(r)); });
+    add(columns, (name + "_hi").c_str(), "s", ("upper end of the interval of " + name).c_str(), rows, [&](const auto& r) { return hi(estimate(r)); });
+  }
+  add(columns, "aicc", "1", "corrected Akaike criterion of the relative errors", rows, [&](const auto& r) { return fitted(r) ? r.curve.fit.aicc : kNone; });
+  add(columns, "relative_sd", "1", "typical distance of a point from the curve over the curve", rows, [&](const auto& r) { return fitted(r) ? r.curve.fit.relative_sd : kNone; });
+  add(columns, "serial_fraction", "1", "a / (a + b), strong studies", rows, [](const auto& r) { return r.serial_fraction.value_or(kNone); });
+  add(columns, "peak_ranks", "1", "ranks at which time is least; NaN when it falls for ever", rows, [](const auto& r) { return r.peak_ranks.value_or(kNone); });
+  add(columns, "predicted_ranks", "1", "twice the largest rank count", rows, [&](const auto& r) { return ahead(r) != nullptr ? ahead(r)->ranks : kNone; });
+  add(columns, "predicted", "s", "time foretold for predicted_ranks, never measured", rows, [&](const auto& r) { return value(ahead_time(r)); });
+  add(columns, "predicted_lo", "s", "lower end of the band of predicted", rows, [&](const auto& r) { return lo(ahead_time(r)); });
+  add(columns, "predicted_hi", "s", "upper end of the band of predicted", rows, [&](const auto& r) { return hi(ahead_time(r)); });
+  const auto out = [](const FitRow& r) -> const HoldOut* { return r.curve.hold_out ? &*r.curve.hold_out : nullptr; };
+  add(columns, "holdout_model", "", "model of all points but the largest rank count", rows, [&](const auto& r) { return out(r) != nullptr ? out(r)->model : std::string(); });
+  add(columns, "holdout_error", "1", "what that model foretells for it / its time - 1", rows, [&](const auto& r) { return out(r) != nullptr ? out(r)->error : kNone; });
+  add(columns, "holdout_inside", "1", "1: its time lies in the band foretold, 0: it does not", rows,
+      [&](const auto& r) { return out(r) != nullptr && out(r)->inside ? static_cast<std::int64_t>(*out(r)->inside) : kAbsent; });
+  const auto usl = [](const FitRow& r, std::size_t j) { return r.usl ? std::optional(usl_estimates(*r.usl, r.confidence)[j]) : std::nullopt; };
+  const std::array<std::array<const char*, 3>, 3> laws{{{"usl_rate", "s-1", "throughput of one rank g (work s-1)"},
+                                                        {"usl_contention", "1", "contention s"},
+                                                        {"usl_coherence", "1", "coherence k"}}};
+  for (std::size_t j = 0; j < laws.size(); ++j) {
+    const auto& [name, unit, meaning] = laws[j];
+    add(columns, name, unit, concat(meaning, " of the universal scalability law").c_str(), rows, [&](const auto& r) { return value(usl(r, j)); });
+    add(columns, concat(name, "_lo").c_str(), unit, concat("lower end of the interval of ", name).c_str(), rows, [&](const auto& r) { return lo(usl(r, j)); });
+    add(columns, concat(name, "_hi").c_str(), unit, concat("upper end of the interval of ", name).c_str(), rows, [&](const auto& r) { return hi(usl(r, j)); });
+  }
+  add(columns, "usl_peak_ranks", "1", "ranks at which that law's throughput is highest; NaN: it rises for ever", rows,
+      [](const auto& r) { return r.usl ? usl_peak(*r.usl).value_or(kNone) : kNone; });
+  add(columns, "note", "", "why it is not fitted, what else fits, which points it lacks", rows, [](const auto& r) { return r.note; });
   return columns;
 }
 

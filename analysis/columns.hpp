@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "analysis/fits/fit_rows.hpp"
 #include "analysis/results.hpp"
 
 namespace bench::analysis {
@@ -32,6 +33,9 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results);
 
 /// Rows of /scaling: one per point of a curve.
 std::vector<Column> scaling_columns(const RunRecord& run, const Results& results);
+
+/// Rows of /fits: one per scaling curve.
+std::vector<Column> fit_columns(const std::vector<FitRow>& rows);
 
 /// Rows of /samples: one per sample, over all ranks of its block.
 std::vector<Column> sample_columns(const RunRecord& run);

@@ -49,6 +49,10 @@ struct Check {
   double tolerance = 0.0;
 };
 
+/// What the machine said of itself, by the names of src/system/telemetry.hpp (cpu_mhz, steal_fraction, gpu_sm_mhz, ...); a figure that the
+/// machine does not give is absent, never 0.
+using Telemetry = std::map<std::string, double>;
+
 /// One visit: all raw samples of one measurement of one case.
 struct VisitRecord {
   std::string case_id;
@@ -59,8 +63,14 @@ struct VisitRecord {
   std::int64_t ranks = 1;
   std::int64_t block = 0;
   std::vector<double> rank_time_s;   // [n, ranks] row-major: each rank's time of each sample; empty unless ok
+  std::vector<double> rank_start_s;  // [n, ranks] start after the sample's earliest one, on the common clock; empty for one rank
+  std::vector<std::int64_t> flags;   // [n] bits of SampleFlag (sample_times.hpp)
   std::int64_t calls_per_sample = 1; // a sample is the mean of this many calls in a row
   std::int64_t warmup_calls = 0;
+  std::string sync;                  // none | barrier | window: how the ranks were started together
+  std::string cold_method;           // how the caches were emptied before each sample; empty: they were left warm
+  double clock_bound_s = 0.0;        // the ranks' common clock is known to +- this
+  double timer_floor_s = 0.0;        // what the clock measures when nothing is timed
   std::string stop_reason;           // converged | max_samples | budget | ...
   double tau = 1.0;                  // integrated autocorrelation time of the samples
   double start_s = 0.0;              // since the run's start
@@ -70,6 +80,7 @@ struct VisitRecord {
   std::int64_t peak_memory_bytes = 0;    // resident high-water of the fullest rank; 0: unavailable
   std::int64_t wire_bytes = 0;           // sent by the busiest rank in one call
   bool oversubscribed = false;           // more ranks than cores: no efficiency is taken from it
+  Telemetry before, after;               // of the block's first rank, at the ends of the measurement
 };
 
 /// A whole run. `provenance_json` is one JSON object in text.

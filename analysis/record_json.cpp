@@ -45,6 +45,18 @@ void check_samples(const VisitRecord& v) {
     throw Error(ErrorKind::io, concat("field 'rank_time_s' has ", times, " times for ", v.ranks, " ranks"));
   if (!std::ranges::all_of(v.rank_time_s, [](double time) { return time >= 0.0; }))
     throw Error(ErrorKind::io, "field 'rank_time_s' has a negative time");
+  if (!v.rank_start_s.empty() && v.rank_start_s.size() != v.rank_time_s.size())
+    throw Error(ErrorKind::io, concat("field 'rank_start_s' has ", v.rank_start_s.size(), " starts for ", times, " times"));
+  if (!v.flags.empty() && static_cast<std::int64_t>(v.flags.size()) * v.ranks != times)
+    throw Error(ErrorKind::io, concat("field 'flags' has ", v.flags.size(), " rows for ", times / v.ranks, " samples"));
+}
+
+Telemetry telemetry_from_json(const json& object, const char* field) {
+  const json& values = member(object, field);
+  if (!values.is_object()) refuse_field(field, "an object", values);
+  Telemetry telemetry;
+  for (const auto& [name, value] : values.items()) take(value, concat(field, '.', name), telemetry[name]);
+  return telemetry;
 }
 
 }  // namespace
@@ -116,8 +128,14 @@ json to_json(const VisitRecord& v) {
           {"ranks", v.ranks},
           {"block", v.block},
           {"rank_time_s", v.rank_time_s},
+          {"rank_start_s", v.rank_start_s},
+          {"flags", v.flags},
           {"calls_per_sample", v.calls_per_sample},
           {"warmup_calls", v.warmup_calls},
+          {"sync", v.sync},
+          {"cold_method", v.cold_method},
+          {"clock_bound_s", v.clock_bound_s},
+          {"timer_floor_s", v.timer_floor_s},
           {"stop_reason", v.stop_reason},
           {"tau", v.tau},
           {"start_s", v.start_s},
@@ -128,7 +146,9 @@ json to_json(const VisitRecord& v) {
           {"rows_checked", v.rows_checked},
           {"peak_memory_bytes", v.peak_memory_bytes},
           {"wire_bytes", v.wire_bytes},
-          {"oversubscribed", v.oversubscribed}};
+          {"oversubscribed", v.oversubscribed},
+          {"before", v.before},
+          {"after", v.after}};
 }
 
 VisitRecord visit_from_json(const json& j) {
@@ -141,8 +161,14 @@ VisitRecord visit_from_json(const json& j) {
   read_field(j, "ranks", v.ranks);
   read_field(j, "block", v.block);
   read_field(j, "rank_time_s", v.rank_time_s);
+  read_field(j, "rank_start_s", v.rank_start_s);
+  read_field(j, "flags", v.flags);
   read_field(j, "calls_per_sample", v.calls_per_sample);
   read_field(j, "warmup_calls", v.warmup_calls);
+  read_field(j, "sync", v.sync);
+  read_field(j, "cold_method", v.cold_method);
+  read_field(j, "clock_bound_s", v.clock_bound_s);
+  read_field(j, "timer_floor_s", v.timer_floor_s);
   read_field(j, "stop_reason", v.stop_reason);
   read_field(j, "tau", v.tau);
   read_field(j, "start_s", v.start_s);
@@ -160,6 +186,8 @@ VisitRecord visit_from_json(const json& j) {
   read_field(j, "peak_memory_bytes", v.peak_memory_bytes);
   read_field(j, "wire_bytes", v.wire_bytes);
   read_field(j, "oversubscribed", v.oversubscribed);
+  v.before = telemetry_from_json(j, "before");
+  v.after = telemetry_from_json(j, "after");
   check_samples(v);
   return v;
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "analysis/sample_times.hpp"
 #include "analysis/scaling_rows.hpp"
 #include "analysis/statistics/quantiles.hpp"
 #include "analysis/statistics/stop.hpp"
@@ -43,9 +44,12 @@ void add_visit(CaseResult& result, const VisitRecord& visit, double confidence) 
     result.reason = visit.reason;
     return;
   }
-  const std::vector<double> samples = slowest_rank(visit);
+  const std::vector<double> samples = valid_times(visit);
   if (result.n_visits == 0) result.outcome = Outcome::ok;
   result.n_visits += 1;
+  result.n_left_out += static_cast<std::int64_t>(sample_times(visit).size() - samples.size());
+  if (const std::vector<double> skews = start_skews(visit); !skews.empty())
+    result.start_skew_s = std::max(result.start_skew_s.value_or(0.0), median(sorted(skews)));
   result.n += static_cast<std::int64_t>(samples.size());
   result.stop_reason = visit.stop_reason;
   result.tau = std::max(result.tau, effective_tau(samples));
@@ -112,15 +116,6 @@ void add_speedups(Results& results, const RunRecord& run) {
 
 }  // namespace
 
-std::vector<double> slowest_rank(const VisitRecord& visit) {
-  const auto ranks = static_cast<std::size_t>(std::max<std::int64_t>(1, visit.ranks));
-  std::vector<double> slowest;
-  for (std::size_t i = 0; i + ranks <= visit.rank_time_s.size(); i += ranks)
-    slowest.push_back(*std::max_element(visit.rank_time_s.begin() + static_cast<std::ptrdiff_t>(i),
-                                        visit.rank_time_s.begin() + static_cast<std::ptrdiff_t>(i + ranks)));
-  return slowest;
-}
-
 Estimate time_ratio(const RunRecord& run, const Results& results, std::size_t numerator, std::size_t denominator, double each) {
   const CaseResult &a = results.cases[numerator], &b = results.cases[denominator];
   if (a.n_visits >= 3 && b.n_visits >= 3)
@@ -129,7 +124,7 @@ Estimate time_ratio(const RunRecord& run, const Results& results, std::size_t nu
     std::vector<double> samples;
     for (const VisitRecord& visit : run.visits)
       if (visit.case_id == run.cases[result.case_index].id && visit.outcome == Outcome::ok)
-        for (const double time : slowest_rank(visit)) samples.push_back(time);
+        for (const double time : valid_times(visit)) samples.push_back(time);
     return median_estimate(samples, each);
   };
   return ratio(at(a), at(b), run.confidence);

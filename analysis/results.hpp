@@ -16,8 +16,9 @@ struct CaseResult {
   std::size_t case_index = 0;
   Outcome outcome = Outcome::interrupted;
   std::string reason;
-  std::int64_t n_visits = 0, n = 0;       // visits that were ok; samples in them
-  Estimate time_s;                        // slowest rank per sample, median; several visits: their geometric mean
+  std::int64_t n_visits = 0, n = 0;       // visits that were ok; valid samples in them
+  std::int64_t n_left_out = 0;            // samples flagged as warm-up, late or throttled
+  Estimate time_s;                        // of all ranks together (sample_times.hpp), median; several visits: their geometric mean
   std::vector<double> visit_medians_s;
   std::string stop_reason;                // of the last visit
   double tau = 1.0;                       // the largest of the visits
@@ -27,6 +28,7 @@ struct CaseResult {
   std::optional<Estimate> speedup;        // over the baseline
   double error = 0.0, tolerance = 0.0;    // of the output that comes nearest to its tolerance
   double imbalance = 0.0;                 // mean over samples of (slowest rank / mean rank - 1)
+  std::optional<double> start_skew_s;     // latest minus earliest start: median over samples, the largest of the visits
   std::int64_t peak_memory_bytes = 0, wire_bytes = 0;
   bool oversubscribed = false;
 };
@@ -47,8 +49,5 @@ struct Results {
 };
 
 Results make_results(const RunRecord& run);
-
-/// Slowest rank of every sample of one visit.
-std::vector<double> slowest_rank(const VisitRecord& visit);
 
 }  // namespace bench::analysis

@@ -57,10 +57,13 @@ std::vector<char> image(const RunRecord& run) {
   write_group(file, "samples", sample_columns(run), run.confidence);
   write_group(file, "rank_samples", rank_sample_columns(run), run.confidence);
   write_group(file, "scaling", scaling_columns(run, results), run.confidence);
+  const std::vector<Column> fits = fit_columns(make_fits(run, results));
+  write_group(file, "fits", fits, run.confidence);
   write_group(file, "limits", limit_columns(run), run.confidence);
   const h5::Handle tables = h5::create_group(file, "tables");
   write_table(tables, "cases", case_columns(run, results));
   write_table(tables, "scaling", scaling_columns(run, results));
+  write_table(tables, "fits", fits);
   write_provenance(file, run);
   return h5::image_of(file);
 }

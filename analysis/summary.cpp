@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "analysis/fits/fits_section.hpp"
 #include "analysis/table.hpp"
 
 namespace bench::analysis {
@@ -33,6 +34,7 @@ std::string summary_markdown(const RunRecord& run, const Results& results, const
   text += machine_lines(run.provenance_json) + limit_lines(run) + '\n';
   std::vector<Section> sections = case_sections(run, results);
   sections.push_back(scaling_section(run, results));
+  sections.push_back(fits_section(run, results));
   sections.push_back(untimed_section(run, results));
   for (const Section& section : sections) {
     if (section.table.rows.empty()) continue;

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "analysis/fits/fits_section.hpp"
 #include "src/core/units.hpp"
 
 namespace bench::analysis {
@@ -143,6 +144,7 @@ std::string tables_text(const RunRecord& run, const Results& results) {
   std::vector<Section> sections = case_sections(run, results);
   sections.push_back(untimed_section(run, results));
   sections.push_back(scaling_section(run, results));
+  sections.push_back(fits_section(run, results));
   for (const Section& section : sections) {
     if (section.table.rows.empty()) continue;
     text += section.title + '\n' + section.table.text() + (section.note.empty() ? "" : section.note + '\n') + '\n';

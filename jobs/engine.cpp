@@ -24,11 +24,12 @@ std::unique_ptr<analysis::VisitRecord> Engine::take_part(const std::vector<scali
     const scaling::Case& c = plan_.cases[static_cast<std::size_t>(visit.case_index)];
     if (!takes_part(visit, c, world_.rank())) continue;
     const double begin = clock_();
-    auto record = std::make_unique<analysis::VisitRecord>(harness_.visit(c, links_.get(first_rank(visit), static_cast<int>(c.ranks))));
+    const bool shares_cores = scaling::is_oversubscribed(c, machine_);
+    auto record = std::make_unique<analysis::VisitRecord>(harness_.visit(c, links_.get(first_rank(visit), static_cast<int>(c.ranks)), shares_cores));
     record->visit = visit.number;
     record->block = visit.block;
     record->start_s = begin - start_s_;
-    record->oversubscribed = scaling::is_oversubscribed(c, machine_);
+    record->oversubscribed = shares_cores;
     return world_.rank() == first_rank(visit) ? std::move(record) : nullptr;
   }
   return nullptr;

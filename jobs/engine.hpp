@@ -24,8 +24,8 @@ struct Listener {
 class Engine {
  public:
   /// `journal` is null on every rank but 0.
-  Engine(const comm::Communicator& world, const scaling::Plan& plan, const scaling::Machine& machine, Journal* journal, Clock clock)
-      : world_(world), plan_(plan), machine_(machine), journal_(journal), clock_(std::move(clock)), harness_(plan.run, clock_) {}
+  Engine(const comm::Communicator& world, const scaling::Plan& plan, const scaling::Machine& machine, Journal* journal, const Machinery& machinery)
+      : world_(world), plan_(plan), machine_(machine), journal_(journal), clock_(machinery.clock), harness_(plan.run, machinery) {}
 
   /// Runs all steps; on rank 0 appends to run.visits. Returns early, on all ranks together, when `stop_requested` says so on rank 0.
   /// An io error of the journal is thrown on rank 0 after the others were told to leave.

@@ -2,11 +2,11 @@
 #include "jobs/harness.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <exception>
 #include <new>
 
-#include "analysis/statistics/stop.hpp"
+#include "analysis/statistics/quantiles.hpp"
+#include "jobs/sampler.hpp"
 #include "jobs/team.hpp"
 #include "kernels/inputs.hpp"
 #include "src/system/peak_memory.hpp"
@@ -14,8 +14,12 @@
 namespace bench::jobs {
 namespace {
 
-// A sample is at least this long, so that the clock's own cost (about 25 ns a reading) stays below 0.2 % of it.
-constexpr double kShortestSample_s = 20e-6;
+constexpr double kShortestCall_s = 1e-9;  // a clock that stands still must not divide by zero
+
+bool is_cold(const scaling::Case& c) {
+  const auto it = c.params.find("cache");
+  return it != c.params.end() && std::get<std::string>(it->second) == "cold";
+}
 
 std::string describe(const std::exception& error) {
   const std::string text = error.what();
@@ -28,6 +32,7 @@ std::string describe(const std::exception& error) {
 struct Harness::Running {
   const scaling::Case& c;
   Link& link;
+  bool shares_cores;
   const Op& op;
   const Kernel& kernel;
   std::unique_ptr<Problem> problem;
@@ -38,6 +43,11 @@ struct Harness::Running {
   Context context;
 
   void run() { kernel.run(*problem, tensors, context); }
+  std::vector<std::span<const std::byte>> memory() const {
+    std::vector<std::span<const std::byte>> parts{{workspace.data(), static_cast<std::size_t>(workspace.bytes())}};
+    for (const auto& [name, tensor] : tensors.all()) parts.emplace_back(tensor.data(), static_cast<std::size_t>(tensor.bytes()));
+    return parts;
+  }
 };
 
 namespace {
@@ -112,78 +122,72 @@ void Harness::check(Running& running, analysis::VisitRecord& record) {
   }
 }
 
-/// Untimed calls; returns the seconds of one call, as rank 0 saw them last.
+/// Untimed calls, as many and as long as asked for; all ranks agree on when it is enough. Returns the seconds of one call: the median of the
+/// last ones on rank 0, since the first pay for connections, pages and plans.
 double Harness::warm_up(Running& running, analysis::VisitRecord& record) const {
-  const double start = clock_();
-  double last = 0.0;
-  const std::int64_t calls = std::max<std::int64_t>(1, settings_.warmup);
-  for (std::int64_t i = 0; i < calls; ++i) {
+  const auto asked = running.c.params.find("warmup");
+  const bool exact = asked != running.c.params.end();
+  const std::int64_t least = std::max<std::int64_t>(1, exact ? std::get<std::int64_t>(asked->second) : settings_.warmup);
+  const double start = machinery_.clock();
+  std::vector<double> calls;
+  bool more = true;
+  while (more) {
     running.link.barrier();
-    const double begin = clock_();
+    const double begin = machinery_.clock();
     running.run();
-    last = clock_() - begin;
+    calls.push_back(machinery_.clock() - begin);
+    const bool too_short = !exact && machinery_.clock() - start < settings_.warmup_time;
+    more = from_root(running.link, static_cast<std::int64_t>(calls.size()) < least || too_short ? 1 : 0) != 0;
   }
-  record.warmup_calls = settings_.warmup;
-  record.warmup_s = clock_() - start;
-  return std::max(from_root(running.link, last), 1e-9);
+  record.warmup_calls = static_cast<std::int64_t>(calls.size());
+  record.warmup_s = machinery_.clock() - start;
+  const std::size_t settled = calls.size() / 2;
+  const double call_s = analysis::median(analysis::sorted(std::span(calls).subspan(settled)));
+  return std::max(from_root(running.link, call_s), kShortestCall_s);
 }
 
-/// Timed samples in batches that end at the stop rule's checkpoints; rank 0 decides and tells the others.
-void Harness::measure(Running& running, analysis::VisitRecord& record, double call_s) const {
-  Link& link = running.link;
-  const analysis::StopRule rule{.relative_half_width = settings_.ci,
-                                .confidence = settings_.confidence,
-                                .min_samples = static_cast<int>(settings_.min_samples),
-                                .max_samples = static_cast<int>(settings_.max_samples),
-                                .min_time_s = settings_.min_time,
-                                .budget_s = settings_.budget};
-  record.calls_per_sample = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(kShortestSample_s / call_s)));
-  const double start = clock_();
-  std::vector<double> mine, slowest;
-  for (;;) {
-    struct Order {
-      std::int64_t samples;
-      analysis::StopReason reason;
-    } order{0, analysis::StopReason::keep_going};
-    if (link.rank() == 0) {
-      order.reason = analysis::decide(slowest, clock_() - start, rule);
-      const double per_sample = slowest.empty() ? call_s * static_cast<double>(record.calls_per_sample) : (clock_() - start) / static_cast<double>(slowest.size());
-      order.samples = analysis::next_batch(slowest.size(), clock_() - start, per_sample, rule);
-    }
-    order = from_root(link, order);
-    if (order.reason != analysis::StopReason::keep_going) {
-      record.stop_reason = std::string(analysis::to_text(order.reason));
-      break;
-    }
-    std::vector<double> batch;
-    for (std::int64_t i = 0; i < order.samples; ++i) {
-      link.barrier();
-      const double begin = clock_();
-      for (std::int64_t call = 0; call < record.calls_per_sample; ++call) running.run();
-      batch.push_back((clock_() - begin) / static_cast<double>(record.calls_per_sample));
-    }
-    const std::vector<double> all = gather_all(link, batch);  // rank-major
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      double worst = 0.0;
-      for (std::size_t r = 0; r < static_cast<std::size_t>(link.size()); ++r) {
-        record.rank_time_s.push_back(all[r * batch.size() + i]);
-        worst = std::max(worst, all[r * batch.size() + i]);
-      }
-      slowest.push_back(worst);
-    }
-  }
-  record.measure_s = clock_() - start;
+/// The protocol of a case: what the study sets, what its parameters overrule, what rank 0's clock allows.
+Protocol Harness::protocol(const Running& running, double call_s) const {
+  const bool cold = is_cold(running.c);
+  Protocol protocol;
+  protocol.rule = {.relative_half_width = settings_.ci,
+                   .confidence = settings_.confidence,
+                   .min_samples = settings_.min_samples,
+                   .max_samples = settings_.max_samples,
+                   .min_time_s = settings_.min_time,
+                   .budget_s = settings_.budget};
+  protocol.floor = from_root(running.link, floor_);
+  protocol.calls = cold ? 1 : calls_per_sample(call_s, protocol.floor);
+  protocol.call_s = call_s;
+  const bool spin = settings_.sync == "window" || (settings_.sync == "auto" && !running.shares_cores);
+  protocol.sync = spin ? Sync::window : Sync::barrier;
+  protocol.cut_warmup = running.c.params.count("warmup") == 0;
+  return protocol;
 }
 
-analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link) {
+void Harness::measure(Running& running, analysis::VisitRecord& record, double call_s) {
+  Workload workload{.run = [&] { running.run(); }, .evict = {}, .clock_mhz = {}};
+  std::vector<std::span<const std::byte>> data;
+  if (is_cold(running.c)) {
+    if (!cold_cache_) cold_cache_.emplace(static_cast<std::size_t>(machinery_.cache_bytes));
+    data = running.memory();
+    workload.evict = [&] { cold_cache_->evict(data); };
+    record.cold_method = std::string(ColdCache::method());
+  }
+  if (machinery_.telemetry) record.before = machinery_.telemetry();
+  Sampler(running.link, machinery_.clock, protocol(running, call_s), std::move(workload)).measure(record);
+  if (machinery_.telemetry) record.after = machinery_.telemetry();
+}
+
+analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool shares_cores) {
   analysis::VisitRecord record{.case_id = c.id, .ranks = c.ranks};
   const Op* op = Registry<Op>::instance().find(c.op);
   const Kernel* kernel = Registry<Kernel>::instance().find(c.kernel);
   BS_REQUIRE(op != nullptr && kernel != nullptr, "case ", c.id, " names an op or kernel that is not here: ", c.op, ", ", c.kernel);
   BS_REQUIRE(link.size() == c.ranks, "a case of ", c.ranks, " ranks was given a link of ", link.size());
   system::reset_peak_memory();
-  Running running{c, link, *op, *kernel, nullptr, {}, {}, {}, nullptr, {}};
-  const double start = clock_();
+  Running running{c, link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, nullptr, {}};
+  const double start = machinery_.clock();
   record.reason = set_up(running, record.outcome);
   if (record.outcome == Outcome::ok) {
     std::int64_t sent = 0;
@@ -195,7 +199,7 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link) {
     for (const std::int64_t bytes : all_of(link, sent)) record.wire_bytes = std::max(record.wire_bytes, bytes);
   }
   if (record.outcome == Outcome::ok) check(running, record);
-  record.check_s = clock_() - start;
+  record.check_s = machinery_.clock() - start;
   if (record.outcome == Outcome::ok) {
     double call_s = 0.0;
     record.reason = together(link, record.outcome, [&] { call_s = warm_up(running, record); });

@@ -3,35 +3,53 @@
 // Nothing is timed that failed its check. Every rank of the block calls visit(); the record is complete on rank 0 of the link.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "analysis/record.hpp"
 #include "jobs/clock.hpp"
 #include "jobs/oracle_cache.hpp"
+#include "jobs/sampler.hpp"
+#include "jobs/timing/cold_cache.hpp"
+#include "jobs/timing/preflight.hpp"
 #include "kernels/kernel.hpp"
 #include "kernels/oracle.hpp"
 #include "scaling/study.hpp"
 
 namespace bench::jobs {
 
+/// What the harness needs of the machine, as values, so that a test hands in its own.
+struct Machinery {
+  Clock clock;
+  std::int64_t cache_bytes = 0;                      // of the last level, for cold samples
+  std::function<analysis::Telemetry()> telemetry{};  // read at the ends of a measurement; empty: not read
+};
+
 class Harness {
  public:
-  Harness(const scaling::RunSettings& settings, Clock clock) : settings_(settings), clock_(std::move(clock)) {}
+  Harness(const scaling::RunSettings& settings, Machinery machinery)
+      : settings_(settings), machinery_(std::move(machinery)), floor_(measure_timer(machinery_.clock)) {}
 
-  /// Measures `c` on the ranks of `link` (link.size() == c.ranks). Never throws for what the case does: a kernel that throws is `crashed`,
+  /// Measures `c` on the ranks of `link` (link.size() == c.ranks); `shares_cores` when there are more threads than cores, where waiting in
+  /// a loop would take time from the others. Never throws for what the case does: a kernel that throws is `crashed`,
   /// memory that runs out is `oom`, an output that is not the oracle's is `wrong_result`, each with its reason. An exception that leaves
   /// some ranks of a collective case inside run() cannot be voted on; the transport's own error then surfaces on the others.
-  analysis::VisitRecord visit(const scaling::Case& c, Link& link);
+  analysis::VisitRecord visit(const scaling::Case& c, Link& link, bool shares_cores = false);
 
  private:
   struct Running;
   std::string set_up(Running& running, Outcome& outcome) const;
   void check(Running& running, analysis::VisitRecord& record);
   double warm_up(Running& running, analysis::VisitRecord& record) const;
-  void measure(Running& running, analysis::VisitRecord& record, double call_s) const;
+  Protocol protocol(const Running& running, double call_s) const;
+  void measure(Running& running, analysis::VisitRecord& record, double call_s);
 
   scaling::RunSettings settings_;
-  Clock clock_;
+  Machinery machinery_;
+  TimerFloor floor_;
+  std::optional<ColdCache> cold_cache_;
   OracleCache oracle_;
 };
 

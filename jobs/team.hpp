@@ -36,8 +36,10 @@ inline bool everyone(Link& link, bool mine) {
 }
 
 /// Every rank's `mine` (equal lengths), concatenated in rank order.
-inline std::vector<double> gather_all(Link& link, const std::vector<double>& mine) {
-  std::vector<double> all(mine.size() * static_cast<std::size_t>(link.size()));
+template <class T>
+  requires std::is_trivially_copyable_v<T>
+std::vector<T> gather_all(Link& link, const std::vector<T>& mine) {
+  std::vector<T> all(mine.size() * static_cast<std::size_t>(link.size()));
   link.allgather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)));
   return all;
 }

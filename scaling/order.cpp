@@ -36,6 +36,7 @@ std::vector<std::size_t> permutation(std::size_t count, std::uint64_t seed, std:
 
 std::vector<std::size_t> order_round(const std::vector<Case>& cases, const std::vector<std::size_t>& chosen,
                                      std::string_view order, std::int64_t seed, std::int64_t round) {
+  if (order == "abba" && round % 2 == 1) return {chosen.rbegin(), chosen.rend()};
   if (order != "shuffle") return chosen;
   std::map<std::string, std::size_t> group_of;
   std::vector<std::vector<std::size_t>> groups;

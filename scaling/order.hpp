@@ -20,8 +20,9 @@ namespace bench::scaling {
 /// A permutation of 0 .. count-1 drawn from the stream (seed, name).
 std::vector<std::size_t> permutation(std::size_t count, std::uint64_t seed, std::string_view name);
 
-/// The indices `chosen` into `cases` in the order of round `round`. `order` is "shuffle", or "given" to keep
-/// them as they are.
+/// The indices `chosen` into `cases` in the order of round `round`. `order` is "shuffle"; "abba", which walks
+/// every other round backwards, so that a linear drift costs both ends of the list the same; or "given" to
+/// keep them as they are.
 std::vector<std::size_t> order_round(const std::vector<Case>& cases, const std::vector<std::size_t>& chosen,
                                      std::string_view order, std::int64_t seed, std::int64_t round);
 

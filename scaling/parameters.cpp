@@ -14,6 +14,14 @@ const Op& require_op(const std::string& name) {
   usage_error(concat("no op is called ", show(name), suggestion(name, known)));
 }
 
+const std::vector<ParamSpec>& protocol_params() {
+  static const std::vector<ParamSpec> params{
+      {"cache", std::string("hot"), "hot or cold: do a sample's data lie in the caches when it starts?"},
+      {"warmup", std::int64_t{3}, "exactly so many untimed calls, nothing cut after them"},
+  };
+  return params;
+}
+
 std::vector<ParamSpec> all_params(const Op& op) {
   std::vector<ParamSpec> specs = op.params;
   specs.insert(specs.end(), common_params().begin(), common_params().end());
@@ -23,6 +31,7 @@ std::vector<ParamSpec> all_params(const Op& op) {
 std::vector<std::string> param_names(const Op& op) {
   std::vector<std::string> names;
   for (const ParamSpec& spec : all_params(op)) names.push_back(spec.name);
+  for (const ParamSpec& spec : protocol_params()) names.push_back(spec.name);
   return names;
 }
 
@@ -33,11 +42,15 @@ Params default_params(const Op& op) {
 }
 
 void check_type(const Op& op, const std::string& name, const Value& value) {
-  for (const auto* specs : {&op.params, &common_params()})
+  for (const auto* specs : {&op.params, &common_params(), &protocol_params()})
     for (const ParamSpec& spec : *specs)
       if (spec.name == name && spec.fallback.index() != value.index())
         usage_error(concat(name, " = ", show(to_text(value)), " is of type ", type_name(value), "; ", name,
                            " is of type ", type_name(spec.fallback), " (", spec.help, ")"));
+  if (name == "cache" && to_text(value) != "hot" && to_text(value) != "cold")
+    usage_error(concat("cache = ", show(to_text(value)), "; allowed: hot, cold"));
+  if (name == "warmup" && std::get<std::int64_t>(value) < 0)
+    usage_error(concat("warmup = ", to_text(value), "; allowed: 0 and more calls"));
 }
 
 std::string describe(const Params& point) {

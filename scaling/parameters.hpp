@@ -12,13 +12,20 @@ namespace bench::scaling {
 /// The registered op of that name; a usage error with the nearest name when there is none.
 const Op& require_op(const std::string& name);
 
+/// How a case is measured, where a study makes an axis of it. A case has them only when its sweep sets them; then they are part of its
+/// identity like any other parameter:
+///   cache = hot | cold: data stays in the caches between calls (the default), or every sample starts from memory;
+///   warmup = exactly so many untimed calls, and nothing cut from the samples after them.
+const std::vector<ParamSpec>& protocol_params();
+
 /// The op's own parameters, then ranks, threads, dtype and pass.
 std::vector<ParamSpec> all_params(const Op& op);
+/// Names of all_params, then those of protocol_params.
 std::vector<std::string> param_names(const Op& op);
-/// Every parameter at its default.
+/// Every parameter of all_params at its default.
 Params default_params(const Op& op);
 
-/// Usage error when `name` is a parameter of the op and `value` is not of its type. Other names may hold
+/// Usage error when `name` is a parameter and `value` is not of its type or, for one of protocol_params, not allowed. Other names may hold
 /// anything.
 void check_type(const Op& op, const std::string& name, const Value& value);
 

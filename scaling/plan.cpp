@@ -81,9 +81,9 @@ std::string exact(double value) {
 
 std::string fingerprint(const Plan& plan) {
   const RunSettings& r = plan.run;
-  std::string text = concat("plan 2\nrun ", r.warmup, ' ', r.min_samples, ' ', r.max_samples, ' ',
+  std::string text = concat("plan 3\nrun ", r.warmup, ' ', r.min_samples, ' ', r.max_samples, ' ',
                             exact(r.ci), ' ', exact(r.confidence), ' ', exact(r.min_time), ' ',
-                            exact(r.budget), ' ', r.visits, ' ', r.scaling_visits, ' ', r.seed, ' ', r.order, ' ', r.bind, '\n');
+                            exact(r.budget), ' ', exact(r.warmup_time), ' ', r.sync, ' ', r.visits, ' ', r.scaling_visits, ' ', r.seed, ' ', r.order, ' ', r.bind, '\n');
   for (const Case& c : plan.cases) text += concat("case ", c.id, ' ', to_text(c.planned), '\n');
   for (const auto& step : plan.steps) {
     text += "step\n";
@@ -104,7 +104,7 @@ double visit_s(double call_s, const RunSettings& run) {
                most = static_cast<double>(run.max_samples) * call_s;
   const double timed =
       std::min({std::max(fewest, run.min_time), std::max(most, run.min_time), std::max(run.budget, call_s)});
-  return kVisitOverhead_s + static_cast<double>(run.warmup + 1) * call_s + timed;
+  return kVisitOverhead_s + std::max(static_cast<double>(run.warmup + 1) * call_s, run.warmup_time) + timed;
 }
 
 }  // namespace

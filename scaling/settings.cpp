@@ -21,16 +21,18 @@ constexpr std::array<IntegerSetting, 6> kIntegers{{
     {"seed", &RunSettings::seed, 0, std::numeric_limits<std::int64_t>::max()},
 }};
 
-constexpr std::array<NumberSetting, 4> kNumbers{{
+constexpr std::array<NumberSetting, 5> kNumbers{{
     {"ci", &RunSettings::ci, 1e-4, 1.0},
     {"confidence", &RunSettings::confidence, 0.5, 0.9999},
     {"min_time", &RunSettings::min_time, 0.0, kHour_s},
+    {"warmup_time", &RunSettings::warmup_time, 0.0, kHour_s},
     {"budget", &RunSettings::budget, 1e-3, 24.0 * kHour_s},
 }};
 
-const std::array<ChoiceSetting, 2>& choices() {
-  static const std::array<ChoiceSetting, 2> table{{
-      {"order", &RunSettings::order, {"shuffle", "given"}},
+const std::array<ChoiceSetting, 3>& choices() {
+  static const std::array<ChoiceSetting, 3> table{{
+      {"order", &RunSettings::order, {"shuffle", "abba", "given"}},
+      {"sync", &RunSettings::sync, {"auto", "window", "barrier"}},
       {"bind", &RunSettings::bind, {"auto", "none"}},
   }};
   return table;

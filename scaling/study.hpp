@@ -38,7 +38,8 @@ namespace bench::scaling {
 
 /// How each case is measured; the keys of `run:`. Times in seconds.
 struct RunSettings {
-  std::int64_t warmup = 3;  // untimed calls, at least
+  std::int64_t warmup = 3;    // untimed calls, at least
+  double warmup_time = 0.05;  // s of untimed calls, at least
   std::int64_t min_samples = 32;
   std::int64_t max_samples = 256;
   double ci = 0.02;  // stop when the interval's half width is below this share of the median
@@ -48,7 +49,8 @@ struct RunSettings {
   std::int64_t visits = 1;        // independent visits to each case
   std::int64_t scaling_visits = 3;  // at least so many to a case of a scaling study: efficiency needs replication for its interval
   std::int64_t seed = 42;         // of the inputs and of the order
-  std::string order = "shuffle";  // shuffle | given: order of the visits within a round
+  std::string order = "shuffle";  // shuffle | abba | given: order of the visits within a round
+  std::string sync = "auto";      // window | barrier: how ranks start a sample; auto: window unless ranks share cores
   std::string bind = "auto";      // auto: split the node's cores among its ranks; none: leave binding alone
 };
 

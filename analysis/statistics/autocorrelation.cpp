@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "analysis/statistics/moments.hpp"
+#include "analysis/statistics/quantiles.hpp"
 
 namespace bench::analysis {
 namespace {
@@ -79,6 +80,7 @@ double autocorrelation_time(std::span<const double> x) {
 }
 
 double effective_tau(std::span<const double> x) {
+  if (!varies(x)) return 1.0;
   const double tau = autocorrelation_time(x);
   if (tau >= kNegligibleTau) return tau;
   const LjungBox test = ljung_box(x, ljung_box_lags(static_cast<std::int64_t>(x.size())));

@@ -26,7 +26,7 @@ std::int64_t ljung_box_lags(std::int64_t n);
 /// is the effective sample size. Clamped to [1, n/2]: negative correlation never makes an interval narrower.
 double autocorrelation_time(std::span<const double> x);
 
-/// The tau to widen an interval with: autocorrelation_time when it is at least 1.2 or Ljung-Box rejects
+/// The tau to widen an interval with: 1 when the values agree to 1e-9, else autocorrelation_time when it is at least 1.2 or Ljung-Box rejects
 /// independence at 1 %, else 1.
 double effective_tau(std::span<const double> x);
 

@@ -40,4 +40,11 @@ double normalised_mad(std::span<const double> ascending) {
   return kMadToSd * median_absolute_deviation(ascending);
 }
 
+bool varies(std::span<const double> values) {
+  constexpr double kRounding = 1e-9;
+  if (values.size() < 2) return false;
+  const auto [lo, hi] = std::ranges::minmax(values);
+  return !(hi - lo <= kRounding * std::fabs(hi));
+}
+
 }  // namespace bench::analysis

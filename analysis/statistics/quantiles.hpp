@@ -21,4 +21,8 @@ double median_absolute_deviation(std::span<const double> ascending);
 /// MADN = 1.4826 MAD: a standard deviation that up to half of the sample cannot spoil.
 double normalised_mad(std::span<const double> ascending);
 
+/// False when the values agree to 1e-9 of themselves: what is left is the rounding of differences of clock readings, which can follow a
+/// pattern that means nothing. False for fewer than two values.
+bool varies(std::span<const double> values);
+
 }  // namespace bench::analysis

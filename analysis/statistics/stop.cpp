@@ -8,11 +8,13 @@
 
 #include "analysis/statistics/intervals.hpp"
 #include "analysis/statistics/quantiles.hpp"
+#include "analysis/statistics/trend.hpp"
 
 namespace bench::analysis {
 namespace {
 
 constexpr double kSamplesPerTau = 20.0;  // fewer, and tau itself is not known
+constexpr double kDriftLevel = 0.01;
 constexpr std::int64_t kFewestForInterval = 6, kFewest = 3;
 constexpr double kShortestSeconds = 1e-9;  // a clock that stands still must not divide by zero
 
@@ -27,7 +29,7 @@ bool has_converged(std::span<const double> samples, const StopRule& rule) {
   if (static_cast<double>(samples.size()) < kSamplesPerTau * effective_tau(samples)) return false;
   if (std::accumulate(samples.begin(), samples.end(), 0.0) < rule.min_time_s) return false;
   const std::optional<double> half = relative_half_width(samples, rule.confidence);
-  return half && *half <= rule.relative_half_width;
+  return half && *half <= rule.relative_half_width && !is_drifting(samples, rule);
 }
 
 }  // namespace
@@ -45,6 +47,12 @@ std::optional<double> relative_half_width(std::span<const double> samples, doubl
   const std::optional<Interval> interval = median_interval(ascending, confidence, effective_tau(samples));
   if (!interval) return std::nullopt;
   return (interval->hi - interval->lo) / (2.0 * median(ascending));
+}
+
+bool is_drifting(std::span<const double> samples, const StopRule& rule) {
+  if (!rule.check_drift || mann_kendall(samples).p >= kDriftLevel) return false;
+  const double moved = std::fabs(theil_sen_slope(samples)) * static_cast<double>(samples.size());
+  return moved >= rule.relative_half_width * median(sorted(samples));
 }
 
 StopReason decide(std::span<const double> samples, double elapsed_s, const StopRule& rule) {

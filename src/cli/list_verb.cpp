@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/kernel.hpp"
+#include "scaling/parameters.hpp"
 #include "src/cli/exit_codes.hpp"
 #include "src/cli/torch_plugin.hpp"
 #include "src/cli/verbs.hpp"
@@ -22,7 +23,7 @@ ordered_json describe(const Kernel& kernel) {
 
 ordered_json describe(const Op& op) {
   ordered_json params = ordered_json::array();
-  for (const auto* list : {&op.params, &common_params()})
+  for (const auto* list : {&op.params, &common_params(), &scaling::protocol_params()})
     for (const ParamSpec& spec : *list)
       params.push_back({{"name", spec.name}, {"default", to_text(spec.fallback)}, {"help", spec.help}});
   return {{"name", op.name}, {"help", op.help}, {"params", params}};

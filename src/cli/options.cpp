@@ -6,6 +6,7 @@
 
 #include "kernels/problem.hpp"
 #include "scaling/grammar.hpp"
+#include "scaling/parameters.hpp"
 #include "src/cli/exit_codes.hpp"
 #include "src/system/provenance.hpp"
 
@@ -28,6 +29,8 @@ std::string flag_of(const std::string& parameter) {
 void add_parameter_flags(CLI::App& app, Options& options) {
   std::map<std::string, std::string> help;
   for (const ParamSpec& spec : common_params()) help.emplace(spec.name, spec.help);
+  for (const ParamSpec& spec : scaling::protocol_params())
+    if (spec.name != "warmup") help.emplace(spec.name, spec.help);  // --warmup is the run's setting; as an axis it is for study files
   for (const Op* op : Registry<Op>::instance().all())
     for (const ParamSpec& spec : op->params) help.emplace(spec.name, spec.help);
   for (const auto& [name, text] : help) {
@@ -66,6 +69,7 @@ void add_measuring_flags(CLI::App& app, Options& options) {
   const auto positive = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40);
   app.add_option("-w,--warmup,--warmup-iterations,--warmup-steps", options.warmup, "untimed calls before the samples")
       ->check(CLI::NonNegativeNumber)->group(group);
+  app.add_option("--warmup-time", options.warmup_time, "seconds of untimed calls, at least")->check(CLI::NonNegativeNumber)->group(group);
   app.add_option("-i,--iterations,--measurement-iterations,--measure-steps", options.iterations, "exactly this many samples")
       ->check(positive)->group(group);
   app.add_option("--min-samples", options.min_samples, "samples before the stop rule looks")->check(positive)->group(group);
@@ -77,7 +81,9 @@ void add_measuring_flags(CLI::App& app, Options& options) {
   app.add_option("--visits", options.visits, "independent visits to each case")->check(positive)->group(group);
   app.add_option("--scaling-visits", options.scaling_visits, "at least so many to the cases of a scaling study")->check(positive)->group(group);
   app.add_option("--seed", options.seed, "of inputs and order")->check(CLI::NonNegativeNumber)->group(group);
-  app.add_option("--order", options.order, "shuffle or given")->check(CLI::IsMember({"shuffle", "given"}))->group(group);
+  app.add_option("--order", options.order, "shuffle, abba or given")->check(CLI::IsMember({"shuffle", "abba", "given"}))->group(group);
+  app.add_option("--sync", options.sync, "how ranks start a sample: auto, window or barrier")
+      ->check(CLI::IsMember({"auto", "window", "barrier"}))->group(group);
   app.add_option("--bind", options.bind, "auto: split the node's cores among its ranks; none")->check(CLI::IsMember({"auto", "none"}))->group(group);
 }
 
@@ -153,8 +159,10 @@ void apply_settings(const Options& options, scaling::RunSettings& run) {
   lay(options.ci, run.ci);
   lay(options.confidence, run.confidence);
   lay(options.min_time, run.min_time);
+  lay(options.warmup_time, run.warmup_time);
   lay(options.budget, run.budget);
   lay(options.order, run.order);
+  lay(options.sync, run.sync);
   lay(options.bind, run.bind);
   scaling::check_settings(run);
 }

@@ -20,8 +20,8 @@ struct Options {
   scaling::StudyOverrides overrides;
   // Flags over the study's run settings; absent ones leave the study's value.
   std::optional<std::int64_t> warmup, min_samples, max_samples, iterations, visits, scaling_visits, seed;
-  std::optional<double> ci, confidence, min_time, budget;
-  std::optional<std::string> order, bind;
+  std::optional<double> ci, confidence, min_time, warmup_time, budget;
+  std::optional<std::string> order, sync, bind;
   std::string color = "auto";          // auto | always | never
   bool json = false;
   bool dry_run = false;

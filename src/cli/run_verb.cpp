@@ -24,6 +24,7 @@
 #include "src/comm/session.hpp"
 #include "src/core/units.hpp"
 #include "src/system/provenance.hpp"
+#include "src/system/telemetry.hpp"
 
 namespace bench::cli {
 namespace {
@@ -131,6 +132,17 @@ void measure_limits(const comm::Communicator& world, const scaling::Plan& plan, 
   }
 }
 
+/// The machine's state by name; what it does not tell is left out.
+std::function<analysis::Telemetry()> telemetry_reader() {
+  auto source = std::make_shared<system::Telemetry>();
+  return [source] {
+    analysis::Telemetry values;
+    for (const auto& [name, value] : system::named_values(source->read()))
+      if (value) values[name] = *value;
+    return values;
+  };
+}
+
 void print_results(const Options& options, const Planned& prepared, const analysis::RunRecord& run, const Recorder& recorder) {
   const analysis::Results results = analysis::make_results(run);
   std::cout << analysis::tables_text(run, results) << std::flush;
@@ -174,7 +186,8 @@ int run_verb(const Options& options, const comm::Session& session, SelfProfile& 
   profile.mark("measured limits");
 
   std::exception_ptr failure;  // on rank 0 the others wait to be told of it
-  jobs::Engine engine(world, prepared.plan, placement.machine, recorder ? &recorder->journal() : nullptr, clock);
+  jobs::Engine engine(world, prepared.plan, placement.machine, recorder ? &recorder->journal() : nullptr,
+                      {clock, placement.topology.machine().l3_bytes, telemetry_reader()});
   {
     Progress progress(planned, isatty(STDERR_FILENO) != 0, options.quiet || world.rank() != 0, use_color(options, STDERR_FILENO), clock);
     const jobs::Listener listener{

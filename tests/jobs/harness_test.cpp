@@ -1,41 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// A visit from end to end, over threads and with a clock of our own: nothing here waits, nothing depends on the machine's speed.
+// A visit from end to end, over threads and in synthetic time: nothing here waits, nothing depends on the machine's speed.
 #include "jobs/harness.hpp"
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <mutex>
-
-#include "src/comm/link_self.hpp"
-#include "src/comm/link_threads.hpp"
-#include "tests/jobs/toy_kernels.hpp"
+#include "tests/jobs/synthetic_rig.hpp"
 
 namespace bench::jobs {
 namespace {
 
-/// Every reading is `step` seconds after the last, so a call between two readings takes one step.
-Clock ticking(double step) {
-  auto now = std::make_shared<std::atomic<std::int64_t>>(0);
-  return [now, step] { return step * static_cast<double>((*now)++); };
-}
-
-const scaling::RunSettings kSettings{.warmup = 2, .min_samples = 32, .max_samples = 64, .min_time = 0.0, .budget = 1e6};
-
-analysis::VisitRecord visit_alone(const std::string& kernel, const scaling::RunSettings& settings = kSettings, double step = 1e-3) {
-  comm::LinkSelf link;
-  Harness harness(settings, ticking(step));
-  return harness.visit(toy::make_case(kernel, 1), link);
+analysis::VisitRecord visit_alone(const std::string& kernel, const scaling::RunSettings& settings = synthetic_settings()) {
+  return synthetic_visit({{}}, toy::make_case(kernel, 1), settings);
 }
 
 analysis::VisitRecord visit_together(const std::string& kernel, int ranks, std::int64_t length = 10) {
-  analysis::VisitRecord first;
-  comm::run_on_threads(ranks, [&](Link& link) {
-    Harness harness(kSettings, ticking(1e-3));
-    auto record = harness.visit(toy::make_case(kernel, ranks, length), link);
-    if (link.rank() == 0) first = std::move(record);
-  });
-  return first;
+  return synthetic_visit(std::vector<RankScript>(static_cast<std::size_t>(ranks)), toy::make_case(kernel, ranks, length));
 }
 
 TEST(Harness, MeasuresARightKernelAndKeepsEverySample) {
@@ -96,19 +75,13 @@ TEST(Harness, TurnsMemoryRunningOutIntoAnOomRow) {
 }
 
 TEST(Harness, StopsAtTheBudgetAndSaysSo) {
-  scaling::RunSettings settings = kSettings;
+  scaling::RunSettings settings = synthetic_settings();
   settings.min_samples = 1000, settings.max_samples = 2000;
-  settings.budget = 0.1;  // some 50 samples of one step of 1 ms and one between them
+  settings.budget = 0.1;  // 100 samples of 1 ms
   const auto record = visit_alone("toy/right", settings);
   EXPECT_EQ(record.stop_reason, "budget");
   EXPECT_GE(record.rank_time_s.size(), 6U) << "fewer give no interval";
   EXPECT_LT(record.rank_time_s.size(), 200U);
-}
-
-TEST(Harness, TakesSeveralCallsASampleWhenACallIsShorterThanTheClockCanTell) {
-  scaling::RunSettings settings = kSettings;
-  const auto record = visit_alone("toy/right", settings, 1e-7);
-  EXPECT_NEAR(static_cast<double>(record.calls_per_sample), 200.0, 1.0) << "20 us over 100 ns, rounded up";
 }
 
 }  // namespace

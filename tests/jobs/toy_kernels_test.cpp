@@ -16,6 +16,7 @@ struct ToyProblem : Problem {
 };
 
 std::atomic<int> g_calls{0};
+thread_local std::function<void()> t_work;
 
 std::unique_ptr<Problem> parse(const Params& params) {
   auto problem = std::make_unique<ToyProblem>();
@@ -47,6 +48,7 @@ const Registrar<Op> op{{.name = "toy",
 
 void right(const Problem&, Tensors& tensors, Context&) {
   ++g_calls;
+  if (t_work) t_work();
   for (std::int64_t i = 0; i < tensors["x"].count(); ++i) tensors["out"].set(i, 2.0 * tensors["x"].at(i));
 }
 void wrong_on_last_rank(const Problem& problem, Tensors& tensors, Context& context) {
@@ -86,6 +88,7 @@ scaling::Case make_case(const std::string& name, std::int64_t ranks, std::int64_
   c.params = {{"seq", length}, {"ranks", ranks}, {"threads", std::int64_t{1}}, {"dtype", std::string("fp32")}, {"pass", std::string("fwd")}};
   return c;
 }
+void set_work(std::function<void()> work) { t_work = std::move(work); }
 int calls() { return g_calls; }
 void reset_calls() { g_calls = 0; }
 

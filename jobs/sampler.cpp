@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jobs/sampler.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+
+#include "analysis/sample_times.hpp"
+#include "analysis/statistics/quantiles.hpp"
+#include "analysis/statistics/throttle.hpp"
+#include "analysis/statistics/warmup_cut.hpp"
+#include "jobs/team.hpp"
+
+namespace bench::jobs {
+namespace {
+
+using analysis::StopReason;
+
+constexpr double kOverrun = 3.0;       // times the expected duration
+constexpr double kRetryShare = 0.2;    // of the most samples: more disturbed ones than that are the machine's normal state
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
+
+Sampler::Sampler(Link& link, Clock clock, Protocol protocol, Workload workload)
+    : link_(link), clock_(std::move(clock)), protocol_(std::move(protocol)), workload_(std::move(workload)) {}
+
+/// Brings every rank's clock line up to date: offsets at the first and the last look, linear drift between.
+ClockOffset Sampler::watch_clocks() {
+  const ClockOffset offset = synchronise(link_, clock_);
+  seen_s_.push_back(clock_());
+  offset_s_.push_back(offset.offset_s);
+  lines_ = all_of(link_, fit_clock(seen_s_, offset_s_));
+  const auto bounds = all_of(link_, offset.bound_s);
+  bound_s_ = std::max(bound_s_, std::ranges::max(bounds));
+  return offset;
+}
+
+std::vector<Sampler::Sample> Sampler::take(std::int64_t count) {
+  std::vector<Sample> mine;
+  mine.reserve(static_cast<std::size_t>(count));
+  const auto calls = static_cast<double>(protocol_.calls);
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (workload_.evict) workload_.evict();
+    const bool late = gate_->wait();
+    const double begin = clock_();
+    for (std::int64_t call = 0; call < protocol_.calls; ++call) workload_.run();
+    const double spent = clock_() - begin;
+    mine.push_back({begin, spent / calls, workload_.clock_mhz ? workload_.clock_mhz() : kUnknown, late ? std::int64_t{analysis::kLate} : 0});
+  }
+  return mine;
+}
+
+/// `all` is rank-major; the record is sample-major. A flag of any rank is the sample's flag.
+void Sampler::append(const std::vector<Sample>& all, std::int64_t count, analysis::VisitRecord& record) {
+  bool late = false;
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::int64_t flags = 0;
+    double slowest = 0.0;
+    for (std::int64_t r = 0; r < link_.size(); ++r) {
+      const Sample& sample = all[static_cast<std::size_t>(r * count + i)];
+      record.rank_time_s.push_back(sample.call_s);
+      begins_s_.push_back(sample.begin_s);
+      clocks_mhz_.push_back(sample.clock_mhz);
+      flags |= sample.flags;
+      slowest = std::max(slowest, sample.call_s);
+    }
+    if (slowest > kOverrun * protocol_.call_s) flags |= analysis::kOverrun;
+    late |= (flags & analysis::kLate) != 0;
+    record.flags.push_back(flags);
+  }
+  if (late) gate_->lengthen();
+}
+
+/// Starts relative to the sample's earliest one, on rank 0's clock.
+void Sampler::relate_starts(analysis::VisitRecord& record) const {
+  const auto ranks = static_cast<std::size_t>(link_.size());
+  if (ranks == 1) return;
+  record.rank_start_s.resize(begins_s_.size());
+  for (std::size_t i = 0; i < begins_s_.size(); i += ranks) {
+    double first = std::numeric_limits<double>::infinity();
+    for (std::size_t r = 0; r < ranks; ++r) first = std::min(first, record.rank_start_s[i + r] = lines_[r].global(begins_s_[i + r]));
+    for (std::size_t r = 0; r < ranks; ++r) record.rank_start_s[i + r] -= first;
+  }
+  record.clock_bound_s = bound_s_;
+}
+
+/// Flags that need the whole series: throttled clocks and the unsettled front. Worked out anew at each look.
+void Sampler::mark(analysis::VisitRecord& record) {
+  relate_starts(record);
+  const auto ranks = static_cast<std::size_t>(link_.size());
+  for (std::int64_t& flags : record.flags) flags &= ~(analysis::kThrottled | analysis::kWarmup | analysis::kClockBound);
+  for (std::size_t r = 0; r < ranks; ++r) {
+    std::vector<double> clocks;
+    for (std::size_t i = r; i < clocks_mhz_.size(); i += ranks) clocks.push_back(clocks_mhz_[i]);
+    const std::vector<bool> slow = analysis::throttled(clocks);
+    for (std::size_t i = 0; i < slow.size(); ++i)
+      if (slow[i]) record.flags[i] |= analysis::kThrottled;
+  }
+  if (ranks > 1 && !analysis::uses_common_clock(record))
+    for (std::int64_t& flags : record.flags) flags |= analysis::kClockBound;
+  retries_ = std::ranges::count_if(record.flags, [](std::int64_t flags) { return (flags & analysis::kNotValid) != 0; });
+  accept_ = static_cast<double>(retries_) > kRetryShare * static_cast<double>(protocol_.rule.max_samples);
+  if (!protocol_.cut_warmup) return;
+  const analysis::WarmupCut cut = analysis::warmup_cut(analysis::sample_times(record));
+  unsteady_ = cut.unsteady;
+  if (unsteady_) return;  // half of the series is not a warm-up
+  for (std::size_t i = 0; i < static_cast<std::size_t>(cut.samples); ++i) record.flags[i] |= analysis::kWarmup;
+}
+
+/// What the number has to be read with, in this order: a disturbed machine, a clock that is too coarse, a series that never settled.
+StopReason Sampler::final_reason(StopReason reason, const std::vector<double>& valid) const {
+  if (accept_) return workload_.clock_mhz ? StopReason::throttled : StopReason::unsteady;
+  if (analysis::median(analysis::sorted(valid)) * static_cast<double>(protocol_.calls) < kFloorsToTrust * protocol_.floor.overhead_s)
+    return StopReason::floor_limited;
+  if (reason == StopReason::converged) return reason;
+  // Whatever the front half did: a second half that still moves is a drift, one that is level came after a change.
+  const auto later = std::span(valid).subspan(unsteady_ ? valid.size() / 2 : 0);
+  if (analysis::is_drifting(later, protocol_.rule)) return StopReason::drift;
+  return unsteady_ ? StopReason::unsteady : reason;
+}
+
+Sampler::Order Sampler::decide(const analysis::VisitRecord& record) const {
+  const double elapsed = clock_() - begin_s_;
+  if (record.flags.empty()) {
+    const double first = protocol_.call_s * static_cast<double>(protocol_.calls);
+    return {analysis::next_batch(0, elapsed, first, protocol_.rule), StopReason::keep_going};
+  }
+  std::vector<double> valid = accept_ ? analysis::sample_times(record) : analysis::valid_times(record);
+  const StopReason reason = analysis::decide(valid, elapsed, protocol_.rule);
+  const std::int64_t more = analysis::next_batch(valid.size(), elapsed, elapsed / static_cast<double>(record.flags.size()), protocol_.rule);
+  return {more, reason == StopReason::keep_going ? reason : final_reason(reason, valid)};
+}
+
+void Sampler::measure(analysis::VisitRecord& record) {
+  record.calls_per_sample = protocol_.calls;
+  record.timer_floor_s = protocol_.floor.overhead_s;
+  if (link_.size() > 1) watch_clocks();
+  gate_.emplace(link_, clock_, lines_.empty() ? ClockLine{} : lines_[static_cast<std::size_t>(link_.rank())], protocol_.sync);
+  record.sync = std::string(to_text(gate_->sync()));
+  begin_s_ = clock_();
+  for (;;) {
+    const Order order = from_root(link_, link_.rank() == 0 ? decide(record) : Order{});
+    if (order.reason != StopReason::keep_going) {
+      record.stop_reason = std::string(analysis::to_text(order.reason));
+      break;
+    }
+    append(gather_all(link_, take(order.samples)), order.samples, record);
+    mark(record);
+  }
+  record.measure_s = clock_() - begin_s_;
+  if (link_.size() > 1) watch_clocks();
+  mark(record);
+}
+
+}  // namespace bench::jobs

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The timed part of a visit: samples in batches up to the stop rule's next look, all ranks started together, everything that was seen kept.
+// What ends or extends the loop is decided by rank 0 and told to the others; a rank that decided alone would leave them waiting.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "analysis/record.hpp"
+#include "analysis/statistics/stop.hpp"
+#include "jobs/clock.hpp"
+#include "jobs/timing/preflight.hpp"
+#include "jobs/timing/start_gate.hpp"
+#include "src/core/link.hpp"
+
+namespace bench::jobs {
+
+/// How a case is to be sampled; the same on every rank.
+struct Protocol {
+  analysis::StopRule rule;
+  std::int64_t calls = 1;     // per sample
+  double call_s = 0.0;        // one call, as the warm-up saw it
+  Sync sync = Sync::none;
+  bool cut_warmup = true;     // leave out what MSER finds unsettled at the front
+  TimerFloor floor;
+};
+
+/// What is sampled on this rank.
+struct Workload {
+  std::function<void()> run;
+  std::function<void()> evict;             // before every sample, untimed; empty: caches stay warm
+  std::function<double()> clock_mhz;       // the device's clock during the sample just taken; empty: unavailable
+};
+
+class Sampler {
+ public:
+  Sampler(Link& link, Clock clock, Protocol protocol, Workload workload);
+  /// Collective. Fills the record's samples, flags, starts, stop reason, tau and clock bound on every rank.
+  void measure(analysis::VisitRecord& record);
+
+ private:
+  struct Sample {
+    double begin_s, call_s, clock_mhz;
+    std::int64_t flags;
+  };
+  struct Order {
+    std::int64_t samples;
+    analysis::StopReason reason;
+  };
+  std::vector<Sample> take(std::int64_t count);
+  void append(const std::vector<Sample>& all, std::int64_t count, analysis::VisitRecord& record);
+  void mark(analysis::VisitRecord& record);
+  Order decide(const analysis::VisitRecord& record) const;
+  analysis::StopReason final_reason(analysis::StopReason reason, const std::vector<double>& valid) const;
+  ClockOffset watch_clocks();
+  void relate_starts(analysis::VisitRecord& record) const;
+
+  Link& link_;
+  Clock clock_;
+  Protocol protocol_;
+  Workload workload_;
+  std::optional<StartGate> gate_;
+  double begin_s_ = 0.0;
+  std::vector<ClockLine> lines_;       // per rank: its clock against rank 0's
+  std::vector<double> seen_s_, offset_s_;  // this rank's local times of synchronisation and the offsets then
+  double bound_s_ = 0.0;
+  std::vector<double> begins_s_, clocks_mhz_;  // [n, ranks], each on its rank's own clock
+  bool unsteady_ = false;
+  std::int64_t retries_ = 0;
+  bool accept_ = false;                // too many samples were disturbed: take them as they are
+};
+
+}  // namespace bench::jobs
