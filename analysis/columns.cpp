@@ -97,6 +97,10 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
   add(columns, "speedup", "1", "baseline time / time, same problem", rows, [](const auto& r) { return value(r.speedup); });
   add(columns, "speedup_lo", "1", "lower end of the interval of speedup", rows, [](const auto& r) { return lo(r.speedup); });
   add(columns, "speedup_hi", "1", "upper end of the interval of speedup", rows, [](const auto& r) { return hi(r.speedup); });
+  add(columns, "speedup_p", "1", "p that speedup is 1, Welch on the visits, Holm over the table", rows, [](const auto& r) { return r.speedup_p; });
+  add(columns, "hedges_g", "1", "effect size against the baseline; positive: slower", rows, [](const auto& r) { return r.hedges_g; });
+  add(columns, "verdict", "", "against the baseline: faster, slower, same, ambiguous or insufficient", rows,
+      [](const auto& r) { return r.verdict ? std::string(to_text(*r.verdict)) : std::string(); });
   add(columns, "error", "1", "largest deviation from the fp64 oracle over max|oracle|", rows, [](const auto& r) { return r.tolerance > 0.0 ? r.error : kNone; });
   add(columns, "tolerance", "1", "what rounding explains of it", rows, [](const auto& r) { return positive(r.tolerance); });
   add(columns, "imbalance", "1", "mean over samples of slowest / mean rank - 1", rows, [](const auto& r) { return r.n > 0 ? r.imbalance : kNone; });

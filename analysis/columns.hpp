@@ -37,6 +37,9 @@ std::vector<Column> scaling_columns(const RunRecord& run, const Results& results
 /// Rows of /fits: one per scaling curve.
 std::vector<Column> fit_columns(const std::vector<FitRow>& rows);
 
+/// Rows of /visits: one per visit, failed ones too, in the order they ended.
+std::vector<Column> visit_columns(const RunRecord& run);
+
 /// Rows of /samples: one per sample, over all ranks of its block.
 std::vector<Column> sample_columns(const RunRecord& run);
 /// Rows of /rank_samples: one per sample and rank.

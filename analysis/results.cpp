@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "analysis/baseline_verdicts.hpp"
 #include "analysis/sample_times.hpp"
 #include "analysis/scaling_rows.hpp"
 #include "analysis/statistics/quantiles.hpp"
@@ -85,6 +86,7 @@ void finish(CaseResult& result, const scaling::Case& c, const RunRecord& run) {
     result.time_s = {};
     result.n = result.n_visits = 0;
     result.visit_medians_s.clear();
+    result.visits.clear();
     return;
   }
   if (result.n_visits > 1) result.time_s = geometric_mean(result.visit_medians_s, run.confidence);
@@ -110,6 +112,7 @@ void add_speedups(Results& results, const RunRecord& run) {
     const auto base = by_problem.find(c.baseline + ' ' + problem_key(c));
     if (results.cases[i].outcome != Outcome::ok || base == by_problem.end() || results.cases[base->second].outcome != Outcome::ok) continue;
     // The baseline against itself is 1 by definition, not by measurement.
+    results.cases[i].baseline_case = base->second;
     results.cases[i].speedup = base->second == i ? Estimate{1.0, std::nullopt} : time_ratio(run, results, base->second, i, each);
   }
 }
@@ -122,9 +125,8 @@ Estimate time_ratio(const RunRecord& run, const Results& results, std::size_t nu
     return welch_ratio(log_side(a.visit_medians_s), log_side(b.visit_medians_s), run.confidence).estimate;
   const auto at = [&](const CaseResult& result) {
     std::vector<double> samples;
-    for (const VisitRecord& visit : run.visits)
-      if (visit.case_id == run.cases[result.case_index].id && visit.outcome == Outcome::ok)
-        for (const double time : valid_times(visit)) samples.push_back(time);
+    for (const std::size_t visit : result.visits)
+      for (const double time : valid_times(run.visits[visit])) samples.push_back(time);
     return median_estimate(samples, each);
   };
   return ratio(at(a), at(b), run.confidence);
@@ -140,14 +142,17 @@ Results make_results(const RunRecord& run) {
     else result.reason = "the run stopped before it was measured";
     results.cases.push_back(std::move(result));
   }
-  for (const VisitRecord& visit : run.visits) {
-    const auto it = index.find(visit.case_id);
+  for (std::size_t v = 0; v < run.visits.size(); ++v) {
+    const auto it = index.find(run.visits[v].case_id);
     if (it == index.end()) continue;
-    results.cases[it->second].reason.clear();
-    add_visit(results.cases[it->second], visit, run.confidence);
+    CaseResult& result = results.cases[it->second];
+    result.reason.clear();
+    add_visit(result, run.visits[v], run.confidence);
+    if (run.visits[v].outcome == Outcome::ok) result.visits.push_back(v);
   }
   for (std::size_t i = 0; i < run.cases.size(); ++i) finish(results.cases[i], run.cases[i], run);
   add_speedups(results, run);
+  add_verdicts(results, {.confidence = run.confidence});
   results.scaling = scaling_rows(run, results);
   return results;
 }

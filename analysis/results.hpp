@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "analysis/efficiency.hpp"
 #include "analysis/record.hpp"
+#include "analysis/statistics/verdict.hpp"
 
 namespace bench::analysis {
 
@@ -20,12 +22,16 @@ struct CaseResult {
   std::int64_t n_left_out = 0;            // samples flagged as warm-up, late or throttled
   Estimate time_s;                        // of all ranks together (sample_times.hpp), median; several visits: their geometric mean
   std::vector<double> visit_medians_s;
+  std::vector<std::size_t> visits;        // rows of RunRecord::visits that were ok
   std::string stop_reason;                // of the last visit
   double tau = 1.0;                       // the largest of the visits
   double flops_per_s = 0.0, bytes_per_s = 0.0;  // the op's work over time; 0 when the op has none
   std::string limit;                      // what binds: compute | memory | exp; empty when no limits were measured
   double limit_s = 0.0, limit_fraction = 0.0;
   std::optional<Estimate> speedup;        // over the baseline
+  std::optional<std::size_t> baseline_case;  // row of the baseline on the same problem
+  std::optional<Verdict> verdict;         // against it (baseline_verdicts.hpp), with the adjusted p and the effect size
+  double speedup_p = std::numeric_limits<double>::quiet_NaN(), hedges_g = speedup_p;
   double error = 0.0, tolerance = 0.0;    // of the output that comes nearest to its tolerance
   double imbalance = 0.0;                 // mean over samples of (slowest rank / mean rank - 1)
   std::optional<double> start_skew_s;     // latest minus earliest start: median over samples, the largest of the visits

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Raw samples in long form: no padding, one row each, straight from the records.
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -31,7 +32,7 @@ void for_each_sample(const RunRecord& run, Row&& row) {
 }  // namespace
 
 std::vector<Column> sample_columns(const RunRecord& run) {
-  std::vector<std::int64_t> row, case_index, visit, iter, slowest, block, calls;
+  std::vector<std::int64_t> row, case_index, visit, iter, slowest, block, calls, flags;
   std::vector<double> most, least, mean;
   for_each_sample(run, [&](std::int64_t c, const VisitRecord& v, std::int64_t i, std::span<const double> times) {
     const auto worst = std::ranges::max_element(times);
@@ -45,6 +46,7 @@ std::vector<Column> sample_columns(const RunRecord& run) {
     slowest.push_back(worst - times.begin());
     block.push_back(v.block);
     calls.push_back(v.calls_per_sample);
+    flags.push_back(v.flags.empty() ? 0 : v.flags[static_cast<std::size_t>(i)]);
   });
   return {{"row", "1", "row number", std::move(row)},
           {"case_index", "1", "row of /cases", std::move(case_index)},
@@ -55,13 +57,15 @@ std::vector<Column> sample_columns(const RunRecord& run) {
           {"t_mean", "s", "mean over ranks of the time of one call", std::move(mean)},
           {"argmax_rank", "1", "rank in the block that was slowest", std::move(slowest)},
           {"block", "1", "block of ranks", std::move(block)},
-          {"calls", "1", "calls that the sample is the mean of", std::move(calls)}};
+          {"calls", "1", "calls that the sample is the mean of", std::move(calls)},
+          {"flags", "1", "bits: 1 late, 2 overrun, 4 throttled, 8 power_cap, 16 spin_timeout, 32 clock_bound, 64 warmup", std::move(flags)}};
 }
 
 std::vector<Column> rank_sample_columns(const RunRecord& run) {
   std::vector<std::int64_t> row, case_index, visit, iter, rank;
-  std::vector<double> time;
+  std::vector<double> time, start;
   for_each_sample(run, [&](std::int64_t c, const VisitRecord& v, std::int64_t i, std::span<const double> times) {
+    const std::size_t first = static_cast<std::size_t>(i) * times.size();
     for (std::size_t r = 0; r < times.size(); ++r) {
       row.push_back(static_cast<std::int64_t>(row.size()));
       case_index.push_back(c);
@@ -69,6 +73,7 @@ std::vector<Column> rank_sample_columns(const RunRecord& run) {
       iter.push_back(i);
       rank.push_back(static_cast<std::int64_t>(r));
       time.push_back(times[r]);
+      start.push_back(v.rank_start_s.empty() ? std::numeric_limits<double>::quiet_NaN() : v.rank_start_s[first + r]);
     }
   });
   return {{"row", "1", "row number", std::move(row)},
@@ -76,7 +81,8 @@ std::vector<Column> rank_sample_columns(const RunRecord& run) {
           {"visit", "1", "visit of the case", std::move(visit)},
           {"iter", "1", "sample of the visit", std::move(iter)},
           {"rank", "1", "rank in the block", std::move(rank)},
-          {"time", "s", "time of one call on that rank", std::move(time)}};
+          {"time", "s", "time of one call on that rank", std::move(time)},
+          {"start", "s", "start after the earliest rank's, on the common clock; NaN for one rank", std::move(start)}};
 }
 
 }  // namespace bench::analysis

@@ -54,6 +54,8 @@ std::vector<char> image(const RunRecord& run) {
   const h5::Handle file = h5::create_file();
   root_attributes(file, run);
   write_group(file, "cases", case_columns(run, results), run.confidence);
+  const std::vector<Column> visits = visit_columns(run);
+  write_group(file, "visits", visits, run.confidence);
   write_group(file, "samples", sample_columns(run), run.confidence);
   write_group(file, "rank_samples", rank_sample_columns(run), run.confidence);
   write_group(file, "scaling", scaling_columns(run, results), run.confidence);
@@ -62,6 +64,7 @@ std::vector<char> image(const RunRecord& run) {
   write_group(file, "limits", limit_columns(run), run.confidence);
   const h5::Handle tables = h5::create_group(file, "tables");
   write_table(tables, "cases", case_columns(run, results));
+  write_table(tables, "visits", visits);
   write_table(tables, "scaling", scaling_columns(run, results));
   write_table(tables, "fits", fits);
   write_provenance(file, run);

@@ -2,7 +2,6 @@
 #include <cmath>
 #include <map>
 #include <set>
-#include <span>
 
 #include "analysis/columns.hpp"
 #include "analysis/h5.hpp"
@@ -91,57 +90,84 @@ void read_tags(std::vector<scaling::Case>& cases, const Rows& rows) {
   }
 }
 
-/// Rows of /samples are in the order they were taken; a change of case or visit starts a new record.
-void read_visits(RunRecord& run, const Rows& samples, const Rows& ranks, std::vector<std::size_t>& case_of) {
-  const auto index = samples.ints("case_index"), visit = samples.ints("visit"), block = samples.ints("block"), calls = samples.ints("calls");
-  const std::vector<double> times = ranks.doubles("time");
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < samples.count(); ++i) {
-    if (index[i] < 0 || static_cast<std::size_t>(index[i]) >= run.cases.size())
-      throw Error(ErrorKind::io, concat("/samples/case_index holds ", index[i], ", which is no row of /cases"));
-    const auto row = static_cast<std::size_t>(index[i]);
-    const auto width = static_cast<std::size_t>(run.cases[row].ranks);
-    if (times.size() - at < width) throw Error(ErrorKind::io, "/rank_samples ends before /samples does");
-    if (i == 0 || index[i] != index[i - 1] || visit[i] != visit[i - 1]) {
-      run.visits.push_back({.case_id = run.cases[row].id, .visit = visit[i], .ranks = run.cases[row].ranks, .block = block[i], .calls_per_sample = calls[i]});
-      case_of.push_back(row);
-    }
-    const auto mine = std::span(times).subspan(at, width);
-    run.visits.back().rank_time_s.insert(run.visits.back().rank_time_s.end(), mine.begin(), mine.end());
-    at += width;
-  }
-  if (at != times.size()) throw Error(ErrorKind::io, "/rank_samples goes on after /samples has ended");
+Outcome outcome_of(std::uint8_t value, const char* column) {
+  if (value >= kOutcomeNames.size()) throw Error(ErrorKind::io, concat(column, " holds ", int{value}, ", which is no outcome"));
+  return static_cast<Outcome>(value);
 }
 
-/// What /cases holds of the visits goes to each of them. A case without times gets one failed visit, or, when there is nothing to say of one,
-/// was not visited at all.
-void read_outcomes(RunRecord& run, const Rows& rows, const std::vector<std::size_t>& case_of) {
+/// Telemetry columns come in pairs, <figure>_before and <figure>_after; a figure that a visit did not have is NaN.
+void read_telemetry(std::vector<VisitRecord>& visits, const Rows& rows) {
+  for (const std::string& name : h5::names(rows.group())) {
+    const bool before = name.ends_with("_before");
+    if (!before && !name.ends_with("_after")) continue;
+    const std::string figure = name.substr(0, name.rfind('_'));
+    const std::vector<double> values = rows.doubles(name);
+    for (std::size_t i = 0; i < visits.size(); ++i)
+      if (!std::isnan(values[i])) (before ? visits[i].before : visits[i].after)[figure] = values[i];
+  }
+}
+
+/// /visits, and from /cases what it alone has: the check against the oracle.
+std::vector<VisitRecord> read_visits(const std::vector<scaling::Case>& all, const Rows& rows, const Rows& cases) {
+  std::vector<VisitRecord> visits(rows.count());
   const std::vector<std::uint8_t> status = h5::read_bytes(rows.group(), "status");
-  const auto reason = rows.texts("reason"), stop_reason = rows.texts("stop_reason");
-  const auto error = rows.doubles("error"), tolerance = rows.doubles("tolerance"), memory = rows.doubles("peak_memory");
-  const auto wire = rows.ints("wire_bytes"), oversubscribed = rows.ints("oversubscribed");
+  if (status.size() != rows.count()) throw Error(ErrorKind::io, "/visits/status has another length than /visits/row");
+  const auto index = rows.ints("case_index"), number = rows.ints("visit"), attempt = rows.ints("attempt"), ranks = rows.ints("ranks"), block = rows.ints("block"),
+             warmup_calls = rows.ints("warmup_calls"), calls = rows.ints("calls"), checked = rows.ints("rows_checked"), memory = rows.ints("peak_memory"),
+             wire = rows.ints("wire_bytes"), oversubscribed = rows.ints("oversubscribed");
+  const auto reason = rows.texts("reason"), sync = rows.texts("sync"), cold = rows.texts("cold_method"), stop = rows.texts("stop_reason");
+  const auto start = rows.doubles("start"), check_s = rows.doubles("check_time"), warmup_s = rows.doubles("warmup_time"), measure_s = rows.doubles("measure_time"),
+             bound = rows.doubles("clock_bound"), floor = rows.doubles("timer_floor"), tau = rows.doubles("tau");
+  const auto error = cases.doubles("error"), tolerance = cases.doubles("tolerance");
+  for (std::size_t i = 0; i < visits.size(); ++i) {
+    if (index[i] < 0 || static_cast<std::size_t>(index[i]) >= all.size())
+      throw Error(ErrorKind::io, concat("/visits/case_index holds ", index[i], ", which is no row of /cases"));
+    if (ranks[i] < 1) throw Error(ErrorKind::io, concat("/visits/ranks holds ", ranks[i]));
+    const auto row = static_cast<std::size_t>(index[i]);
+    visits[i] = {.case_id = all[row].id, .visit = number[i], .attempt = attempt[i], .outcome = outcome_of(status[i], "/visits/status"), .reason = reason[i],
+                 .ranks = ranks[i], .block = block[i], .calls_per_sample = calls[i], .warmup_calls = warmup_calls[i], .sync = sync[i], .cold_method = cold[i],
+                 .clock_bound_s = bound[i], .timer_floor_s = floor[i], .stop_reason = stop[i], .tau = tau[i], .start_s = start[i], .check_s = check_s[i],
+                 .warmup_s = warmup_s[i], .measure_s = measure_s[i], .rows_checked = checked[i], .peak_memory_bytes = memory[i], .wire_bytes = wire[i],
+                 .oversubscribed = oversubscribed[i] != 0};
+    if (!std::isnan(tolerance[row])) visits[i].checks = {{"", error[row], tolerance[row]}};
+  }
+  read_telemetry(visits, rows);
+  return visits;
+}
+
+/// Samples follow one another visit by visit, those of /rank_samples rank by rank within a sample.
+void read_samples(std::vector<VisitRecord>& visits, const Rows& rows, const Rows& samples, const Rows& ranks) {
+  const auto taken = rows.ints("n"), flags = samples.ints("flags");
+  const auto times = ranks.doubles("time"), starts = ranks.doubles("start");
+  std::size_t sample = 0, at = 0;
+  for (std::size_t v = 0; v < visits.size(); ++v) {
+    const auto left = static_cast<std::int64_t>(flags.size() - sample), left_times = static_cast<std::int64_t>(times.size() - at);
+    if (taken[v] < 0 || taken[v] > left || visits[v].ranks > left_times || taken[v] > left_times / visits[v].ranks)
+      throw Error(ErrorKind::io, concat("/visits/n holds ", taken[v], ", more than /samples and /rank_samples have left"));
+    const auto n = static_cast<std::size_t>(taken[v]), width = n * static_cast<std::size_t>(visits[v].ranks);
+    visits[v].flags.assign(flags.begin() + static_cast<std::ptrdiff_t>(sample), flags.begin() + static_cast<std::ptrdiff_t>(sample + n));
+    visits[v].rank_time_s.assign(times.begin() + static_cast<std::ptrdiff_t>(at), times.begin() + static_cast<std::ptrdiff_t>(at + width));
+    if (visits[v].ranks > 1 && n > 0 && !std::isnan(starts[at]))
+      visits[v].rank_start_s.assign(starts.begin() + static_cast<std::ptrdiff_t>(at), starts.begin() + static_cast<std::ptrdiff_t>(at + width));
+    if (visits[v].outcome == Outcome::ok && n == 0) throw Error(ErrorKind::io, "/visits has a visit that is ok and has no samples");
+    sample += n;
+    at += width;
+  }
+  if (sample != flags.size() || at != times.size()) throw Error(ErrorKind::io, "/samples or /rank_samples goes on after the last visit");
+}
+
+/// A case that was never visited, with the reason why.
+void read_unvisited(RunRecord& run, const Rows& rows) {
+  const std::vector<std::uint8_t> status = h5::read_bytes(rows.group(), "status");
   if (status.size() != rows.count()) throw Error(ErrorKind::io, "/cases/status has another length than /cases/case");
-  const auto fill = [&](VisitRecord& visit, std::size_t i) {
-    visit.stop_reason = stop_reason[i];
-    if (!std::isnan(tolerance[i])) visit.checks = {{"", error[i], tolerance[i]}};
-    if (memory[i] > 0.0 && memory[i] < 0x1p63) visit.peak_memory_bytes = static_cast<std::int64_t>(memory[i]);
-    visit.wire_bytes = wire[i];
-    visit.oversubscribed = oversubscribed[i] != 0;
-  };
-  for (std::size_t v = 0; v < case_of.size(); ++v) fill(run.visits[v], case_of[v]);
-  const std::set<std::size_t> sampled(case_of.begin(), case_of.end());
-  for (std::size_t i = 0; i < rows.count(); ++i) {
-    if (status[i] >= kOutcomeNames.size()) throw Error(ErrorKind::io, concat("/cases/status holds ", int{status[i]}, ", which is no outcome"));
-    const auto outcome = static_cast<Outcome>(status[i]);
-    if (outcome == Outcome::ok) continue;
-    VisitRecord failed{.case_id = run.cases[i].id, .outcome = outcome, .reason = reason[i], .ranks = run.cases[i].ranks};
-    fill(failed, i);
-    if (sampled.contains(i) || !failed.checks.empty() || failed.peak_memory_bytes > 0 || failed.wire_bytes > 0 || failed.oversubscribed) {
-      run.visits.push_back(std::move(failed));
-    } else {
-      run.cases[i].planned = outcome;
-      run.cases[i].reason = reason[i];
-    }
+  const std::vector<std::string> reason = rows.texts("reason");
+  std::set<std::string> visited;
+  for (const VisitRecord& visit : run.visits) visited.insert(visit.case_id);
+  for (std::size_t i = 0; i < run.cases.size(); ++i) {
+    const Outcome outcome = outcome_of(status[i], "/cases/status");
+    if (outcome == Outcome::ok || visited.contains(run.cases[i].id)) continue;
+    run.cases[i].planned = outcome;
+    run.cases[i].reason = reason[i];
   }
 }
 
@@ -174,9 +200,10 @@ RunRecord read_all(hid_t file) {
   run.cases = read_cases(cases);
   read_tags(run.cases, Rows(file, "scaling", "point"));
   run.limits = read_limits(Rows(file, "limits", "ranks"));
-  std::vector<std::size_t> case_of;
-  read_visits(run, Rows(file, "samples", "row"), Rows(file, "rank_samples", "row"), case_of);
-  read_outcomes(run, cases, case_of);
+  const Rows visits(file, "visits", "row");
+  run.visits = read_visits(run.cases, visits, cases);
+  read_samples(run.visits, visits, Rows(file, "samples", "row"), Rows(file, "rank_samples", "row"));
+  read_unvisited(run, cases);
   const std::vector<std::uint8_t> journal = h5::read_bytes(h5::open_group(file, "provenance"), "journal");
   run.journal_bytes.assign(journal.begin(), journal.end());
   return run;

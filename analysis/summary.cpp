@@ -5,6 +5,7 @@
 
 #include "analysis/fits/fits_section.hpp"
 #include "analysis/table.hpp"
+#include "analysis/warmup_section.hpp"
 
 namespace bench::analysis {
 namespace {
@@ -33,6 +34,7 @@ std::string summary_markdown(const RunRecord& run, const Results& results, const
   std::string text = fmt::format("# {}\n\n- **Run directory**: {}\n- **created**: {}\n- **run**: {}\n", run.study, directory, run.created_utc, run.run_id);
   text += machine_lines(run.provenance_json) + limit_lines(run) + '\n';
   std::vector<Section> sections = case_sections(run, results);
+  sections.push_back(warmup_section(run, results));
   sections.push_back(scaling_section(run, results));
   sections.push_back(fits_section(run, results));
   sections.push_back(untimed_section(run, results));

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "analysis/fits/fits_section.hpp"
+#include "analysis/warmup_section.hpp"
 #include "src/core/units.hpp"
 
 namespace bench::analysis {
@@ -77,6 +78,9 @@ Section case_section(const RunRecord& run, Rows rows) {
     }
     return std::tuple(words, numbers, run.cases[row->case_index].kernel);
   };
+  // A verdict takes three visits; a column of `insufficient` would tell nobody anything.
+  const bool verdicts = std::ranges::any_of(rows, [](const CaseResult* row) { return row->verdict && *row->verdict != Verdict::insufficient; });
+  if (verdicts) section.table.heads.push_back({"verdict"});
   std::ranges::stable_sort(rows, [&](const CaseResult* a, const CaseResult* b) { return key(a) < key(b); });
   for (const CaseResult* row : rows) {
     const scaling::Case& c = run.cases[row->case_index];
@@ -87,6 +91,7 @@ Section case_section(const RunRecord& run, Rows rows) {
     }
     for (const std::string& cell : {time_cell(row->time_s), rate_cell(*row), limit_cell(*row), ratio_cell(row->speedup), fmt::format("{}", row->n), row->stop_reason})
       cells.push_back(cell);
+    if (verdicts) cells.push_back(row->verdict ? std::string(to_text(*row->verdict)) : "");
     section.table.rows.push_back(std::move(cells));
   }
   std::set<std::string> baselines;
@@ -142,6 +147,7 @@ Section scaling_section(const RunRecord& run, const Results& results) {
 std::string tables_text(const RunRecord& run, const Results& results) {
   std::string text;
   std::vector<Section> sections = case_sections(run, results);
+  sections.push_back(warmup_section(run, results));
   sections.push_back(untimed_section(run, results));
   sections.push_back(scaling_section(run, results));
   sections.push_back(fits_section(run, results));

@@ -147,35 +147,33 @@ double Harness::warm_up(Running& running, analysis::VisitRecord& record) const {
 }
 
 /// The protocol of a case: what the study sets, what its parameters overrule, what rank 0's clock allows.
-Protocol Harness::protocol(const Running& running, double call_s) const {
-  const bool cold = is_cold(running.c);
-  Protocol protocol;
-  protocol.rule = {.relative_half_width = settings_.ci,
+Protocol Harness::protocol(const Running& running, const Timer& timer, double call_s) const {
+  const bool spin = settings_.sync == "window" || (settings_.sync == "auto" && !running.shares_cores);
+  return {.rule = {.relative_half_width = settings_.ci,
                    .confidence = settings_.confidence,
                    .min_samples = settings_.min_samples,
                    .max_samples = settings_.max_samples,
                    .min_time_s = settings_.min_time,
-                   .budget_s = settings_.budget};
-  protocol.floor = from_root(running.link, floor_);
-  protocol.calls = cold ? 1 : calls_per_sample(call_s, protocol.floor);
-  protocol.call_s = call_s;
-  const bool spin = settings_.sync == "window" || (settings_.sync == "auto" && !running.shares_cores);
-  protocol.sync = spin ? Sync::window : Sync::barrier;
-  protocol.cut_warmup = running.c.params.count("warmup") == 0;
-  return protocol;
+                   .budget_s = settings_.budget},
+          .calls = is_cold(running.c) ? 1 : calls_per_sample(call_s, from_root(running.link, floor_)),
+          .call_s = call_s,
+          .sync = spin ? Sync::window : Sync::barrier,
+          .cut_warmup = running.c.params.count("warmup") == 0,
+          .floor_s = from_root(running.link, timer.floor_s())};
+}
+
+Timer& Harness::timer_of(const Kernel& kernel) {
+  std::unique_ptr<Timer>& timer = timers_[kernel.backend];
+  if (!timer) timer = make_timer(kernel.backend, machinery_.clock, machinery_.cache_bytes);
+  return *timer;
 }
 
 void Harness::measure(Running& running, analysis::VisitRecord& record, double call_s) {
-  Workload workload{.run = [&] { running.run(); }, .evict = {}, .clock_mhz = {}};
-  std::vector<std::span<const std::byte>> data;
-  if (is_cold(running.c)) {
-    if (!cold_cache_) cold_cache_.emplace(static_cast<std::size_t>(machinery_.cache_bytes));
-    data = running.memory();
-    workload.evict = [&] { cold_cache_->evict(data); };
-    record.cold_method = std::string(ColdCache::method());
-  }
+  Timer& timer = timer_of(running.kernel);
+  Workload workload{.run = [&] { running.run(); }};
+  if (is_cold(running.c)) workload.evicted = running.memory();
   if (machinery_.telemetry) record.before = machinery_.telemetry();
-  Sampler(running.link, machinery_.clock, protocol(running, call_s), std::move(workload)).measure(record);
+  Sampler(running.link, machinery_.clock, timer, protocol(running, timer, call_s), std::move(workload)).measure(record);
   if (machinery_.telemetry) record.after = machinery_.telemetry();
 }
 

@@ -5,14 +5,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <map>
+#include <memory>
 #include <string>
 
 #include "analysis/record.hpp"
 #include "jobs/clock.hpp"
 #include "jobs/oracle_cache.hpp"
 #include "jobs/sampler.hpp"
-#include "jobs/timing/cold_cache.hpp"
 #include "jobs/timing/preflight.hpp"
 #include "kernels/kernel.hpp"
 #include "kernels/oracle.hpp"
@@ -43,13 +43,14 @@ class Harness {
   std::string set_up(Running& running, Outcome& outcome) const;
   void check(Running& running, analysis::VisitRecord& record);
   double warm_up(Running& running, analysis::VisitRecord& record) const;
-  Protocol protocol(const Running& running, double call_s) const;
+  Timer& timer_of(const Kernel& kernel);
+  Protocol protocol(const Running& running, const Timer& timer, double call_s) const;
   void measure(Running& running, analysis::VisitRecord& record, double call_s);
 
   scaling::RunSettings settings_;
   Machinery machinery_;
   TimerFloor floor_;
-  std::optional<ColdCache> cold_cache_;
+  std::map<Backend, std::unique_ptr<Timer>> timers_;  // made when a case first needs one
   OracleCache oracle_;
 };
 

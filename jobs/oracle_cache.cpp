@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "scaling/parameters.hpp"
+
 namespace bench::jobs {
 namespace {
 
@@ -11,17 +13,10 @@ constexpr double kOracleOps = 4e8;
 // Answers kept per rank: several problems of the largest built-in sizes, and little beside what a case itself takes.
 constexpr std::int64_t kBytes = std::int64_t{512} << 20;
 
-std::string key_of(const Op& op, const Params& params, std::uint64_t seed) {
-  std::string key = concat(op.name, ' ', seed);
-  for (const auto& [name, value] : params)
-    if (name != "ranks" && name != "threads" && name != "layout") key += concat(' ', name, '=', to_text(value));
-  return key;
-}
-
 }  // namespace
 
 const Expected& OracleCache::get(const Op& op, const Problem& problem, const Params& params, std::uint64_t seed) {
-  const std::string key = key_of(op, params, seed);
+  const std::string key = concat(seed, ' ', scaling::problem_key(op.name, params));
   const auto known = std::ranges::find_if(answers_, [&](const auto& answer) { return answer.first == key; });
   if (known != answers_.end()) {
     answers_.splice(answers_.begin(), answers_, known);

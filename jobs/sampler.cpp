@@ -10,6 +10,7 @@
 #include "analysis/statistics/throttle.hpp"
 #include "analysis/statistics/warmup_cut.hpp"
 #include "jobs/team.hpp"
+#include "jobs/timing/preflight.hpp"
 
 namespace bench::jobs {
 namespace {
@@ -18,47 +19,40 @@ using analysis::StopReason;
 
 constexpr double kOverrun = 3.0;       // times the expected duration
 constexpr double kRetryShare = 0.2;    // of the most samples: more disturbed ones than that are the machine's normal state
-constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-Sampler::Sampler(Link& link, Clock clock, Protocol protocol, Workload workload)
-    : link_(link), clock_(std::move(clock)), protocol_(std::move(protocol)), workload_(std::move(workload)) {}
+Sampler::Sampler(Link& link, Clock clock, Timer& timer, Protocol protocol, Workload workload)
+    : link_(link), clock_(std::move(clock)), timer_(timer), protocol_(std::move(protocol)), workload_(std::move(workload)) {}
 
 /// Brings every rank's clock line up to date: offsets at the first and the last look, linear drift between.
-ClockOffset Sampler::watch_clocks() {
+void Sampler::watch_clocks() {
   const ClockOffset offset = synchronise(link_, clock_);
   seen_s_.push_back(clock_());
   offset_s_.push_back(offset.offset_s);
   lines_ = all_of(link_, fit_clock(seen_s_, offset_s_));
   const auto bounds = all_of(link_, offset.bound_s);
   bound_s_ = std::max(bound_s_, std::ranges::max(bounds));
-  return offset;
 }
 
-std::vector<Sampler::Sample> Sampler::take(std::int64_t count) {
-  std::vector<Sample> mine;
+std::vector<Timed> Sampler::take(std::int64_t count, analysis::VisitRecord& record) {
+  std::vector<Timed> mine;
   mine.reserve(static_cast<std::size_t>(count));
-  const auto calls = static_cast<double>(protocol_.calls);
   for (std::int64_t i = 0; i < count; ++i) {
-    if (workload_.evict) workload_.evict();
-    const bool late = gate_->wait();
-    const double begin = clock_();
-    for (std::int64_t call = 0; call < protocol_.calls; ++call) workload_.run();
-    const double spent = clock_() - begin;
-    mine.push_back({begin, spent / calls, workload_.clock_mhz ? workload_.clock_mhz() : kUnknown, late ? std::int64_t{analysis::kLate} : 0});
+    if (!workload_.evicted.empty()) record.cold_method = std::string(timer_.evict(workload_.evicted));
+    mine.push_back(timer_.time(protocol_.calls, workload_.run, [&] { return gate_->wait(); }));
   }
   return mine;
 }
 
 /// `all` is rank-major; the record is sample-major. A flag of any rank is the sample's flag.
-void Sampler::append(const std::vector<Sample>& all, std::int64_t count, analysis::VisitRecord& record) {
+void Sampler::append(const std::vector<Timed>& all, std::int64_t count, analysis::VisitRecord& record) {
   bool late = false;
   for (std::int64_t i = 0; i < count; ++i) {
     std::int64_t flags = 0;
     double slowest = 0.0;
     for (std::int64_t r = 0; r < link_.size(); ++r) {
-      const Sample& sample = all[static_cast<std::size_t>(r * count + i)];
+      const Timed& sample = all[static_cast<std::size_t>(r * count + i)];
       record.rank_time_s.push_back(sample.call_s);
       begins_s_.push_back(sample.begin_s);
       clocks_mhz_.push_back(sample.clock_mhz);
@@ -100,6 +94,7 @@ void Sampler::mark(analysis::VisitRecord& record) {
   if (ranks > 1 && !analysis::uses_common_clock(record))
     for (std::int64_t& flags : record.flags) flags |= analysis::kClockBound;
   retries_ = std::ranges::count_if(record.flags, [](std::int64_t flags) { return (flags & analysis::kNotValid) != 0; });
+  throttled_ = std::ranges::any_of(record.flags, [](std::int64_t flags) { return (flags & analysis::kThrottled) != 0; });
   accept_ = static_cast<double>(retries_) > kRetryShare * static_cast<double>(protocol_.rule.max_samples);
   if (!protocol_.cut_warmup) return;
   const analysis::WarmupCut cut = analysis::warmup_cut(analysis::sample_times(record));
@@ -110,8 +105,8 @@ void Sampler::mark(analysis::VisitRecord& record) {
 
 /// What the number has to be read with, in this order: a disturbed machine, a clock that is too coarse, a series that never settled.
 StopReason Sampler::final_reason(StopReason reason, const std::vector<double>& valid) const {
-  if (accept_) return workload_.clock_mhz ? StopReason::throttled : StopReason::unsteady;
-  if (analysis::median(analysis::sorted(valid)) * static_cast<double>(protocol_.calls) < kFloorsToTrust * protocol_.floor.overhead_s)
+  if (accept_) return throttled_ ? StopReason::throttled : StopReason::unsteady;
+  if (analysis::median(analysis::sorted(valid)) * static_cast<double>(protocol_.calls) < kFloorsToTrust * protocol_.floor_s)
     return StopReason::floor_limited;
   if (reason == StopReason::converged) return reason;
   // Whatever the front half did: a second half that still moves is a drift, one that is level came after a change.
@@ -134,7 +129,7 @@ Sampler::Order Sampler::decide(const analysis::VisitRecord& record) const {
 
 void Sampler::measure(analysis::VisitRecord& record) {
   record.calls_per_sample = protocol_.calls;
-  record.timer_floor_s = protocol_.floor.overhead_s;
+  record.timer_floor_s = protocol_.floor_s;
   if (link_.size() > 1) watch_clocks();
   gate_.emplace(link_, clock_, lines_.empty() ? ClockLine{} : lines_[static_cast<std::size_t>(link_.rank())], protocol_.sync);
   record.sync = std::string(to_text(gate_->sync()));
@@ -145,7 +140,7 @@ void Sampler::measure(analysis::VisitRecord& record) {
       record.stop_reason = std::string(analysis::to_text(order.reason));
       break;
     }
-    append(gather_all(link_, take(order.samples)), order.samples, record);
+    append(gather_all(link_, take(order.samples, record)), order.samples, record);
     mark(record);
   }
   record.measure_s = clock_() - begin_s_;

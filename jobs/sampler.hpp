@@ -5,13 +5,14 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "analysis/record.hpp"
 #include "analysis/statistics/stop.hpp"
 #include "jobs/clock.hpp"
-#include "jobs/timing/preflight.hpp"
 #include "jobs/timing/start_gate.hpp"
+#include "jobs/timing/timer.hpp"
 #include "src/core/link.hpp"
 
 namespace bench::jobs {
@@ -23,41 +24,37 @@ struct Protocol {
   double call_s = 0.0;        // one call, as the warm-up saw it
   Sync sync = Sync::none;
   bool cut_warmup = true;     // leave out what MSER finds unsettled at the front
-  TimerFloor floor;
+  double floor_s = 0.0;       // what the timer measures when nothing is timed
 };
 
 /// What is sampled on this rank.
 struct Workload {
   std::function<void()> run;
-  std::function<void()> evict;             // before every sample, untimed; empty: caches stay warm
-  std::function<double()> clock_mhz;       // the device's clock during the sample just taken; empty: unavailable
+  std::vector<std::span<const std::byte>> evicted{};  // dropped from the caches before every sample, untimed; empty: they stay warm
 };
 
 class Sampler {
  public:
-  Sampler(Link& link, Clock clock, Protocol protocol, Workload workload);
+  Sampler(Link& link, Clock clock, Timer& timer, Protocol protocol, Workload workload);
   /// Collective. Fills the record's samples, flags, starts, stop reason, tau and clock bound on every rank.
   void measure(analysis::VisitRecord& record);
 
  private:
-  struct Sample {
-    double begin_s, call_s, clock_mhz;
-    std::int64_t flags;
-  };
   struct Order {
     std::int64_t samples;
     analysis::StopReason reason;
   };
-  std::vector<Sample> take(std::int64_t count);
-  void append(const std::vector<Sample>& all, std::int64_t count, analysis::VisitRecord& record);
+  std::vector<Timed> take(std::int64_t count, analysis::VisitRecord& record);
+  void append(const std::vector<Timed>& all, std::int64_t count, analysis::VisitRecord& record);
   void mark(analysis::VisitRecord& record);
   Order decide(const analysis::VisitRecord& record) const;
   analysis::StopReason final_reason(analysis::StopReason reason, const std::vector<double>& valid) const;
-  ClockOffset watch_clocks();
+  void watch_clocks();
   void relate_starts(analysis::VisitRecord& record) const;
 
   Link& link_;
   Clock clock_;
+  Timer& timer_;
   Protocol protocol_;
   Workload workload_;
   std::optional<StartGate> gate_;
@@ -66,7 +63,7 @@ class Sampler {
   std::vector<double> seen_s_, offset_s_;  // this rank's local times of synchronisation and the offsets then
   double bound_s_ = 0.0;
   std::vector<double> begins_s_, clocks_mhz_;  // [n, ranks], each on its rank's own clock
-  bool unsteady_ = false;
+  bool unsteady_ = false, throttled_ = false;
   std::int64_t retries_ = 0;
   bool accept_ = false;                // too many samples were disturbed: take them as they are
 };

@@ -6,21 +6,10 @@
 #include <numeric>
 #include <string>
 
+#include "scaling/parameters.hpp"
 #include "src/core/rng.hpp"
 
 namespace bench::scaling {
-namespace {
-
-/// Cases with equal keys solve one problem: what differs is who solves it, on how many ranks and threads.
-std::string problem_key(const Case& c) {
-  std::string key = c.op;
-  for (const auto& [name, value] : c.params)
-    if (name != "ranks" && name != "threads" && name != "layout")
-      key += concat('\n', name, '=', to_text(value));
-  return key;
-}
-
-}  // namespace
 
 std::vector<std::size_t> permutation(std::size_t count, std::uint64_t seed, std::string_view name) {
   std::vector<std::size_t> order(count);
@@ -41,7 +30,7 @@ std::vector<std::size_t> order_round(const std::vector<Case>& cases, const std::
   std::map<std::string, std::size_t> group_of;
   std::vector<std::vector<std::size_t>> groups;
   for (const std::size_t index : chosen) {
-    const auto [it, fresh] = group_of.emplace(problem_key(cases[index]), groups.size());
+    const auto [it, fresh] = group_of.emplace(problem_key(cases[index].op, cases[index].params), groups.size());
     if (fresh) groups.emplace_back();
     groups[it->second].push_back(index);
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scaling/parameters.hpp"
 
+#include <set>
+
 #include "scaling/nearest.hpp"
 #include "scaling/value.hpp"
 
@@ -51,6 +53,14 @@ void check_type(const Op& op, const std::string& name, const Value& value) {
     usage_error(concat("cache = ", show(to_text(value)), "; allowed: hot, cold"));
   if (name == "warmup" && std::get<std::int64_t>(value) < 0)
     usage_error(concat("warmup = ", to_text(value), "; allowed: 0 and more calls"));
+}
+
+std::string problem_key(const std::string& op, const Params& params) {
+  static const std::set<std::string> how{"ranks", "threads", "layout", "cache", "warmup"};
+  std::string key = op;
+  for (const auto& [name, value] : params)
+    if (!how.contains(name)) key += concat('\n', name, '=', to_text(value));
+  return key;
 }
 
 std::string describe(const Params& point) {

@@ -29,6 +29,10 @@ Params default_params(const Op& op);
 /// anything.
 void check_type(const Op& op, const std::string& name, const Value& value);
 
+/// The parameters that say what is computed, as one text: without ranks, threads, layout, cache and warmup, which say how it is done or
+/// measured. Cases with equal keys have the same answer.
+std::string problem_key(const std::string& op, const Params& params);
+
 /// "batch=1, seq=256": a point for an error message.
 std::string describe(const Params& point);
 

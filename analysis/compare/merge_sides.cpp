@@ -29,6 +29,7 @@ double stricter(double a, double b) {
 
 void merge_case(Measured& to, const Measured& more) {
   if (to.name.empty()) to.name = more.name;
+  if (to.dtype.empty()) to.dtype = more.dtype;
   if (severity(more.outcome) > severity(to.outcome)) {
     to.outcome = more.outcome;
     to.reason = more.reason;

@@ -47,8 +47,9 @@ std::string case_name(const scaling::Case& c, const std::set<std::string>& varyi
   return text;
 }
 
-Measured measured_of(const CaseResult& result) {
+Measured measured_of(const CaseResult& result, const scaling::Case& c) {
   Measured measured;
+  if (const auto dtype = c.params.find("dtype"); dtype != c.params.end()) measured.dtype = bench::to_text(dtype->second);
   measured.outcome = result.outcome;
   measured.reason = result.reason;
   measured.visits_s = result.visit_medians_s;
@@ -118,7 +119,7 @@ Side run_side(const RunRecord& run) {
   const Results results = make_results(run);
   for (const CaseResult& result : results.cases) {
     const scaling::Case& c = run.cases[result.case_index];
-    Measured& measured = side.cases[c.id] = measured_of(result);
+    Measured& measured = side.cases[c.id] = measured_of(result, c);
     measured.name = case_name(c, varying[c.op]);
   }
   return side;

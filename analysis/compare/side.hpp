@@ -17,6 +17,7 @@ struct Measured {
   std::string name;                  // for people: the kernel and the parameters that tell it from others
   Outcome outcome = Outcome::ok;     // of the worst launch
   std::string reason;
+  std::string dtype;                 // fp32, bf16, ...: accuracy is judged by it; empty: unknown
   std::vector<double> launches_s;    // one time a launch: the geometric mean of its visits' medians
   std::vector<double> visits_s;      // the median of every visit of every launch
   std::int64_t samples = 0;          // timed samples behind them

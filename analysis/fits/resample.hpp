@@ -54,20 +54,25 @@ struct CurveFit {
 };
 
 /// Points for fit_time(). The standard error of a time is that of its mean log visit. With 3 or more visits
-/// everywhere the variance of one point's visits is shrunk towards that of all, which counts as 4 further
+/// everywhere the variance of one point's visits is shrunk towards that of all, which counts as 12 further
 /// degrees of freedom: three visits alone may agree by chance, and such a point would then own the curve.
 /// With fewer, no point has a standard error.
 std::vector<TimePoint> time_points(std::span<const CurvePoint> points);
 
-/// Fits the ladder and says how sure it is.
+/// Fits the ladder and says how sure it is. The same input gives the same bits: seed and order of draws are
+/// fixed. A point with fewer than 3 visits leaves all without interval.
+///
 /// Intervals of coefficients: percentiles of refits of the chosen model to visits drawn with replacement
-/// within each point (Efron 1979); drawn logarithms are spread by sqrt(n / (n - 1)) so that their mean varies
-/// by s^2 / n. Bands: percentiles of refitted curves, each times exp(relative_sd t), t drawn from Student's
-/// distribution with n_points - parameters degrees of freedom: what one more point would do. A point with
-/// fewer than 3 visits leaves all without interval. Hold-out: without the largest rank count the ladder is
-/// climbed anew where 5 points are left; the model of the whole is refitted where fewer are. nullopt when not
-/// fitted, or when fewer than parameters + 2 points are left. Reproducible to the bit: seed and order of
-/// draws are fixed.
+/// (Efron 1979). What is drawn is a visit's distance from its point's mean logarithm, from all points
+/// together, for three visits have only ten ways to be drawn from themselves; it is sized to its point's
+/// standard error, times t/z for the degrees of freedom that all visits have.
+///
+/// Bands: percentiles of refitted curves, each times exp(relative_sd t), t drawn from Student's distribution
+/// with n_points - parameters degrees of freedom: where one more point would lie.
+///
+/// Hold-out: without the largest rank count the ladder is climbed anew where 5 points are left; the model of
+/// the whole is refitted where fewer are. nullopt when not fitted, or when fewer than parameters + 2 points
+/// are left.
 CurveFit fit_curve(std::span<const CurvePoint> points, std::span<const double> predict_ranks,
                    const CurveOptions& options = {});
 

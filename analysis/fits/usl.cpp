@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kFewestPoints = 4;
 constexpr int kMostSteps = 500;
 constexpr double kNoStep = 1e-13;
+constexpr double kNothing = 1e-10;  // of the slow-down, at the largest N
 constexpr double kHopeless = 1e12;  // damping at which no step can be told from none
 
 using Coefficients = std::array<double, 3>;  // g, s, k
@@ -106,6 +107,15 @@ Coefficients minimise(Coefficients c, const Problem& problem, const Free& free) 
   return c;
 }
 
+/// Rounding leaves 1e-20 of a coefficient that is 0, and a peak at a billion ranks with it.
+Coefficients without_rounding(Coefficients c, const Problem& problem) {
+  double most = 1.0;
+  for (const UslPoint& point : problem.points) most = std::max(most, point.ranks);
+  if (std::abs(c[1]) * (most - 1.0) < kNothing) c[1] = 0.0;
+  if (std::abs(c[2]) * most * (most - 1.0) < kNothing) c[2] = 0.0;
+  return c;
+}
+
 /// N/X = (1 + s (N - 1) + k N (N - 1)) / g by relative error.
 std::optional<Coefficients> start(const Problem& problem) {
   std::vector<double> design;
@@ -152,7 +162,7 @@ std::optional<UslFit> fit_usl(std::span<const UslPoint> points, UslMode mode, Us
     Coefficients c = *from;
     for (std::size_t j = 1; j < 3; ++j)
       if (!free[j]) c[j] = 0.0;
-    c = minimise(c, problem, free);
+    c = without_rounding(minimise(c, problem, free), problem);
     if (c[2] < 0.0 || (mode == UslMode::bounded && c[1] < 0.0)) continue;
     const UslFit fit = described(c, problem, free, mode);
     if (!best || fit.rss < best->rss) best = fit;

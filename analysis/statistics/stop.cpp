@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numbers>
 #include <numeric>
+#include <vector>
 
 #include "analysis/statistics/intervals.hpp"
 #include "analysis/statistics/quantiles.hpp"
@@ -50,9 +52,15 @@ std::optional<double> relative_half_width(std::span<const double> samples, doubl
 }
 
 bool is_drifting(std::span<const double> samples, const StopRule& rule) {
-  if (!rule.check_drift || mann_kendall(samples).p >= kDriftLevel) return false;
-  const double moved = std::fabs(theil_sen_slope(samples)) * static_cast<double>(samples.size());
-  return moved >= rule.relative_half_width * median(sorted(samples));
+  if (!rule.check_drift) return false;
+  const double slope = theil_sen_slope(samples);
+  // The test is for independent samples; n dependent ones are worth n / tau, and z grows with the root of that. A trend makes any series look
+  // dependent, so tau is taken without it (the correction of Hamed & Rao 1998).
+  std::vector<double> level(samples.begin(), samples.end());
+  for (std::size_t i = 0; i < level.size(); ++i) level[i] -= slope * static_cast<double>(i);
+  const double z = std::fabs(mann_kendall(samples).z) / std::sqrt(effective_tau(level));
+  if (std::erfc(z / std::numbers::sqrt2) >= kDriftLevel) return false;
+  return std::fabs(slope) * static_cast<double>(samples.size()) >= rule.relative_half_width * median(sorted(samples));
 }
 
 StopReason decide(std::span<const double> samples, double elapsed_s, const StopRule& rule) {

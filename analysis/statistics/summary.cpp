@@ -11,6 +11,8 @@
 namespace bench::analysis {
 namespace {
 
+constexpr double kNormal = 0.05;             // Shapiro-Wilk's p
+constexpr double kEnoughForTheMean = 100.0;  // independent samples: the mean of so many is nearly normal
 constexpr double kMildFence = 1.5, kSevereFence = 3.0;  // in interquartile ranges
 
 void add_quantiles(Summary& s, std::span<const double> ascending) {
@@ -80,6 +82,13 @@ Summary summarise(std::span<const double> samples, double confidence) {
   s.lag1 = autocorrelation(samples, 1);
   s.tau = autocorrelation_time(samples);
   s.ljung_box = ljung_box(samples, ljung_box_lags(s.n));
+  s.trend = mann_kendall(samples);
+  s.slope = theil_sen_slope(samples);
+  s.runs = runs_test(samples);
+  s.change = pettitt(samples);
+  s.normality = shapiro_wilk(samples);
+  s.mean_interval_is_valid =
+      (s.normality && s.normality->p >= kNormal) || static_cast<double>(s.n) / s.tau >= kEnoughForTheMean;
   add_intervals(s, samples, ascending, confidence);
   return s;
 }

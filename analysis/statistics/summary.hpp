@@ -9,6 +9,8 @@
 
 #include "analysis/statistics/autocorrelation.hpp"
 #include "analysis/statistics/intervals.hpp"
+#include "analysis/statistics/normality.hpp"
+#include "analysis/statistics/trend.hpp"
 
 namespace bench::analysis {
 
@@ -35,6 +37,12 @@ struct Summary {
   double lag1 = kNone;                      // autocorrelation at lag 1
   double tau = kNone;                       // autocorrelation_time; n / tau is the effective sample size
   LjungBox ljung_box;                       // over min(10, n/5) lags
+  MannKendall trend;                        // does the series move?
+  double slope = kNone;                     // Theil-Sen, per sample
+  RunsTest runs;                            // about the median
+  Pettitt change;                           // the most likely single change of level
+  std::optional<ShapiroWilk> normality;     // of 3 to 5000 samples
+  bool mean_interval_is_valid = false;      // Shapiro-Wilk's p is 5 % or more, or the samples are worth 100
   std::optional<Interval> median_interval;  // order statistics, widened when the samples are dependent
   std::optional<Interval> mean_interval;    // Student's t: for normal data, or n / tau of 100 and more
   std::optional<Interval> q90_interval, q95_interval, q99_interval;  // absent for dependent samples

@@ -39,7 +39,13 @@ int run(int argc, char** argv, Door& door) {
     return cli::run_verb(parsed.options, *door.session, door.profile);
   }
   if (!speaks) return cli::kAllMeasured;
-  return parsed.options.verb == cli::Verb::plan ? cli::plan_verb(parsed.options, door.ranks()) : cli::list_verb(parsed.options);
+  switch (parsed.options.verb) {
+    case cli::Verb::plan: return cli::plan_verb(parsed.options, door.ranks());
+    case cli::Verb::compare: return cli::compare_verb(parsed.options);
+    case cli::Verb::gate: return cli::gate_verb(parsed.options);
+    case cli::Verb::launch: return cli::launch_verb(parsed.options);
+    default: return cli::list_verb(parsed.options);
+  }
 }
 
 /// Mistakes in the command or the study are found by every rank alike.

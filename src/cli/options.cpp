@@ -103,18 +103,21 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   Options& options = parsed.options;
   for (int i = 1; i < argc; ++i) options.arguments.emplace_back(argv[i]);
   CLI::App app{"bench_scale: how attention and state-space scans scale on this machine, with confidence intervals.\n"
-               "mpirun -np N bench_scale [run] measures; plan and list also work without mpirun."};
+               "mpirun -np N bench_scale [run] measures; the other verbs work without mpirun."};
   app.set_version_flag("--version", system::version_text());
   app.require_subcommand(0, 1);
   app.fallthrough();
   CLI::App* run = app.add_subcommand("run", "measure a study (the default)");
   CLI::App* plan = app.add_subcommand("plan", "show the cases, ids and order, and run nothing");
   CLI::App* list = app.add_subcommand("list", "show ops, implementations and studies");
+  const std::vector<std::pair<CLI::App*, Verb>> readers{{add_compare_verb(app, options.compare), Verb::compare},
+                                                        {add_gate_verb(app, options.compare), Verb::gate},
+                                                        {add_launch_verb(app, options.launch), Verb::launch}};
   add_study_flags(app, options);
   add_measuring_flags(app, options);
   add_output_flags(app, options);
   run->add_flag("--dry-run", options.dry_run, "the same as plan");
-  app.add_flag("--json", options.json, "plan, list: JSON on stdout");
+  app.add_flag("--json", options.json, "plan, list, compare, gate: JSON on stdout");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -127,6 +130,8 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   }
   if (plan->parsed() || options.dry_run) options.verb = Verb::plan;
   if (list->parsed()) options.verb = Verb::list;
+  for (const auto& [subcommand, verb] : readers)
+    if (subcommand->parsed()) options.verb = verb;
   if (options.overrides.scaling) {
     auto& axes = options.overrides.axes;
     const auto ranks = std::find_if(axes.begin(), axes.end(), [](const auto& axis) { return axis.first == "ranks"; });

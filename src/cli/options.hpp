@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "scaling/study.hpp"
+#include "src/cli/compare_options.hpp"
 
 namespace bench::cli {
 
-enum class Verb { run, plan, list };
+enum class Verb { run, plan, list, compare, gate, launch };
 
 struct Options {
   Verb verb = Verb::run;
@@ -28,6 +29,8 @@ struct Options {
   bool quiet = false;
   bool profile_self = false;
   bool keep_host = false;              // store the host's name instead of its hash
+  CompareOptions compare;              // of compare and gate
+  LaunchOptions launch;
   std::vector<std::string> arguments;  // as given, for the provenance
 };
 

@@ -14,6 +14,12 @@ int run_verb(const Options& options, const comm::Session& session, SelfProfile& 
 /// Shows the cases, their ids, what will not run and why, and the order; runs nothing. `ranks`: of the run that is planned.
 int plan_verb(const Options& options, std::int64_t ranks);
 int list_verb(const Options& options);
+/// Reads sides and prints verdicts; 0 whatever they are.
+int compare_verb(const Options& options);
+/// The same, held against a policy: kRegression when it does not pass.
+int gate_verb(const Options& options);
+/// Starts runs and waits for them; the worst of their codes.
+int launch_verb(const Options& options);
 
 /// The study with flags laid over it, and its cases on this machine: what run and plan have in common.
 struct Planned {

@@ -58,7 +58,7 @@ TEST(ExtrapExport, TakesTheCurvesOfARun) {
   const RunRecord run = synthetic_run();
   const std::vector<ExtrapCurve> curves = extrap_curves(run, make_results(run));
   ASSERT_EQ(curves.size(), 1U);
-  EXPECT_EQ(curves[0].callpath, "pencil/strong->ring->strong->curve");
+  EXPECT_EQ(curves[0].callpath, "pencil/strong->attention/ring->strong->curve");
   EXPECT_EQ(curves[0].coordinates, (std::vector<double>{1, 2}));
   EXPECT_EQ(curves[0].values[1].size(), 1U) << "one visit";
   std::istringstream lines(extrap_json_lines(curves));

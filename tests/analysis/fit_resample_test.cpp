@@ -94,11 +94,11 @@ TEST(Resample, SpreadsAStandardErrorOverPointsWhoseVisitsAgreeByChance) {
   std::vector<CurvePoint> points = curve(amdahl, 7, 3, 0.01);
   points[3].visits_s.assign(3, points[3].visits_s[0]);
   const std::vector<TimePoint> times = time_points(points);
-  EXPECT_GT(times[3].relative_se, 0.3 * times[2].relative_se);
+  EXPECT_GT(times[3].relative_se, 0.5 * times[2].relative_se);
   for (const TimePoint& time : time_points(curve(amdahl, 7, 2, 0.01))) EXPECT_EQ(time.relative_se, 0.0);
 }
 
-/// Of 200 curves the shares whose band holds the held-out point, whose band holds one more point at 128
+/// Of 200 curves the number whose band holds the held-out point, whose band holds one more point at 128
 /// ranks, and whose interval of `a` holds 5.
 struct Coverage {
   int hold_out = 0, ahead = 0, coefficient = 0;
@@ -121,9 +121,13 @@ Coverage coverage(std::size_t visits) {
 }
 
 TEST(Resample, CoversWhatItSays) {
+  // 95 % of 200 are 190; three standard errors of that share are 9. Longer simulations give coefficients 93
+  // to 94 %, and a point at twice the ranks 92 to 97 %, both less those nine.
   for (const std::size_t visits : {3U, 5U}) {
     const Coverage count = coverage(visits);
-    std::printf("visits %zu: %d %d %d\n", visits, count.hold_out, count.ahead, count.coefficient);
+    EXPECT_GE(count.hold_out, 179) << visits << " visits";
+    EXPECT_GE(count.ahead, 174) << visits << " visits";
+    EXPECT_GE(count.coefficient, 176) << visits << " visits";
   }
 }
 

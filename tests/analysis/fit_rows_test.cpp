@@ -146,7 +146,7 @@ TEST(FitRows, AreInTheStoreBothWaysAndTheSameBytesAfterARoundTrip) {
   fs::create_directories(folder);
   write_store(scaling_run(), folder / "a.h5");
   write_store(read_store(folder / "a.h5"), folder / "b.h5");
-  EXPECT_EQ(bytes_of(folder / "a.h5"), bytes_of(folder / "b.h5"));
+  EXPECT_TRUE(bytes_of(folder / "a.h5") == bytes_of(folder / "b.h5"));
   {
     const h5::Handle file = h5::open_file(folder / "a.h5");
     EXPECT_EQ(h5::read_strings(h5::open_group(file, "fits"), "model"),
@@ -158,8 +158,8 @@ TEST(FitRows, AreInTheStoreBothWaysAndTheSameBytesAfterARoundTrip) {
 }
 
 TEST(FitsSection, WritesTheFormulaOfWhatIsThere) {
-  EXPECT_EQ(formula({0.005, 0.095, 0.0, 0.0}), "5.000 ms + 95.00 ms/p");
-  EXPECT_EQ(formula({0.0, 0.095, 0.0, 1e-6}), "95.00 ms/p + 1.000 us (p-1)");
+  EXPECT_EQ(formula({0.005, 0.095, 0.0, 0.0}), "5 ms + 95 ms/p");
+  EXPECT_EQ(formula({0.0, 0.095, 0.0, 1e-6}), "95 ms/p + 1 us (p-1)");
 }
 
 }  // namespace

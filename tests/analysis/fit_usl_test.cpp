@@ -93,8 +93,9 @@ TEST(Usl, HoldsSuperlinearCurvesAtTheBoundUnlessToldNotTo) {
 TEST(Usl, OfPerfectScalingHasNoPeak) {
   const UslFit fit = fit_usl(law(100, 0.0, 0.0)).value();
   expect_close(fit.g, 100.0, 1e-9);
-  EXPECT_NEAR(fit.s, 0.0, 1e-12);
-  EXPECT_NEAR(fit.k, 0.0, 1e-12);
+  EXPECT_EQ(fit.s, 0.0);
+  EXPECT_EQ(fit.k, 0.0) << "rounding is no coherence";
+  EXPECT_FALSE(usl_peak(fit));
   EXPECT_FALSE(usl_peak({.g = 1.0, .s = 0.1, .k = 0.0})) << "rises for ever";
 }
 

@@ -87,6 +87,13 @@ inline RunRecord synthetic_run() {
   broken.checks = {{"o", 0.5, 1e-5}};
   run.visits.push_back(broken);
   visit(5, 0.6, 0.9);
+  VisitRecord& pair = run.visits.back();  // the second rank starts a microsecond after the first, and ends before it
+  for (std::size_t i = 0; i < kTenSamples.size(); ++i) pair.rank_start_s.insert(pair.rank_start_s.end(), {0.0, 1e-6});
+  pair.flags.assign(kTenSamples.size(), 0);
+  pair.sync = "window";
+  pair.clock_bound_s = 1e-7;
+  pair.before = {{"cpu_mhz", 2000.0}, {"steal_fraction", 0.01}};
+  pair.after = {{"cpu_mhz", 1900.0}};
   visit(6, 0.1);
   return run;
 }

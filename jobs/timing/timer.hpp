@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// How one sample is timed on one rank: by the host's clock around the calls, or by a device's events around work that was queued before the
+// common start.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <span>
+
+#include "jobs/clock.hpp"
+#include "kernels/kernel.hpp"
+#include "src/core/registry.hpp"
+
+namespace bench::jobs {
+
+/// What one rank measured in one sample.
+struct Timed {
+  double begin_s = 0.0;  // on this rank's host clock
+  double call_s = 0.0;   // mean over the calls
+  double clock_mhz = std::numeric_limits<double>::quiet_NaN();  // of the device during the sample; NaN: unavailable
+  std::int64_t flags = 0;  // bits of analysis::SampleFlag
+};
+
+class Timer {
+ public:
+  virtual ~Timer() = default;
+  /// Waits in `gate` for the common start (true: this rank was late), then times `calls` calls of `run`. A device's timer queues the calls
+  /// behind a closed valve first, and opens it after the gate, so that the cost of queueing is not in the sample.
+  virtual Timed time(std::int64_t calls, const std::function<void()>& run, const std::function<bool()>& gate) = 0;
+  /// Makes the caches forget `data`; untimed. Says how, for the record.
+  virtual std::string_view evict(std::span<const std::span<const std::byte>> data) = 0;
+  /// What an empty sample measures, in seconds: below 20 times that a time is floor_limited.
+  virtual double floor_s() const = 0;
+};
+
+/// Makes the timer of a backend; `cache_bytes` of the host's last level.
+struct TimerMaker {
+  std::string name;  // to_text(Backend)
+  std::unique_ptr<Timer> (*make)(const Clock& clock, std::int64_t cache_bytes) = nullptr;
+};
+
+/// The timer of `backend`: its own, if one is registered, else the host's. Error(unavailable) for a device backend without one.
+std::unique_ptr<Timer> make_timer(Backend backend, const Clock& clock, std::int64_t cache_bytes);
+
+}  // namespace bench::jobs
+
+template <>
+bench::Registry<bench::jobs::TimerMaker>& bench::Registry<bench::jobs::TimerMaker>::instance();
