@@ -124,6 +124,7 @@ Estimate time_ratio(const RunRecord& run, const Results& results, std::size_t nu
   if (a.n_visits >= 3 && b.n_visits >= 3)
     return welch_ratio(log_side(a.visit_medians_s), log_side(b.visit_medians_s), run.confidence).estimate;
   const auto at = [&](const CaseResult& result) {
+    if (result.n_visits > 1) return geometric_mean(result.visit_medians_s, each);  // as in `time`
     std::vector<double> samples;
     for (const std::size_t visit : result.visits)
       for (const double time : valid_times(run.visits[visit])) samples.push_back(time);

@@ -75,7 +75,8 @@ struct Judge {
     const char* name = "max_memory_increase";
     const std::int64_t old_bytes = before->peak_memory_bytes, new_bytes = after.peak_memory_bytes;
     if (old_bytes <= 0 || new_bytes <= 0)
-      return not_measured(name, old_bytes <= 0 ? "no peak memory of the old side" : "no peak memory of the new side");
+      return not_measured(
+          name, old_bytes <= 0 ? "no peak memory of the old side" : "no peak memory of the new side");
     const double factor = static_cast<double>(new_bytes) / static_cast<double>(old_bytes);
     return judged(name, at_most(factor, 1.0 + limit),
                   fmt::format("peak memory {} -> {}, {:+.2f} %; allowed: {:+g} %", format_bytes(old_bytes),
@@ -87,7 +88,8 @@ struct Judge {
     const std::string dtype = dtype_name(after.dtype);
     const auto own = limits.by_dtype.find(dtype);
     const auto limit = own != limits.by_dtype.end() ? std::optional(own->second) : limits.any;
-    if (!limit) return not_measured(name, dtype.empty() ? "the dtype is unknown" : "no limit for dtype " + dtype);
+    if (!limit)
+      return not_measured(name, dtype.empty() ? "the dtype is unknown" : "no limit for dtype " + dtype);
     // Files of other tools know no oracle: their error of 0 is no finding.
     if (!(after.tolerance > 0.0) && after.error == 0.0) return not_measured(name, "no oracle was asked");
     return judged(name, at_most(after.error, *limit),
@@ -99,7 +101,8 @@ struct Judge {
   CriterionResult relative(const char* name, const char* metric, double limit) const {
     const auto old_value = metric_of(*before, metric), new_value = metric_of(after, metric);
     if (!old_value || !new_value)
-      return not_measured(name, fmt::format("no metric {} on the {} side", metric, old_value ? "new" : "old"));
+      return not_measured(name,
+                          fmt::format("no metric {} on the {} side", metric, old_value ? "new" : "old"));
     if (!std::isfinite(*old_value) || *old_value <= 0.0)
       return not_measured(name, fmt::format("{} of the old side is {:g}", metric, *old_value));
     const double factor = *new_value / *old_value;
@@ -110,7 +113,8 @@ struct Judge {
 
   CriterionResult norm(const NormBounds& bounds) const {
     const char* name = "gradient_norm";
-    const auto smallest = metric_of(after, "gradient_norm_min"), largest = metric_of(after, "gradient_norm_max");
+    const auto smallest = metric_of(after, "gradient_norm_min"),
+               largest = metric_of(after, "gradient_norm_max");
     if (bounds.min && !smallest) return not_measured(name, "no metric gradient_norm_min on the new side");
     if (bounds.max && !largest) return not_measured(name, "no metric gradient_norm_max on the new side");
     const bool low_end = !bounds.min || at_least(*smallest, *bounds.min);
@@ -118,7 +122,8 @@ struct Judge {
     std::string words;
     if (bounds.min) words += fmt::format("smallest {:g}, at least {:g} asked for", *smallest, *bounds.min);
     if (bounds.max)
-      words += fmt::format("{}largest {:g}, at most {:g} allowed", words.empty() ? "" : "; ", *largest, *bounds.max);
+      words += fmt::format("{}largest {:g}, at most {:g} allowed", words.empty() ? "" : "; ", *largest,
+                           *bounds.max);
     return judged(name, low_end && high_end, std::move(words));
   }
 };
@@ -130,9 +135,11 @@ std::vector<CriterionResult> judge_all(const Judge& judge, const Criteria& crite
   if (criteria.max_memory_increase && both) results.push_back(judge.memory(*criteria.max_memory_increase));
   if (criteria.max_abs_diff) results.push_back(judge.error(*criteria.max_abs_diff));
   if (criteria.max_perplexity_increase && both)
-    results.push_back(judge.relative("max_perplexity_increase", "perplexity", 1.0 + *criteria.max_perplexity_increase));
+    results.push_back(
+        judge.relative("max_perplexity_increase", "perplexity", 1.0 + *criteria.max_perplexity_increase));
   if (criteria.max_convergence_ratio && both)
-    results.push_back(judge.relative("max_convergence_ratio", "steps_to_target", *criteria.max_convergence_ratio));
+    results.push_back(
+        judge.relative("max_convergence_ratio", "steps_to_target", *criteria.max_convergence_ratio));
   if (criteria.gradient_norm) results.push_back(judge.norm(*criteria.gradient_norm));
   for (CriterionResult& one : results) one.accuracy = one.name == "max_abs_diff";
   return results;

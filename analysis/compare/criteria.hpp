@@ -38,10 +38,11 @@ struct Criteria {
 /// Whether nothing is asked for.
 bool is_empty(const Criteria& criteria);
 
-/// Fills row.criteria of every row that has a new side. What needs both sides is left out of rows that the old
-/// side does not have; without a figure, or without launches enough for an interval, it is not_measured; a
-/// figure of the new side that is NaN fails. An accuracy that failed (max_abs_diff; or, asked for or not, the
-/// outcome wrong_result or an error that is NaN) makes the row invalid with the reason "accuracy failed: ...".
+/// Fills row.criteria of every row that has a new side. What needs both sides is left out of rows that the
+/// old side does not have; without a figure, or without launches enough for an interval, it is not_measured;
+/// a figure of the new side that is NaN fails. An accuracy that failed (max_abs_diff; or, asked for or not,
+/// the outcome wrong_result or an error that is NaN) makes the row invalid with the reason "accuracy failed:
+/// ...".
 void apply_criteria(Comparison& comparison, const Side& before, const Side& after, const Criteria& criteria);
 
 }  // namespace bench::analysis

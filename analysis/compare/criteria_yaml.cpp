@@ -28,7 +28,8 @@ ErrorLimits read_error_limits(const YamlCursor& at) {
     if (!limits.by_dtype.emplace(to_text(dtype), read_number(value, kError)).second)
       key.fail(concat(scaling::show(key.text()), " names a dtype that stands above already"));
   }
-  if (limits.by_dtype.empty()) at.fail(concat(at.path(), " is empty; it has to hold a dtype, as in {fp32: 1e-5}"));
+  if (limits.by_dtype.empty())
+    at.fail(concat(at.path(), " is empty; it has to hold a dtype, as in {fp32: 1e-5}"));
   return limits;
 }
 

@@ -43,7 +43,8 @@ std::string broken_bounds(const ComparisonRow& row, const Policy& policy) {
   for (const Bound& bound : policy.bounds) {
     if (!scaling::matches(bound.match, row.name)) continue;
     const double lo_s = bound.lo ? bound.value_s * (1.0 + *bound.lo) : 0.0;
-    const double hi_s = bound.hi ? bound.value_s * (1.0 + *bound.hi) : std::numeric_limits<double>::infinity();
+    const double hi_s =
+        bound.hi ? bound.value_s * (1.0 + *bound.hi) : std::numeric_limits<double>::infinity();
     if (row.new_s >= lo_s && row.new_s <= hi_s) continue;
     words += fmt::format("{}the new time {} is {} {}, the {} end of '{}'", words.empty() ? "" : "; ",
                          format_time(row.new_s), row.new_s > hi_s ? "above" : "below",
@@ -55,8 +56,9 @@ std::string broken_bounds(const ComparisonRow& row, const Policy& policy) {
 
 bool has_figures(const ComparisonRow& row) {
   const auto& interval = row.ratio.interval;
-  return std::isfinite(row.ratio.value) && interval && std::isfinite(interval->lo) && std::isfinite(interval->hi) &&
-         row.adjusted_p >= 0.0 && row.adjusted_p <= 1.0 && std::isfinite(row.old_s) && std::isfinite(row.new_s);
+  return std::isfinite(row.ratio.value) && interval && std::isfinite(interval->lo) &&
+         std::isfinite(interval->hi) && row.adjusted_p >= 0.0 && row.adjusted_p <= 1.0 &&
+         std::isfinite(row.old_s) && std::isfinite(row.new_s);
 }
 
 struct Finding {
@@ -81,8 +83,8 @@ Finding judge_times(const ComparisonRow& row, const Policy& policy) {
     return {State::improved, fmt::format("{}: faster by more than {:g} %", change, percent(margin))};
   if (interval.hi <= 1.0 + worse_by)
     return {State::passed, fmt::format("{}: not slower by more than {:g} %", change, percent(worse_by))};
-  return {State::passed, fmt::format("{}: not shown to be slower by more than {:g} %, nor that it is not", change,
-                                     percent(worse_by))};
+  return {State::passed, fmt::format("{}: not shown to be slower by more than {:g} %, nor that it is not",
+                                     change, percent(worse_by))};
 }
 
 bool too_few_launches(const ComparisonRow& row, const Policy& policy) {
@@ -103,9 +105,11 @@ Finding judge(const ComparisonRow& row, const Policy& policy) {
   if (timed && !has_figures(row)) return {State::invalid, "the ratio, its interval or p is no number"};
   const Finding times = timed ? judge_times(row, policy) : Finding{State::new_case, row.reason};
   if (times.state == State::regression) return times;
-  if (const std::string words = broken_bounds(row, policy); !words.empty()) return {State::out_of_bounds, words};
+  if (const std::string words = broken_bounds(row, policy); !words.empty())
+    return {State::out_of_bounds, words};
   if (few) return {State::undecided, row.reason};
-  if (const std::string words = criteria_words(row, CriterionResult::State::not_measured); !is_new && !words.empty())
+  if (const std::string words = criteria_words(row, CriterionResult::State::not_measured);
+      !is_new && !words.empty())
     return {State::undecided, "not measured: " + words};
   return times;
 }
@@ -127,7 +131,8 @@ std::vector<GateRow> judge_all(const Comparison& comparison, const Policy& polic
 }
 
 bool is_broken(const GateRow& row) {
-  return row.state == State::invalid || row.state == State::failed_criterion || row.state == State::out_of_bounds;
+  return row.state == State::invalid || row.state == State::failed_criterion ||
+         row.state == State::out_of_bounds;
 }
 
 bool is_joined(const ComparisonRow& row) {
@@ -138,10 +143,11 @@ bool is_joined(const ComparisonRow& row) {
 void require_substance(const Comparison& comparison, const GateResult& result, const Policy& policy) {
   if (std::ranges::any_of(result.rows, is_broken)) return;
   if (std::ranges::none_of(comparison.rows, is_joined))
-    throw Error(ErrorKind::no_match,
-                fmt::format("nothing to compare: no case has times on both sides ({} only in '{}', {} only in '{}')",
-                            count_of(comparison, Verdict::missing), comparison.old_label,
-                            count_of(comparison, Verdict::new_case), comparison.new_label));
+    throw Error(
+        ErrorKind::no_match,
+        fmt::format("nothing to compare: no case has times on both sides ({} only in '{}', {} only in '{}')",
+                    count_of(comparison, Verdict::missing), comparison.old_label,
+                    count_of(comparison, Verdict::new_case), comparison.new_label));
   std::int64_t most_old = 0, most_new = 0;
   for (const ComparisonRow& row : comparison.rows) {
     if (!is_joined(row)) continue;
@@ -150,17 +156,20 @@ void require_substance(const Comparison& comparison, const GateResult& result, c
     most_new = std::max(most_new, row.launches_new);
   }
   const int fewest = std::max(policy.compare.verdict.min_launches, static_cast<int>(kFewestForInterval));
-  usage_error(fmt::format("no case has enough launches: at most {} in '{}' and {} in '{}', and a gate needs "
-                          "min_launches = {} of each side; start the program more often",
-                          most_old, comparison.old_label, most_new, comparison.new_label, fewest));
+  usage_error(
+      fmt::format("no case has enough launches: at most {} in '{}' and {} in '{}', and a gate needs "
+                  "min_launches = {} of each side; start the program more often",
+                  most_old, comparison.old_label, most_new, comparison.new_label, fewest));
 }
 
 /// The regression with the largest ratio.
 std::string worst_words(const GateResult& result) {
   const GateRow* worst = nullptr;
   for (const GateRow& row : result.rows)
-    if (row.state == State::regression && (worst == nullptr || row.ratio.value > worst->ratio.value)) worst = &row;
-  return worst == nullptr ? std::string() : fmt::format("; worst: {} {}", worst->name, change_words(worst->ratio));
+    if (row.state == State::regression && (worst == nullptr || row.ratio.value > worst->ratio.value))
+      worst = &row;
+  return worst == nullptr ? std::string()
+                          : fmt::format("; worst: {} {}", worst->name, change_words(worst->ratio));
 }
 
 /// Cases that pass although a slowdown above the limit is not ruled out: more launches would tell.
@@ -168,17 +177,21 @@ std::string open_words(const Comparison& comparison, const GateResult& result, c
   std::size_t open = 0;
   for (std::size_t i = 0; i < comparison.rows.size(); ++i) {
     const ComparisonRow& row = comparison.rows[i];
-    open += result.rows[i].state == State::passed && row.ratio.interval->hi > 1.0 + worse_by_of(policy, row.name);
+    open +=
+        result.rows[i].state == State::passed && row.ratio.interval->hi > 1.0 + worse_by_of(policy, row.name);
   }
-  return open == 0 ? std::string()
-                   : fmt::format("; in {} of the passed more launches would be needed to rule out a regression", open);
+  return open == 0
+             ? std::string()
+             : fmt::format("; in {} of the passed more launches would be needed to rule out a regression",
+                           open);
 }
 
 std::string unused_words(const Comparison& comparison, const Policy& policy) {
   std::string words;
   for (const Override& other : policy.overrides) {
     const auto fits = [&](const ComparisonRow& row) { return scaling::matches(other.match, row.name); };
-    if (std::ranges::none_of(comparison.rows, fits)) words += fmt::format("; override '{}' fits no case", other.match);
+    if (std::ranges::none_of(comparison.rows, fits))
+      words += fmt::format("; override '{}' fits no case", other.match);
   }
   return words;
 }
@@ -190,16 +203,18 @@ std::string headline_of(const Comparison& comparison, const GateResult& result, 
   std::string tally;
   for (const auto& [state, count] : counts)
     tally += fmt::format("{}{} {}", tally.empty() ? "" : ", ", count, to_text(state));
-  return fmt::format("{}: {} among {} {}{}{}{}", result.passed ? "passed" : "failed", tally, comparison.rows.size(),
-                     comparison.rows.size() == 1 ? "case" : "cases", worst_words(result),
-                     open_words(comparison, result, policy), unused_words(comparison, policy));
+  return fmt::format("{}: {} among {} {}{}{}{}", result.passed ? "passed" : "failed", tally,
+                     comparison.rows.size(), comparison.rows.size() == 1 ? "case" : "cases",
+                     worst_words(result), open_words(comparison, result, policy),
+                     unused_words(comparison, policy));
 }
 
 }  // namespace
 
 std::string_view to_text(GateRow::State state) {
-  constexpr std::array<std::string_view, 9> kTexts{"passed",  "regression", "failed criterion", "out of bounds", "missing",
-                                                   "undecided", "invalid",    "new",              "improved"};
+  constexpr std::array<std::string_view, 9> kTexts{"passed",        "regression", "failed criterion",
+                                                   "out of bounds", "missing",    "undecided",
+                                                   "invalid",       "new",        "improved"};
   return kTexts.at(static_cast<std::size_t>(state));
 }
 
@@ -207,13 +222,17 @@ bool fails(const GateRow& row, const Policy& policy) {
   switch (row.state) {
     case State::passed:
     case State::new_case:
-    case State::improved: return false;
-    case State::missing: return !policy.allow_missing;
-    case State::undecided: return !policy.allow_undecided;
+    case State::improved:
+      return false;
+    case State::missing:
+      return !policy.allow_missing;
+    case State::undecided:
+      return !policy.allow_undecided;
     case State::regression:
     case State::failed_criterion:
     case State::out_of_bounds:
-    case State::invalid: return true;
+    case State::invalid:
+      return true;
   }
   return true;
 }

@@ -28,8 +28,8 @@ struct GateRow {
   };
   std::string name;
   State state = State::passed;
-  std::string reason;  // in words, with figures
-  Estimate ratio;      // new / old time; NaN without both
+  std::string reason;   // in words, with figures
+  Estimate ratio;       // new / old time; NaN without both
   bool blocks = false;  // this row alone keeps the gate shut
 };
 /// "passed", "regression", "failed criterion", "out of bounds", ...
@@ -41,8 +41,8 @@ struct GateResult {
   std::string headline;  // one line: "failed: 1 regression among 12 cases; worst: ..."
 };
 
-/// Whether a row of this state keeps the gate shut: what is missing or undecided does unless the policy allows
-/// it; regression, failed_criterion, out_of_bounds and invalid always do.
+/// Whether a row of this state keeps the gate shut: what is missing or undecided does unless the policy
+/// allows it; regression, failed_criterion, out_of_bounds and invalid always do.
 bool fails(const GateRow& row, const Policy& policy);
 
 /// Judges every row. `comparison` was made with policy.compare and has its criteria applied.

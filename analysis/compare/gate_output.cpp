@@ -32,9 +32,11 @@ std::string testcase(const GateRow& row, const ComparisonRow* figures) {
   const std::string name = xml_text(row.name), reason = xml_text(row.reason);
   const std::string kernel = xml_text(row.name.substr(0, row.name.find(' ')));
   std::string text = fmt::format("    <testcase classname=\"{}\" name=\"{}\"", kernel, name);
-  if (figures != nullptr && std::isfinite(figures->new_s)) text += fmt::format(" time=\"{:.9g}\"", figures->new_s);
+  if (figures != nullptr && std::isfinite(figures->new_s))
+    text += fmt::format(" time=\"{:.9g}\"", figures->new_s);
   if (row.blocks)
-    return text + fmt::format("><failure type=\"{0}\" message=\"{1}\">{1}</failure></testcase>\n", to_text(row.state), reason);
+    return text + fmt::format("><failure type=\"{0}\" message=\"{1}\">{1}</failure></testcase>\n",
+                              to_text(row.state), reason);
   if (is_skipped(row))
     return text + fmt::format("><skipped message=\"{}: {}\"/></testcase>\n", to_text(row.state), reason);
   return text + fmt::format("><system-out>{}: {}</system-out></testcase>\n", to_text(row.state), reason);
@@ -58,18 +60,19 @@ std::string time_cell(double time_s) {
   return std::isfinite(time_s) && time_s > 0.0 ? format_time(time_s) : std::string();
 }
 
-constexpr const char* kTableHead = "| case | result | base | new | new / base | why |\n|---|---|--:|--:|--:|---|\n";
+constexpr const char* kTableHead =
+    "| case | result | base | new | new / base | why |\n|---|---|--:|--:|--:|---|\n";
 
 std::string table_row(const GateRow& row, const ComparisonRow* figures) {
-  return fmt::format("| {} | {}{}{} | {} | {} | {} | {} |\n", markdown_code(shortened(row.name)), row.blocks ? "**" : "",
-                     to_text(row.state), row.blocks ? "**" : "", figures ? time_cell(figures->old_s) : "",
-                     figures ? time_cell(figures->new_s) : "", ratio_cell(row.ratio),
-                     markdown_text(shortened(row.reason)));
+  return fmt::format("| {} | {}{}{} | {} | {} | {} | {} |\n", markdown_code(shortened(row.name)),
+                     row.blocks ? "**" : "", to_text(row.state), row.blocks ? "**" : "",
+                     figures ? time_cell(figures->old_s) : "", figures ? time_cell(figures->new_s) : "",
+                     ratio_cell(row.ratio), markdown_text(shortened(row.reason)));
 }
 
 /// Rows `order` of the result as a table of at most `most_rows` rows and `most_bytes` bytes.
-std::string table(const GateResult& result, const Comparison& comparison, const std::vector<std::size_t>& order,
-                  std::size_t most_rows, std::size_t most_bytes) {
+std::string table(const GateResult& result, const Comparison& comparison,
+                  const std::vector<std::size_t>& order, std::size_t most_rows, std::size_t most_bytes) {
   std::string text = kTableHead;
   std::size_t shown = 0;
   for (; shown < std::min(order.size(), most_rows); ++shown) {
@@ -86,9 +89,11 @@ std::string table(const GateResult& result, const Comparison& comparison, const 
 std::string to_junit(const GateResult& result, const Comparison& comparison) {
   const auto failures = std::ranges::count_if(result.rows, &GateRow::blocks);
   const auto skipped = std::ranges::count_if(result.rows, is_skipped);
-  const auto counts = fmt::format("tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\"", result.rows.size(), failures, skipped);
+  const auto counts = fmt::format("tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\"",
+                                  result.rows.size(), failures, skipped);
   std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-  text += fmt::format("<testsuites {0}>\n  <testsuite name=\"bench_scale gate\" {0}>\n    <properties>\n", counts);
+  text += fmt::format("<testsuites {0}>\n  <testsuite name=\"bench_scale gate\" {0}>\n    <properties>\n",
+                      counts);
   const auto property = [&](const char* name, const std::string& value) {
     text += fmt::format("      <property name=\"{}\" value=\"{}\"/>\n", name, xml_text(value));
   };
@@ -97,7 +102,8 @@ std::string to_junit(const GateResult& result, const Comparison& comparison) {
   property("headline", result.headline);
   for (const std::string& line : comparison.environment_differences) property("environment", line);
   text += "    </properties>\n";
-  for (std::size_t i = 0; i < result.rows.size(); ++i) text += testcase(result.rows[i], compared(comparison, i));
+  for (std::size_t i = 0; i < result.rows.size(); ++i)
+    text += testcase(result.rows[i], compared(comparison, i));
   return text + "  </testsuite>\n</testsuites>\n";
 }
 
@@ -108,12 +114,15 @@ std::string to_markdown_comment(const GateResult& result, const Comparison& comp
     if (result.rows[i].state != State::passed) notable.push_back(i);
   }
   std::ranges::stable_partition(notable, [&](std::size_t i) { return result.rows[i].blocks; });
-  std::string text = fmt::format("### Benchmark gate {}\n\n{}\n\nBase {}, new {}.\n", result.passed ? "passed" : "failed",
-                                 markdown_text(shortened(result.headline)), markdown_code(shortened(comparison.old_label)),
-                                 markdown_code(shortened(comparison.new_label)));
+  std::string text =
+      fmt::format("### Benchmark gate {}\n\n{}\n\nBase {}, new {}.\n", result.passed ? "passed" : "failed",
+                  markdown_text(shortened(result.headline)), markdown_code(shortened(comparison.old_label)),
+                  markdown_code(shortened(comparison.new_label)));
   const std::string all_rows = table(result, comparison, all, all.size(), kMostDetailBytes);
-  if (!notable.empty()) text += '\n' + table(result, comparison, notable, kMostRowsShown, kMostDetailBytes / 4);
-  return text + fmt::format("\n<details><summary>All {} rows</summary>\n\n{}\n</details>\n", all.size(), all_rows);
+  if (!notable.empty())
+    text += '\n' + table(result, comparison, notable, kMostRowsShown, kMostDetailBytes / 4);
+  return text +
+         fmt::format("\n<details><summary>All {} rows</summary>\n\n{}\n</details>\n", all.size(), all_rows);
 }
 
 }  // namespace bench::analysis

@@ -27,8 +27,10 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
 std::string with_references(const std::string& text, std::string_view special) {
   std::string safe;
   for (const char c : text) {
-    if (special.find(c) == std::string_view::npos) safe += c;
-    else safe += "&#" + std::to_string(static_cast<int>(c)) + ';';
+    if (special.find(c) == std::string_view::npos)
+      safe += c;
+    else
+      safe += "&#" + std::to_string(static_cast<int>(c)) + ';';
   }
   return safe;
 }
@@ -56,8 +58,9 @@ std::string xml_text(const std::string& text) {
 }
 
 std::string markdown_text(const std::string& text) {
-  std::string safe = with_references(one_line(printable(text)), "&<>|`*_[]()~\\#!$");
-  replace_all(safe, "@", "@<!-- -->");  // "@name" in a comment would call that person
+  std::string safe = with_references(one_line(printable(text)), "&<>|`*_[]~\\#$");
+  replace_all(safe, "@", "@<!-- -->");      // "@name" in a comment would call that person
+  replace_all(safe, "://", ":<!-- -->//");  // and an address would be a link
   return safe;
 }
 

@@ -89,9 +89,9 @@ double last_that_fits(const Policy& policy, const std::string& name, Field field
 
 Policy parse_policy(const std::string& text, const std::string& origin) {
   const YamlCursor top = YamlCursor::parse(text, origin);
-  allow_top_keys(top, {"schema_version", "margin", "alpha", "confidence", "correction", "min_launches",
-                       "worse_by", "abs_floor", "allow_missing", "allow_undecided", "criteria", "overrides",
-                       "bounds"});
+  allow_top_keys(top,
+                 {"schema_version", "margin", "alpha", "confidence", "correction", "min_launches", "worse_by",
+                  "abs_floor", "allow_missing", "allow_undecided", "criteria", "overrides", "bounds"});
   check_version(top);
   Policy policy;
   VerdictRule& rule = policy.compare.verdict;

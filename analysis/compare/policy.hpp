@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a gate is told: how sure a verdict has to be, what counts as a regression, what else is asked for.
-// docs/gate.md is its reference. A key that no policy has is an error, so that a slip of the pen cannot switch
-// a check off.
+// docs/gate.md is its reference. A key that no policy has is an error, so that a slip of the pen cannot
+// switch a check off.
 #pragma once
 
 #include <optional>
@@ -30,8 +30,8 @@ struct Bound {
 
 struct Policy {
   CompareRule compare;
-  double worse_by = 0.03;     // a regression is shown to be slower by more than this share ...
-  double abs_floor_s = 0.0;   // ... and by more seconds than this
+  double worse_by = 0.03;        // a regression is shown to be slower by more than this share ...
+  double abs_floor_s = 0.0;      // ... and by more seconds than this
   bool allow_missing = false;    // cases that the new side does not have
   bool allow_undecided = false;  // cases with too few launches, or with a criterion that was not measured
   Criteria criteria;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Implementations that misbehave, each in its own way. They join only the program bench_scale_planted, which the end-to-end tests run.
+#include <chrono>
+#include <cstdlib>
 #include <limits>
 #include <new>
 #include <stdexcept>
@@ -11,6 +13,7 @@ namespace bench::attention {
 namespace {
 
 const Kernel& honest() { return *Registry<Kernel>::instance().find("attention/naive_cpu"); }
+const Kernel& tiled() { return *Registry<Kernel>::instance().find("attention/flash_tiled_cpu"); }
 std::int64_t honest_workspace(const Problem& problem) { return honest().workspace_bytes != nullptr ? honest().workspace_bytes(problem) : 0; }
 
 /// Right everywhere but in one element of the first row.
@@ -31,11 +34,34 @@ void run_lazy(const Problem& problem, Tensors& tensors, Context& context) {
 void run_throwing(const Problem&, Tensors&, Context&) { throw std::runtime_error("the planted kernel fell over"); }
 void run_out_of_memory(const Problem&, Tensors&, Context&) { throw std::bad_alloc(); }
 
+/// The tiled kernel, made slower by as many per cent as BENCH_SCALE_PLANTED_SLOWER says: what compare and gate have to find.
+void run_slowed(const Problem& problem, Tensors& tensors, Context& context) {
+  using clock = std::chrono::steady_clock;
+  static const double share = [] {
+    const char* percent = std::getenv("BENCH_SCALE_PLANTED_SLOWER");
+    return percent != nullptr ? std::atof(percent) / 100.0 : 0.0;
+  }();
+  const auto begin = clock::now();
+  tiled().run(problem, tensors, context);
+  const auto until = clock::now() + std::chrono::duration_cast<clock::duration>((clock::now() - begin) * share);
+  while (clock::now() < until) {
+  }
+}
+
 Kernel planted(const char* name, void (*run)(const Problem&, Tensors&, Context&), bool collective = false) {
   return {.name = name, .op = "attention", .dtypes = {DType::f32}, .collective = collective, .about = "planted by a test",
           .workspace_bytes = honest_workspace, .run = run};
 }
 
+Kernel slowed_kernel() {
+  Kernel kernel = planted("attention/planted_slowed", run_slowed);
+  kernel.workspace_bytes = [](const Problem& problem) -> std::int64_t { return tiled().workspace_bytes != nullptr ? tiled().workspace_bytes(problem) : 0; };
+  kernel.prepare = [](const Problem& problem, Tensors& tensors, Context& context) -> std::unique_ptr<Prepared> {
+    return tiled().prepare != nullptr ? tiled().prepare(problem, tensors, context) : nullptr;
+  };
+  return kernel;
+}
+const Registrar<Kernel> slowed{slowed_kernel()};
 const Registrar<Kernel> wrong{planted("attention/planted_wrong", run_wrong)};
 const Registrar<Kernel> nan{planted("attention/planted_nan", run_nan)};
 const Registrar<Kernel> lazy{planted("attention/planted_lazy", run_lazy)};
