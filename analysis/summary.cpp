@@ -3,9 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "analysis/fits/fits_section.hpp"
 #include "analysis/table.hpp"
-#include "analysis/warmup_section.hpp"
 
 namespace bench::analysis {
 namespace {
@@ -30,18 +28,11 @@ std::string limit_lines(const RunRecord& run) {
 
 }  // namespace
 
-std::string summary_markdown(const RunRecord& run, const Results& results, const std::string& directory) {
+std::string summary_markdown(const RunRecord& run, const std::vector<Section>& sections, const std::string& directory) {
   std::string text = fmt::format("# {}\n\n- **Run directory**: {}\n- **created**: {}\n- **run**: {}\n", run.study, directory, run.created_utc, run.run_id);
   text += machine_lines(run.provenance_json) + limit_lines(run) + '\n';
-  std::vector<Section> sections = case_sections(run, results);
-  sections.push_back(warmup_section(run, results));
-  sections.push_back(scaling_section(run, results));
-  sections.push_back(fits_section(run, results));
-  sections.push_back(untimed_section(run, results));
-  for (const Section& section : sections) {
-    if (section.table.rows.empty()) continue;
+  for (const Section& section : sections)
     text += "## " + section.title + "\n\n" + section.table.markdown() + '\n' + (section.note.empty() ? "" : section.note + ".\n\n");
-  }
   return text + "Times are of one call on the slowest rank: the median over samples, with its order-statistic interval. "
                 "`stopped` says why sampling ended. Every row was checked against an fp64 reference before it was timed. "
                 "docs/metrics.md derives every column.\n";

@@ -14,6 +14,8 @@
 namespace bench::analysis {
 namespace {
 
+constexpr double kAboveLimit = 1.02;  // within 2 % of its limit a case may come out above it by noise
+
 std::string time_cell(const Estimate& time) {
   const TimeUnit unit = time_unit_for(time.value);
   if (!time.interval) return fmt::format("{:.4g} {} [too few]", time.value * unit.per_second, unit.name);
@@ -99,6 +101,8 @@ Section case_section(const RunRecord& run, Rows rows) {
   baselines.erase("");
   for (const std::string& name : baselines) section.note += (section.note.empty() ? "speed-up over " : ", or ") + name;
   if (!section.note.empty()) section.note += " on the same problem";
+  if (std::ranges::any_of(rows, [](const CaseResult* row) { return row->limit_fraction > kAboveLimit; }))
+    section.note += concat(section.note.empty() ? "" : "; ", "above 100 % of a limit: the limit was measured while something else used the machine");
   return section;
 }
 
@@ -144,17 +148,21 @@ Section scaling_section(const RunRecord& run, const Results& results) {
   return section;
 }
 
-std::string tables_text(const RunRecord& run, const Results& results) {
-  std::string text;
+std::vector<Section> all_sections(const RunRecord& run, const Results& results, const std::vector<Section>& more) {
   std::vector<Section> sections = case_sections(run, results);
   sections.push_back(warmup_section(run, results));
   sections.push_back(untimed_section(run, results));
   sections.push_back(scaling_section(run, results));
   sections.push_back(fits_section(run, results));
-  for (const Section& section : sections) {
-    if (section.table.rows.empty()) continue;
+  sections.insert(sections.end(), more.begin(), more.end());
+  std::erase_if(sections, [](const Section& section) { return section.table.rows.empty(); });
+  return sections;
+}
+
+std::string tables_text(const std::vector<Section>& sections) {
+  std::string text;
+  for (const Section& section : sections)
     text += section.title + '\n' + section.table.text() + (section.note.empty() ? "" : section.note + '\n') + '\n';
-  }
   return text;
 }
 

@@ -24,9 +24,11 @@ Section untimed_section(const RunRecord& run, const Results& results);
 /// Every point of every scaling curve.
 Section scaling_section(const RunRecord& run, const Results& results);
 
+/// All of the above, with the warm-up table, the fits and `more` of the caller's where they belong; empty ones left out.
+std::vector<Section> all_sections(const RunRecord& run, const Results& results, const std::vector<Section>& more = {});
 /// All of it for a terminal.
-std::string tables_text(const RunRecord& run, const Results& results);
+std::string tables_text(const std::vector<Section>& sections);
 /// summary.md: where, what, the tables, how to read them. `directory` is relative.
-std::string summary_markdown(const RunRecord& run, const Results& results, const std::string& directory);
+std::string summary_markdown(const RunRecord& run, const std::vector<Section>& sections, const std::string& directory);
 
 }  // namespace bench::analysis

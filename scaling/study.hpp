@@ -4,6 +4,7 @@
 //   schema_version: 1
 //   name: quick
 //   about: one line
+//   policy: criteria.yaml                                          # from the study's folder
 //   filter: {only: [], include: [], exclude: ["*_torch"]}          # over the kernels of all sweeps
 //   run: {warmup: 3, min_samples: 32, max_samples: 256, ci: 0.02, confidence: 0.95, min_time: 0.05,
 //   budget: 2.0, visits: 1, seed: 42, order: shuffle} sweeps:
@@ -81,6 +82,7 @@ struct Study {
   std::string about;
   RunSettings run;
   KernelFilter filter;
+  std::string policy;  // file with validation criteria (docs/gate.md), held against each sweep's baseline; empty: none
   std::vector<Sweep> sweeps;
 };
 

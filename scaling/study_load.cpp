@@ -50,7 +50,10 @@ Study load_study(const std::string& name_or_path, const std::string& studies_dir
   if (fs::exists(name_or_path, ignored)) {
     if (fs::is_directory(name_or_path, ignored))
       usage_error(concat("study ", show(name_or_path), " is a folder, not a file"));
-    return parse_study(read_text(name_or_path), name_or_path);
+    Study study = parse_study(read_text(name_or_path), name_or_path);
+    // A path within a study is meant from where the study is, not from where the program was started.
+    if (!study.policy.empty()) study.policy = (fs::absolute(name_or_path).parent_path() / study.policy).lexically_normal().string();
+    return study;
   }
   usage_error(concat("study ", show(name_or_path), " is neither a file nor a built-in study; built in: ",
                      built_in.empty() ? concat("none found in ", studies_dir) : join(built_in),

@@ -157,6 +157,10 @@ std::string to_yaml(const Study& study) {
   }
   put_run(out, study.run);
   put_filter(out, study.filter);
+  if (!study.policy.empty()) {
+    out << YAML::Key << "policy" << YAML::Value;
+    put(out, study.policy);
+  }
   out << YAML::Key << "sweeps" << YAML::Value << YAML::BeginSeq;
   for (const Sweep& sweep : study.sweeps) put_sweep(out, sweep);
   out << YAML::EndSeq << YAML::EndMap;

@@ -77,7 +77,7 @@ std::vector<Sweep> read_sweeps(const YamlCursor& at) {
 
 Study parse_study(const std::string& text, const std::string& origin) {
   const YamlCursor top = YamlCursor::parse(text, origin);
-  top.allow_keys({"schema_version", "name", "about", "run", "filter", "sweeps"});
+  top.allow_keys({"schema_version", "name", "about", "run", "filter", "policy", "sweeps"});
   const YamlCursor version = top.require("schema_version");
   if (version.text() != "1")
     version.fail(concat("schema_version = ", show(version.text()), "; this program reads version 1"));
@@ -86,6 +86,7 @@ Study parse_study(const std::string& text, const std::string& origin) {
   if (const auto about = top.find("about")) study.about = about->text();
   if (const auto run = top.find("run")) study.run = read_run(*run);
   if (const auto filter = top.find("filter")) study.filter = read_filter(*filter);
+  if (const auto policy = top.find("policy")) study.policy = policy->text();
   study.sweeps = read_sweeps(top.require("sweeps"));
   return study;
 }

@@ -35,6 +35,12 @@ std::string with_references(const std::string& text, std::string_view special) {
   return safe;
 }
 
+/// An address as plain text: hosts make links of them.
+std::string without_addresses(std::string text) {
+  replace_all(text, "://", ":<!-- -->//");
+  return text;
+}
+
 std::string one_line(std::string text) {
   for (char& c : text)
     if (is_line_or_tab(c)) c = ' ';
@@ -59,13 +65,13 @@ std::string xml_text(const std::string& text) {
 
 std::string markdown_text(const std::string& text) {
   std::string safe = with_references(one_line(printable(text)), "&<>|`*_[]~\\#$");
-  replace_all(safe, "@", "@<!-- -->");      // "@name" in a comment would call that person
-  replace_all(safe, "://", ":<!-- -->//");  // and an address would be a link
-  return safe;
+  replace_all(safe, "@", "@<!-- -->");  // "@name" in a comment would call that person
+  return without_addresses(safe);
 }
 
 std::string markdown_code(const std::string& text) {
-  return "<code>" + with_references(one_line(printable(text)), "&<>|`*_[]~\\$@") + "</code>";
+  const std::string safe = with_references(one_line(printable(text)), "&<>|`*_[]~\\$@");
+  return "<code>" + without_addresses(safe) + "</code>";
 }
 
 }  // namespace bench::analysis

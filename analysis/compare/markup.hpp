@@ -18,8 +18,7 @@ std::string xml_text(const std::string& text);
 /// ends become blanks.
 std::string markdown_text(const std::string& text);
 
-/// The same inside a <code> element: no markup but HTML's and the table's is known there by GitHub and
-/// GitLab, so that underscores and stars stay as they are.
+/// The same inside a <code> element, where hosts look for no mentions.
 std::string markdown_code(const std::string& text);
 
 }  // namespace bench::analysis

@@ -116,6 +116,7 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   add_study_flags(app, options);
   add_measuring_flags(app, options);
   add_output_flags(app, options);
+  run->add_option("--policy", options.policy, "validation criteria against the baseline: a YAML file (docs/gate.md)")->check(CLI::ExistingFile);
   run->add_flag("--dry-run", options.dry_run, "the same as plan");
   app.add_flag("--json", options.json, "plan, list, compare, gate: JSON on stdout");
   try {

@@ -19,6 +19,7 @@ struct Options {
   std::string output_dir;              // empty: results/run_<UTC>
   std::vector<std::string> workloads;  // only these ops; empty: all
   scaling::StudyOverrides overrides;
+  std::string policy;                  // over the study's; empty: the study's
   // Flags over the study's run settings; absent ones leave the study's value.
   std::optional<std::int64_t> warmup, min_samples, max_samples, iterations, visits, scaling_visits, seed;
   std::optional<double> ci, confidence, min_time, warmup_time, budget;

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "analysis/compare/policy.hpp"
 #include "src/cli/torch_plugin.hpp"
 #include "src/cli/verbs.hpp"
 
@@ -42,6 +43,8 @@ Planned prepare(const Options& options, const scaling::Machine& machine) {
   keep_workloads(planned.study, options.workloads);
   scaling::apply_overrides(planned.study, options.overrides);
   apply_settings(options, planned.study.run);
+  if (!options.policy.empty()) planned.study.policy = options.policy;
+  if (!planned.study.policy.empty()) analysis::load_policy(planned.study.policy);  // a fault in it is better known before an hour of measuring
   planned.plan = scaling::make_plan(planned.study, scaling::make_cases(planned.study, missing, machine), machine);
   return planned;
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 
+#include "analysis/compare/baseline_sides.hpp"
 #include "analysis/results.hpp"
 #include "analysis/store.hpp"
 #include "analysis/table.hpp"
@@ -145,8 +146,11 @@ std::function<analysis::Telemetry()> telemetry_reader() {
 
 void print_results(const Options& options, const Planned& prepared, const analysis::RunRecord& run, const Recorder& recorder) {
   const analysis::Results results = analysis::make_results(run);
-  std::cout << analysis::tables_text(run, results) << std::flush;
-  recorder.folder().write("summary.md", analysis::summary_markdown(run, results, recorder.folder().path().string()));
+  std::vector<analysis::Section> more;
+  if (!prepared.study.policy.empty()) more.push_back(analysis::criteria_section(run, results, analysis::load_policy(prepared.study.policy)));
+  const std::vector<analysis::Section> sections = analysis::all_sections(run, results, more);
+  std::cout << analysis::tables_text(sections) << std::flush;
+  recorder.folder().write("summary.md", analysis::summary_markdown(run, sections, recorder.folder().path().string()));
   if (!options.quiet)
     std::cerr << prepared.study.name << ": " << run.visits.size() << " visits; " << (recorder.folder() / "results.h5").string()
               << ", summary.md and journal.jsonl are in that folder\n";

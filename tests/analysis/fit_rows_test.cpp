@@ -130,10 +130,10 @@ TEST(FitRows, BecomeColumnsWithNoneForWhatIsNotThere) {
 
 TEST(FitRows, ArePrintedWithTheirHoldOutAndOnlyWhenThereAreAny) {
   const RunRecord none = synthetic_run(), run = scaling_run();
-  EXPECT_EQ(tables_text(none, make_results(none)).find("hold-out"), std::string::npos);
-  const std::string text = tables_text(run, make_results(run));
+  EXPECT_EQ(tables_text(all_sections(none, make_results(none))).find("hold-out"), std::string::npos);
+  const std::string text = tables_text(all_sections(run, make_results(run)));
   EXPECT_NE(text.find("p=64: +0.0 % (inside)"), std::string::npos) << text;
-  EXPECT_NE(summary_markdown(run, make_results(run), "d").find("## fits"), std::string::npos);
+  EXPECT_NE(summary_markdown(run, all_sections(run, make_results(run)), "d").find("## fits"), std::string::npos);
 }
 
 std::string bytes_of(const fs::path& path) {

@@ -146,7 +146,7 @@ TEST(Store, CannotWriteWhereThereIsNoFolder) { EXPECT_THROW(write_store(make_run
 
 TEST(Tables, ShowWhatVariesTheIntervalAndTheReason) {
   const RunRecord run = make_run();
-  const std::string text = tables_text(run, make_results(run));
+  const std::string text = tables_text(all_sections(run, make_results(run)));
   EXPECT_NE(text.find("4 s [4, 4]"), std::string::npos) << text;
   EXPECT_NE(text.find("50.0 % compute"), std::string::npos) << text;
   EXPECT_NE(text.find("needs 4 ranks, this run has 2"), std::string::npos) << text;

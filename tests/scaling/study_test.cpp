@@ -16,6 +16,7 @@ const std::string kStudy = R"(schema_version: 1
 name: toy
 about: "a study with every clause: yes"
 run: {warmup: 2, min_samples: 8, max_samples: 64, ci: 0.05, visits: 3, seed: 7, order: given, bind: none}
+policy: criteria.yaml
 filter: {exclude: ["*_torch"]}
 sweeps:
   - name: pairs
@@ -75,6 +76,7 @@ TEST(Study, EveryClauseIsRead) {
   EXPECT_DOUBLE_EQ(study.run.ci, 0.05);
   EXPECT_EQ(study.run.order, "given");
   EXPECT_EQ(study.filter.exclude, std::vector<std::string>{"*_torch"});
+  EXPECT_EQ(study.policy, "criteria.yaml");
   ASSERT_EQ(study.sweeps.size(), 2u);
   const Sweep& pairs = study.sweeps[0];
   EXPECT_EQ(pairs.kernels, (std::vector<std::string>{"toy/plain", "toy/f*"}));
