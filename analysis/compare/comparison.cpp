@@ -2,6 +2,7 @@
 #include "analysis/compare/comparison.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -17,9 +18,14 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-const Measured kNothing{.outcome = Outcome::skipped};
+Measured nothing() {
+  Measured measured;
+  measured.outcome = Outcome::skipped;
+  return measured;
+}
 
 const Measured& find(const Side& side, const std::string& key) {
+  static const Measured kNothing = nothing();
   const auto it = side.cases.find(key);
   return it != side.cases.end() ? it->second : kNothing;
 }
@@ -38,15 +44,18 @@ double typical(const std::vector<double>& launches_s) {
   return launches_s.empty() || !are_times(launches_s) ? kNone : std::exp(moments_of(logarithms(launches_s)).mean);
 }
 
-/// A failure of the new side that leaves nothing to compare: not to be confused with a case that was dropped from the study.
+/// A failure of the new side, in one of its launches even: the rest of them cannot make up for it. What was never tried is no failure.
 bool has_failed(const Measured& after) {
-  return after.outcome == Outcome::wrong_result ||
-         (after.launches_s.empty() && after.outcome != Outcome::ok && after.outcome != Outcome::skipped && after.outcome != Outcome::infeasible);
+  constexpr std::array kNoFailure{Outcome::ok, Outcome::skipped, Outcome::infeasible, Outcome::interrupted};
+  return std::ranges::find(kNoFailure, after.outcome) == kNoFailure.end();
 }
 
 ComparisonRow row_of(const std::string& key, const Measured& before, const Measured& after, double confidence) {
   const LaunchRatio launches = launch_ratio(before.launches_s, after.launches_s, confidence);
-  ComparisonRow row{.key = key, .name = after.name.empty() ? before.name : after.name, .dtype = after.dtype.empty() ? before.dtype : after.dtype};
+  ComparisonRow row;
+  row.key = key;
+  row.name = after.name.empty() ? before.name : after.name;
+  row.dtype = after.dtype.empty() ? before.dtype : after.dtype;
   row.old_s = typical(before.launches_s);
   row.new_s = typical(after.launches_s);
   row.launches_old = static_cast<std::int64_t>(before.launches_s.size());
@@ -87,7 +96,10 @@ std::vector<std::string> differences(const Side& before, const Side& after) {
 }  // namespace
 
 Comparison compare(const Side& before, const Side& after, const CompareRule& rule) {
-  Comparison comparison{.old_label = before.label, .new_label = after.label, .rule = rule};
+  Comparison comparison;
+  comparison.old_label = before.label;
+  comparison.new_label = after.label;
+  comparison.rule = rule;
   std::set<std::string> keys;
   for (const auto& [key, measured] : before.cases) keys.insert(key);
   for (const auto& [key, measured] : after.cases) keys.insert(key);

@@ -16,7 +16,6 @@ const std::string kStudy = R"(schema_version: 1
 name: toy
 about: "a study with every clause: yes"
 run: {warmup: 2, min_samples: 8, max_samples: 64, ci: 0.05, visits: 3, seed: 7, order: given, bind: none}
-policy: criteria.yaml
 filter: {exclude: ["*_torch"]}
 sweeps:
   - name: pairs
@@ -38,6 +37,7 @@ sweeps:
     kernels: toy/ring
     axes: {seq: [1k, 2k..8k*2]}
     scaling: {mode: weak, by: flops, ranks: "4,1..2*2"}
+policy: criteria.yaml
 )";
 
 /// The message of the usage error that `work` throws; empty when it throws none.
