@@ -40,6 +40,9 @@ std::vector<Column> fit_columns(const std::vector<FitRow>& rows);
 /// Rows of /visits: one per visit, failed ones too, in the order they ended.
 std::vector<Column> visit_columns(const RunRecord& run);
 
+/// Rows of /telemetry: one per reading of the optional thread, a column per figure that any reading has.
+std::vector<Column> telemetry_columns(const RunRecord& run);
+
 /// Rows of /samples: one per sample, over all ranks of its block.
 std::vector<Column> sample_columns(const RunRecord& run);
 /// Rows of /rank_samples: one per sample and rank.

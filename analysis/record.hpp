@@ -53,6 +53,11 @@ struct Check {
 /// machine does not give is absent, never 0.
 using Telemetry = std::map<std::string, double>;
 
+struct TimedTelemetry {
+  double time_s = 0.0;  // since the run's start, as VisitRecord::start_s
+  Telemetry values;
+};
+
 /// One visit: all raw samples of one measurement of one case.
 struct VisitRecord {
   std::string case_id;
@@ -94,6 +99,7 @@ struct RunRecord {
   std::map<std::int64_t, Limits> limits;      // by block width
   std::vector<scaling::Case> cases;
   std::vector<VisitRecord> visits;
+  std::vector<TimedTelemetry> telemetry;      // between the visits' ends, when it was asked for; of rank 0's node
   std::string journal_bytes;   // the journal itself, kept in the store with its hash
 };
 

@@ -51,7 +51,7 @@ void check_samples(const VisitRecord& v) {
     throw Error(ErrorKind::io, concat("field 'flags' has ", v.flags.size(), " rows for ", times / v.ranks, " samples"));
 }
 
-Telemetry telemetry_from_json(const json& object, const char* field) {
+Telemetry figures_from_json(const json& object, const char* field) {
   const json& values = member(object, field);
   if (!values.is_object()) refuse_field(field, "an object", values);
   Telemetry telemetry;
@@ -186,10 +186,27 @@ VisitRecord visit_from_json(const json& j) {
   read_field(j, "peak_memory_bytes", v.peak_memory_bytes);
   read_field(j, "wire_bytes", v.wire_bytes);
   read_field(j, "oversubscribed", v.oversubscribed);
-  v.before = telemetry_from_json(j, "before");
-  v.after = telemetry_from_json(j, "after");
+  v.before = figures_from_json(j, "before");
+  v.after = figures_from_json(j, "after");
   check_samples(v);
   return v;
+}
+
+json to_json(const std::vector<TimedTelemetry>& readings) {
+  json list = json::array();
+  for (const TimedTelemetry& reading : readings) list.push_back({{"time_s", reading.time_s}, {"values", reading.values}});
+  return list;
+}
+
+std::vector<TimedTelemetry> telemetry_from_json(const json& j) {
+  if (!j.is_array()) refuse_field("readings", "a list", j);
+  std::vector<TimedTelemetry> readings;
+  for (const json& item : j) {
+    TimedTelemetry& reading = readings.emplace_back();
+    read_field(item, "time_s", reading.time_s);
+    reading.values = figures_from_json(item, "values");
+  }
+  return readings;
 }
 
 json to_json(const Limits& l) {

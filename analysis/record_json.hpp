@@ -15,6 +15,9 @@ scaling::Case case_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const VisitRecord& visit);
 VisitRecord visit_from_json(const nlohmann::json& json);
 
+nlohmann::json to_json(const std::vector<TimedTelemetry>& readings);
+std::vector<TimedTelemetry> telemetry_from_json(const nlohmann::json& json);
+
 nlohmann::json to_json(const Limits& limits);
 Limits limits_from_json(const nlohmann::json& json);
 

@@ -156,6 +156,19 @@ void read_samples(std::vector<VisitRecord>& visits, const Rows& rows, const Rows
   if (sample != flags.size() || at != times.size()) throw Error(ErrorKind::io, "/samples or /rank_samples goes on after the last visit");
 }
 
+std::vector<TimedTelemetry> read_readings(const Rows& rows) {
+  std::vector<TimedTelemetry> readings(rows.count());
+  const std::vector<double> time = rows.doubles("time");
+  for (std::size_t i = 0; i < readings.size(); ++i) readings[i].time_s = time[i];
+  for (const std::string& name : h5::names(rows.group())) {
+    if (name == "row" || name == "time") continue;
+    const std::vector<double> values = rows.doubles(name);
+    for (std::size_t i = 0; i < readings.size(); ++i)
+      if (!std::isnan(values[i])) readings[i].values[name] = values[i];
+  }
+  return readings;
+}
+
 /// A case that was never visited, with the reason why.
 void read_unvisited(RunRecord& run, const Rows& rows) {
   const std::vector<std::uint8_t> status = h5::read_bytes(rows.group(), "status");
@@ -204,6 +217,7 @@ RunRecord read_all(hid_t file) {
   run.visits = read_visits(run.cases, visits, cases);
   read_samples(run.visits, visits, Rows(file, "samples", "row"), Rows(file, "rank_samples", "row"));
   read_unvisited(run, cases);
+  run.telemetry = read_readings(Rows(file, "telemetry", "row"));
   const std::vector<std::uint8_t> journal = h5::read_bytes(h5::open_group(file, "provenance"), "journal");
   run.journal_bytes.assign(journal.begin(), journal.end());
   return run;

@@ -148,6 +148,22 @@ void add_telemetry(Builder& to, const std::vector<Row>& rows) {
 
 }  // namespace
 
+std::vector<Column> telemetry_columns(const RunRecord& run) {
+  std::vector<std::int64_t> row;
+  std::vector<double> time;
+  std::map<std::string, std::vector<double>> figures;
+  for (const TimedTelemetry& reading : run.telemetry)
+    for (const auto& [name, value] : reading.values) figures.emplace(name, std::vector<double>(run.telemetry.size(), kNone));
+  for (std::size_t i = 0; i < run.telemetry.size(); ++i) {
+    row.push_back(static_cast<std::int64_t>(i));
+    time.push_back(run.telemetry[i].time_s);
+    for (const auto& [name, value] : run.telemetry[i].values) figures[name][i] = value;
+  }
+  std::vector<Column> columns{{"row", "1", "row number", std::move(row)}, {"time", "s", "since the run's start", std::move(time)}};
+  for (auto& [name, values] : figures) columns.push_back({name, unit_of(name), "of rank 0's node; NaN: unavailable", std::move(values)});
+  return columns;
+}
+
 std::vector<Column> visit_columns(const RunRecord& run) {
   const std::vector<Row> rows = rows_of(run);
   Builder builder(rows);

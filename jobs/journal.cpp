@@ -64,6 +64,9 @@ void take(analysis::RunRecord& run, const json& record) {
     run.limits[record.at("width").get<std::int64_t>()] = analysis::limits_from_json(record.at("limits"));
   } else if (kind == "visit") {
     run.visits.push_back(analysis::visit_from_json(record.at("visit")));
+  } else if (kind == "telemetry") {
+    const auto readings = analysis::telemetry_from_json(record.at("readings"));
+    run.telemetry.insert(run.telemetry.end(), readings.begin(), readings.end());
   }
 }
 
@@ -131,6 +134,10 @@ json limits_record(std::int64_t width, const analysis::Limits& limits) {
 
 json start_record(const std::string& case_id, std::int64_t visit, std::int64_t attempt) {
   return {{"kind", "start"}, {"case", case_id}, {"visit", visit}, {"attempt", attempt}};
+}
+
+json telemetry_record(const std::vector<analysis::TimedTelemetry>& readings) {
+  return {{"kind", "telemetry"}, {"readings", analysis::to_json(readings)}};
 }
 
 json visit_record(const analysis::VisitRecord& visit) { return {{"kind", "visit"}, {"visit", analysis::to_json(visit)}}; }

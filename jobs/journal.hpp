@@ -4,7 +4,8 @@
 //
 //   {"len":57,"crc32":"1c291ca3","record":{"kind":"visit", ...}}
 //
-// Kinds: plan (cases, settings, sha256), env (provenance), limits (measured rates), start (before a visit), visit (after it), mark (a word).
+// Kinds: plan (cases, settings, sha256), env (provenance), limits (measured rates), start (before a visit), visit (after it), telemetry (readings
+// since the last one).
 // `start`, and everything that ends a case, is on the disk (fsync) before the run goes on.
 #pragma once
 
@@ -48,6 +49,7 @@ nlohmann::json plan_record(const analysis::RunRecord& run);
 nlohmann::json environment_record(const analysis::RunRecord& run);
 nlohmann::json limits_record(std::int64_t width, const analysis::Limits& limits);
 nlohmann::json start_record(const std::string& case_id, std::int64_t visit, std::int64_t attempt);
+nlohmann::json telemetry_record(const std::vector<analysis::TimedTelemetry>& readings);
 nlohmann::json visit_record(const analysis::VisitRecord& visit);
 
 }  // namespace bench::jobs

@@ -84,6 +84,8 @@ void add_measuring_flags(CLI::App& app, Options& options) {
   app.add_option("--order", options.order, "shuffle, abba or given")->check(CLI::IsMember({"shuffle", "abba", "given"}))->group(group);
   app.add_option("--sync", options.sync, "how ranks start a sample: auto, window or barrier")
       ->check(CLI::IsMember({"auto", "window", "barrier"}))->group(group);
+  app.add_option("--telemetry", options.telemetry_s, "read clocks, load and device state every so many seconds, too; 0: only at the ends of visits")
+      ->check(CLI::NonNegativeNumber)->group(group)->capture_default_str();
   app.add_option("--bind", options.bind, "auto: split the node's cores among its ranks; none")->check(CLI::IsMember({"auto", "none"}))->group(group);
 }
 

@@ -28,6 +28,7 @@ struct Options {
   bool json = false;
   bool dry_run = false;
   bool quiet = false;
+  double telemetry_s = 0.0;            // period of the telemetry thread; 0: only at the ends of visits
   bool profile_self = false;
   bool keep_host = false;              // store the host's name instead of its hash
   CompareOptions compare;              // of compare and gate

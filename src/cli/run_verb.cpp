@@ -20,12 +20,12 @@
 #include "src/cli/machine.hpp"
 #include "src/cli/progress.hpp"
 #include "src/cli/run_folder.hpp"
+#include "src/cli/telemetry_log.hpp"
 #include "src/cli/verbs.hpp"
 #include "src/comm/block_links.hpp"
 #include "src/comm/session.hpp"
 #include "src/core/units.hpp"
 #include "src/system/provenance.hpp"
-#include "src/system/telemetry.hpp"
 
 namespace bench::cli {
 namespace {
@@ -94,6 +94,12 @@ class Recorder {
     if (clock_() - last_store_s_ > kStoreEvery_s) store();
   }
 
+  void add_telemetry(const std::vector<analysis::TimedTelemetry>& readings) {
+    if (readings.empty()) return;
+    journal_.append(jobs::telemetry_record(readings), false);
+    run_.telemetry.insert(run_.telemetry.end(), readings.begin(), readings.end());
+  }
+
   void status(const char* state, std::size_t done, std::size_t total, double left_s) {
     folder_.write("status.json", nlohmann::json{{"state", state}, {"done", done}, {"total", total}, {"seconds_left", left_s}}.dump() + "\n");
   }
@@ -131,17 +137,6 @@ void measure_limits(const comm::Communicator& world, const scaling::Plan& plan, 
     }
     world.sleepy_barrier();
   }
-}
-
-/// The machine's state by name; what it does not tell is left out.
-std::function<analysis::Telemetry()> telemetry_reader() {
-  auto source = std::make_shared<system::Telemetry>();
-  return [source] {
-    analysis::Telemetry values;
-    for (const auto& [name, value] : system::named_values(source->read()))
-      if (value) values[name] = *value;
-    return values;
-  };
 }
 
 void print_results(const Options& options, const Planned& prepared, const analysis::RunRecord& run, const Recorder& recorder) {
@@ -194,10 +189,13 @@ int run_verb(const Options& options, const comm::Session& session, SelfProfile& 
                       {clock, placement.topology.machine().l3_bytes, telemetry_reader()});
   {
     Progress progress(planned, isatty(STDERR_FILENO) != 0, options.quiet || world.rank() != 0, use_color(options, STDERR_FILENO), clock);
+    TelemetryLog telemetry(world.rank() == 0 ? options.telemetry_s : 0.0);
+    const double start_s = clock();
     const jobs::Listener listener{
         .started = [&](const scaling::Case& c) { progress.started(c); },
         .finished = [&](const scaling::Case& c, const analysis::VisitRecord& record, std::size_t done, std::size_t total) {
           progress.finished(c, record, done);
+          recorder->add_telemetry(telemetry.take(start_s));
           recorder->status("running", done, total, progress.seconds_left());
           recorder->store_now_and_then();
         }};

@@ -71,6 +71,8 @@ TEST_F(StoreFiles, ReadBackAndWrittenAgainAreTheSameBytes) {
   EXPECT_EQ(is.flags, was.flags);
   EXPECT_EQ(is.sync, "window");
   EXPECT_EQ(is.before, was.before);
+  ASSERT_EQ(back.telemetry.size(), 2U);
+  EXPECT_EQ(back.telemetry[0].values, run.telemetry[0].values);
   EXPECT_EQ(is.after, was.after) << "what the machine did not tell is absent, not 0";
 }
 

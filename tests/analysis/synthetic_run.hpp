@@ -95,6 +95,7 @@ inline RunRecord synthetic_run() {
   pair.before = {{"cpu_mhz", 2000.0}, {"steal_fraction", 0.01}};
   pair.after = {{"cpu_mhz", 1900.0}};
   visit(6, 0.1);
+  run.telemetry = {{0.1, {{"cpu_mhz", 2000.0}}}, {0.2, {{"cpu_mhz", 1900.0}, {"load_1m", 0.5}}}};
   return run;
 }
 
