@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -217,7 +218,8 @@ RunRecord read_all(hid_t file) {
   run.visits = read_visits(run.cases, visits, cases);
   read_samples(run.visits, visits, Rows(file, "samples", "row"), Rows(file, "rank_samples", "row"));
   read_unvisited(run, cases);
-  run.telemetry = read_readings(Rows(file, "telemetry", "row"));
+  const std::vector<std::string> groups = h5::names(file);
+  if (std::ranges::find(groups, "telemetry") != groups.end()) run.telemetry = read_readings(Rows(file, "telemetry", "row"));  // newer than the schema
   const std::vector<std::uint8_t> journal = h5::read_bytes(h5::open_group(file, "provenance"), "journal");
   run.journal_bytes.assign(journal.begin(), journal.end());
   return run;

@@ -89,13 +89,17 @@ void Journal::append(const json& record, bool durable) {
   seconds_spent_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-analysis::RunRecord load_journal(const std::filesystem::path& path, JournalNotes* notes) {
+std::string journal_bytes(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) throw Error(ErrorKind::io, concat("cannot read the journal '", path.string(), "'"));
   std::ostringstream whole;
   whole << in.rdbuf();
+  return whole.str();
+}
+
+analysis::RunRecord load_journal(const std::filesystem::path& path, JournalNotes* notes) {
   analysis::RunRecord run;
-  run.journal_bytes = whole.str();
+  run.journal_bytes = journal_bytes(path);
   std::int64_t number = 0;
   for (std::size_t begin = 0; begin < run.journal_bytes.size();) {
     const std::size_t end = run.journal_bytes.find('\n', begin);

@@ -37,6 +37,9 @@ class Journal {
   double seconds_spent_ = 0.0;
 };
 
+/// The file as it is. Error(io) when it cannot be read.
+std::string journal_bytes(const std::filesystem::path& path);
+
 /// What load_journal could not use.
 struct JournalNotes {
   std::int64_t torn_bytes = 0;  // an unfinished last line: dropped, as a crash leaves it

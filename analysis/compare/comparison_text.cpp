@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -42,13 +43,24 @@ std::string tally(const Comparison& comparison) {
   return text.empty() ? "no case" : text;
 }
 
-/// Each reason once, with how many rows have it: a table of 200 cases has few reasons.
+/// How many launches would tell, over the ambiguous rows.
+std::string ambiguity(const Comparison& comparison) {
+  std::vector<std::int64_t> needed;
+  for (const ComparisonRow& row : comparison.rows)
+    if (row.verdict == Verdict::ambiguous && row.launches_needed) needed.push_back(*row.launches_needed);
+  if (needed.empty()) return {};
+  std::ranges::sort(needed);
+  const std::string range = needed.front() == needed.back() ? fmt::format("{}", needed.front()) : fmt::format("{} to {}", needed.front(), needed.back());
+  return fmt::format("  ambiguous: a difference of {:.3g} % would take about {} launches a side at this noise\n", 100.0 * comparison.rule.verdict.margin, range);
+}
+
+/// What is neither measured on both sides nor explained by the table: each reason once, with how many rows have it.
 std::string reasons(const Comparison& comparison) {
   std::map<std::string, std::size_t> counts;
   for (const ComparisonRow& row : comparison.rows)
-    if (row.verdict != Verdict::same && row.verdict != Verdict::faster && row.verdict != Verdict::slower)
+    if (row.verdict == Verdict::insufficient || row.verdict == Verdict::missing || row.verdict == Verdict::new_case || row.verdict == Verdict::invalid)
       ++counts[fmt::format("{}: {}", to_text(row.verdict), row.reason)];
-  std::string text;
+  std::string text = ambiguity(comparison);
   for (const auto& [reason, count] : counts) text += fmt::format("  {} x {}\n", count, reason);
   return text;
 }

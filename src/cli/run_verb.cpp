@@ -85,7 +85,7 @@ class Recorder {
   /// Makes results.h5 from what the journal holds.
   void store() {
     const double begin = clock_();
-    run_.journal_bytes = jobs::load_journal(folder_ / "journal.jsonl").journal_bytes;
+    run_.journal_bytes = jobs::journal_bytes(folder_ / "journal.jsonl");
     analysis::write_store(run_, folder_ / "results.h5");
     last_store_s_ = clock_();
     store_s_ += last_store_s_ - begin;
