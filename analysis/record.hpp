@@ -80,6 +80,7 @@ struct VisitRecord {
   double tau = 1.0;                  // integrated autocorrelation time of the samples
   double start_s = 0.0;              // since the run's start
   double check_s = 0.0, warmup_s = 0.0, measure_s = 0.0;  // where the visit's time went
+  double decide_s = 0.0;             // of measure_s, what the stop rule and its statistics took
   std::vector<Check> checks;
   std::int64_t rows_checked = 0;     // sequence positions compared with the oracle
   std::int64_t peak_memory_bytes = 0;    // resident high-water of the fullest rank; 0: unavailable
@@ -96,6 +97,7 @@ struct RunRecord {
   std::string plan_sha256;
   std::string provenance_json;
   double confidence = 0.95;
+  std::string policy;          // YAML of the validation criteria (docs/gate.md); empty: none
   std::map<std::int64_t, Limits> limits;      // by block width
   std::vector<scaling::Case> cases;
   std::vector<VisitRecord> visits;

@@ -142,6 +142,7 @@ json to_json(const VisitRecord& v) {
           {"check_s", v.check_s},
           {"warmup_s", v.warmup_s},
           {"measure_s", v.measure_s},
+          {"decide_s", v.decide_s},
           {"checks", checks},
           {"rows_checked", v.rows_checked},
           {"peak_memory_bytes", v.peak_memory_bytes},
@@ -175,6 +176,7 @@ VisitRecord visit_from_json(const json& j) {
   read_field(j, "check_s", v.check_s);
   read_field(j, "warmup_s", v.warmup_s);
   read_field(j, "measure_s", v.measure_s);
+  read_field(j, "decide_s", v.decide_s);
   for (const json& item : list_member(j, "checks")) {
     Check& check = v.checks.emplace_back();
     read_field(item, "output", check.output);

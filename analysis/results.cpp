@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "analysis/baseline_verdicts.hpp"
+#include "analysis/compare/baseline_sides.hpp"
 #include "analysis/sample_times.hpp"
 #include "analysis/scaling_rows.hpp"
 #include "analysis/statistics/quantiles.hpp"
@@ -14,9 +15,10 @@
 namespace bench::analysis {
 namespace {
 
-Estimate median_estimate(const std::vector<double>& samples, double confidence) {
+/// `tau` is effective_tau(samples).
+Estimate median_estimate(const std::vector<double>& samples, double tau, double confidence) {
   const std::vector<double> ascending = sorted(samples);
-  return {median(ascending), median_interval(ascending, confidence, effective_tau(samples))};
+  return {median(ascending), median_interval(ascending, confidence, tau)};
 }
 
 double imbalance_of(const VisitRecord& visit) {
@@ -53,9 +55,10 @@ void add_visit(CaseResult& result, const VisitRecord& visit, double confidence) 
     result.start_skew_s = std::max(result.start_skew_s.value_or(0.0), median(sorted(skews)));
   result.n += static_cast<std::int64_t>(samples.size());
   result.stop_reason = visit.stop_reason;
-  result.tau = std::max(result.tau, effective_tau(samples));
+  const double tau = effective_tau(samples);
+  result.tau = std::max(result.tau, tau);
   result.imbalance = std::max(result.imbalance, imbalance_of(visit));
-  result.time_s = median_estimate(samples, confidence);
+  result.time_s = median_estimate(samples, tau, confidence);
   result.visit_medians_s.push_back(result.time_s.value);
 }
 
@@ -110,9 +113,10 @@ void add_speedups(Results& results, const RunRecord& run) {
   for (std::size_t i = 0; i < run.cases.size(); ++i) {
     const scaling::Case& c = run.cases[i];
     const auto base = by_problem.find(c.baseline + ' ' + problem_key(c));
-    if (results.cases[i].outcome != Outcome::ok || base == by_problem.end() || results.cases[base->second].outcome != Outcome::ok) continue;
-    // The baseline against itself is 1 by definition, not by measurement.
+    if (base == by_problem.end() || results.cases[base->second].outcome != Outcome::ok) continue;
     results.cases[i].baseline_case = base->second;
+    if (results.cases[i].outcome != Outcome::ok) continue;
+    // The baseline against itself is 1 by definition, not by measurement.
     results.cases[i].speedup = base->second == i ? Estimate{1.0, std::nullopt} : time_ratio(run, results, base->second, i, each);
   }
 }
@@ -128,7 +132,7 @@ Estimate time_ratio(const RunRecord& run, const Results& results, std::size_t nu
     std::vector<double> samples;
     for (const std::size_t visit : result.visits)
       for (const double time : valid_times(run.visits[visit])) samples.push_back(time);
-    return median_estimate(samples, each);
+    return median_estimate(samples, effective_tau(samples), each);
   };
   return ratio(at(a), at(b), run.confidence);
 }
@@ -154,6 +158,7 @@ Results make_results(const RunRecord& run) {
   for (std::size_t i = 0; i < run.cases.size(); ++i) finish(results.cases[i], run.cases[i], run);
   add_speedups(results, run);
   add_verdicts(results, {.confidence = run.confidence});
+  if (!run.policy.empty()) blank_verdicts(run, results);
   results.scaling = scaling_rows(run, results);
   return results;
 }

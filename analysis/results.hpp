@@ -29,7 +29,7 @@ struct CaseResult {
   std::string limit;                      // what binds: compute | memory | exp; empty when no limits were measured
   double limit_s = 0.0, limit_fraction = 0.0;
   std::optional<Estimate> speedup;        // over the baseline
-  std::optional<std::size_t> baseline_case;  // row of the baseline on the same problem
+  std::optional<std::size_t> baseline_case;  // row of the baseline on the same problem, if that was measured
   std::optional<Verdict> verdict;         // against it (baseline_verdicts.hpp), with the adjusted p and the effect size
   double speedup_p = std::numeric_limits<double>::quiet_NaN(), hedges_g = speedup_p;
   double error = 0.0, tolerance = 0.0;    // of the output that comes nearest to its tolerance

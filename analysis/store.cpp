@@ -36,6 +36,7 @@ void root_attributes(hid_t root, const RunRecord& run) {
   h5::set_attribute(root, "study", run.study);
   h5::set_attribute(root, "plan_sha256", run.plan_sha256);
   h5::set_attribute(root, "confidence", run.confidence);
+  if (!run.policy.empty()) h5::set_attribute(root, "policy", run.policy);
   flat_provenance(root, run.provenance_json);
 }
 

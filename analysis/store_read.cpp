@@ -117,7 +117,7 @@ std::vector<VisitRecord> read_visits(const std::vector<scaling::Case>& all, cons
              warmup_calls = rows.ints("warmup_calls"), calls = rows.ints("calls"), checked = rows.ints("rows_checked"), memory = rows.ints("peak_memory"),
              wire = rows.ints("wire_bytes"), oversubscribed = rows.ints("oversubscribed");
   const auto reason = rows.texts("reason"), sync = rows.texts("sync"), cold = rows.texts("cold_method"), stop = rows.texts("stop_reason");
-  const auto start = rows.doubles("start"), check_s = rows.doubles("check_time"), warmup_s = rows.doubles("warmup_time"), measure_s = rows.doubles("measure_time"),
+  const auto start = rows.doubles("start"), check_s = rows.doubles("check_time"), warmup_s = rows.doubles("warmup_time"), measure_s = rows.doubles("measure_time"), decide_s = rows.doubles("decide_time"),
              bound = rows.doubles("clock_bound"), floor = rows.doubles("timer_floor"), tau = rows.doubles("tau");
   const auto error = cases.doubles("error"), tolerance = cases.doubles("tolerance");
   for (std::size_t i = 0; i < visits.size(); ++i) {
@@ -128,7 +128,7 @@ std::vector<VisitRecord> read_visits(const std::vector<scaling::Case>& all, cons
     visits[i] = {.case_id = all[row].id, .visit = number[i], .attempt = attempt[i], .outcome = outcome_of(status[i], "/visits/status"), .reason = reason[i],
                  .ranks = ranks[i], .block = block[i], .calls_per_sample = calls[i], .warmup_calls = warmup_calls[i], .sync = sync[i], .cold_method = cold[i],
                  .clock_bound_s = bound[i], .timer_floor_s = floor[i], .stop_reason = stop[i], .tau = tau[i], .start_s = start[i], .check_s = check_s[i],
-                 .warmup_s = warmup_s[i], .measure_s = measure_s[i], .rows_checked = checked[i], .peak_memory_bytes = memory[i], .wire_bytes = wire[i],
+                 .warmup_s = warmup_s[i], .measure_s = measure_s[i], .decide_s = decide_s[i], .rows_checked = checked[i], .peak_memory_bytes = memory[i], .wire_bytes = wire[i],
                  .oversubscribed = oversubscribed[i] != 0};
     if (!std::isnan(tolerance[row])) visits[i].checks = {{"", error[row], tolerance[row]}};
   }
@@ -207,6 +207,7 @@ RunRecord read_all(hid_t file) {
   run.created_utc = h5::text_attribute(file, ".", "created_utc");
   run.study = h5::text_attribute(file, ".", "study");
   run.plan_sha256 = h5::text_attribute(file, ".", "plan_sha256");
+  run.policy = h5::text_attribute(file, ".", "policy");
   run.provenance_json = h5::text_attribute(file, ".", "provenance_json");
   run.confidence = h5::number_attribute(file, "confidence");
   if (!(run.confidence > 0.0 && run.confidence < 1.0)) throw Error(ErrorKind::io, concat("its confidence is ", run.confidence));

@@ -72,6 +72,7 @@ void add_protocol(Builder& to, const std::vector<Row>& rows) {
   to.add("check_time", "s", "spent on set-up and the check against the oracle", [](const Row& r) { return r.visit->check_s; });
   to.add("warmup_time", "s", "spent on the warm-up", [](const Row& r) { return r.visit->warmup_s; });
   to.add("measure_time", "s", "spent on the samples", [](const Row& r) { return r.visit->measure_s; });
+  to.add("decide_time", "s", "of measure_time, spent on the stop rule and its statistics", [](const Row& r) { return r.visit->decide_s; });
   to.add("warmup_calls", "1", "untimed calls", [](const Row& r) { return r.visit->warmup_calls; });
   to.add("calls", "1", "calls that a sample is the mean of", [](const Row& r) { return r.visit->calls_per_sample; });
   to.add("sync", "", "how the ranks were started together: none, barrier or window", [](const Row& r) { return r.visit->sync; });

@@ -57,6 +57,7 @@ void take(analysis::RunRecord& run, const json& record) {
     run.study = record.at("study");
     run.plan_sha256 = record.at("plan_sha256");
     run.confidence = record.at("confidence");
+    run.policy = record.value("policy", "");
     for (const json& c : record.at("cases")) run.cases.push_back(analysis::case_from_json(c));
   } else if (kind == "env") {
     run.provenance_json = record.at("provenance").dump();
@@ -125,7 +126,7 @@ json plan_record(const analysis::RunRecord& run) {
   json cases = json::array();
   for (const scaling::Case& c : run.cases) cases.push_back(analysis::to_json(c));
   return {{"kind", "plan"},         {"run_id", run.run_id},           {"created_utc", run.created_utc}, {"study", run.study},
-          {"plan_sha256", run.plan_sha256}, {"confidence", run.confidence}, {"cases", cases}};
+          {"plan_sha256", run.plan_sha256}, {"confidence", run.confidence}, {"policy", run.policy}, {"cases", cases}};
 }
 
 json environment_record(const analysis::RunRecord& run) {

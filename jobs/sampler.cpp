@@ -135,13 +135,18 @@ void Sampler::measure(analysis::VisitRecord& record) {
   record.sync = std::string(to_text(gate_->sync()));
   begin_s_ = clock_();
   for (;;) {
-    const Order order = from_root(link_, link_.rank() == 0 ? decide(record) : Order{});
+    const double look = clock_();
+    const Order mine = link_.rank() == 0 ? decide(record) : Order{};
+    record.decide_s += clock_() - look;
+    const Order order = from_root(link_, mine);
     if (order.reason != StopReason::keep_going) {
       record.stop_reason = std::string(analysis::to_text(order.reason));
       break;
     }
     append(gather_all(link_, take(order.samples, record)), order.samples, record);
+    const double begin = clock_();
     mark(record);
+    record.decide_s += clock_() - begin;
   }
   record.measure_s = clock_() - begin_s_;
   if (link_.size() > 1) watch_clocks();

@@ -111,12 +111,13 @@ std::map<std::string, std::string> environment_of(const std::string& provenance_
   return environment;
 }
 
-Side run_side(const RunRecord& run) {
+Side run_side(const RunRecord& run) { return run_side(run, make_results(run)); }
+
+Side run_side(const RunRecord& run, const Results& results) {
   Side side;
   side.launches = 1;
   side.environment = environment_of(run.provenance_json);
   Varying varying = varying_parameters(run);
-  const Results results = make_results(run);
   for (const CaseResult& result : results.cases) {
     const scaling::Case& c = run.cases[result.case_index];
     Measured& measured = side.cases[c.id] = measured_of(result, c);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "analysis/compare/side.hpp"
-#include "analysis/record.hpp"
+#include "analysis/results.hpp"
 
 namespace bench::analysis {
 
@@ -14,6 +14,7 @@ namespace bench::analysis {
 /// the name its kernel, the usual parameters in a fixed order and whatever else tells it from the run's other
 /// cases of its op. Only cases that are ok have times.
 Side run_side(const RunRecord& run);
+Side run_side(const RunRecord& run, const Results& results);
 
 /// What can change the speed of the same code, out of a run's provenance, as "section.key" -> text: machine,
 /// compiler, libraries, settings. Left out: what is compared (version of the source), what differs between

@@ -83,8 +83,12 @@ double effective_tau(std::span<const double> x) {
   if (!varies(x)) return 1.0;
   const double tau = autocorrelation_time(x);
   if (tau >= kNegligibleTau) return tau;
-  const LjungBox test = ljung_box(x, ljung_box_lags(static_cast<std::int64_t>(x.size())));
-  return test.p < kRejectionLevel ? tau : 1.0;
+  return effective_tau(x, tau, ljung_box(x, ljung_box_lags(static_cast<std::int64_t>(x.size()))));
+}
+
+double effective_tau(std::span<const double> x, double tau, const LjungBox& test) {
+  if (!varies(x)) return 1.0;
+  return tau >= kNegligibleTau || test.p < kRejectionLevel ? tau : 1.0;
 }
 
 }  // namespace bench::analysis

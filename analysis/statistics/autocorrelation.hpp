@@ -29,5 +29,7 @@ double autocorrelation_time(std::span<const double> x);
 /// The tau to widen an interval with: 1 when the values agree to 1e-9, else autocorrelation_time when it is at least 1.2 or Ljung-Box rejects
 /// independence at 1 %, else 1.
 double effective_tau(std::span<const double> x);
+/// The same when autocorrelation_time and Ljung-Box's test of x are known.
+double effective_tau(std::span<const double> x, double tau, const LjungBox& test);
 
 }  // namespace bench::analysis

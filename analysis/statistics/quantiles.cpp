@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "src/core/error.hpp"
 
@@ -30,10 +31,12 @@ double median(std::span<const double> ascending) {
 
 double median_absolute_deviation(std::span<const double> ascending) {
   const double middle = median(ascending);
-  std::vector<double> distance;
-  distance.reserve(ascending.size());
-  for (const double x : ascending) distance.push_back(std::abs(x - middle));
-  return median(sorted(distance));
+  const auto above = std::lower_bound(ascending.begin(), ascending.end(), middle);
+  std::vector<double> up, down, distance(ascending.size());  // each ascends already
+  for (auto x = above; x != ascending.end(); ++x) up.push_back(*x - middle);
+  for (auto x = above; x != ascending.begin(); --x) down.push_back(middle - *std::prev(x));
+  std::merge(up.begin(), up.end(), down.begin(), down.end(), distance.begin());
+  return median(distance);
 }
 
 double normalised_mad(std::span<const double> ascending) {

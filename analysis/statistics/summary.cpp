@@ -40,7 +40,7 @@ void add_moments(Summary& s, std::span<const double> samples) {
 
 void add_intervals(Summary& s, std::span<const double> samples, std::span<const double> ascending,
                    double confidence) {
-  const double widening = effective_tau(samples);
+  const double widening = effective_tau(samples, s.tau, s.ljung_box);
   s.median_interval = median_interval(ascending, confidence, widening);
   s.mean_interval = mean_interval(samples, confidence);
   if (widening > 1.0) return;  // their exact ranks need independent samples
@@ -84,9 +84,9 @@ Summary summarise(std::span<const double> samples, double confidence) {
   s.ljung_box = ljung_box(samples, ljung_box_lags(s.n));
   s.trend = mann_kendall(samples);
   s.slope = theil_sen_slope(samples);
-  s.runs = runs_test(samples);
+  s.runs = runs_test(samples, s.median);
   s.change = pettitt(samples);
-  s.normality = shapiro_wilk(samples);
+  s.normality = shapiro_wilk(ascending);
   s.mean_interval_is_valid =
       (s.normality && s.normality->p >= kNormal) || static_cast<double>(s.n) / s.tau >= kEnoughForTheMean;
   add_intervals(s, samples, ascending, confidence);

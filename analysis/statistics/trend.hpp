@@ -22,7 +22,7 @@ MannKendall mann_kendall(std::span<const double> x);
 
 /// Median of (x_j - x_i) / (j - i) over all pairs, in units of x per sample (Theil 1950, Sen 1968). Pairs
 /// grow with n^2, so a series longer than 1024 is thinned to 1024 samples at equally spaced indices, both
-/// ends among them: half a million slopes whatever n.
+/// ends among them: half a million slopes whatever n, of which only those near the median are made.
 double theil_sen_slope(std::span<const double> x);
 
 /// Wald & Wolfowitz (1940): runs above and below the median; values equal to it are dropped.
@@ -32,6 +32,8 @@ struct RunsTest {
   double p = 1.0;  // two-sided, normal approximation
 };
 RunsTest runs_test(std::span<const double> x);
+/// The same when the median of x is known.
+RunsTest runs_test(std::span<const double> x, double median);
 
 /// Pettitt (1979): the most likely single change of level.
 struct Pettitt {

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "analysis/compare/policy.hpp"
 #include "src/cli/torch_plugin.hpp"
@@ -39,12 +41,16 @@ Planned prepare(const Options& options, const scaling::Machine& machine) {
   for (const std::string& name : options.overrides.kernels)
     for (const scaling::MissingKernel& kernel : missing)
       if (kernel.name == name) throw Error(ErrorKind::unavailable, concat("--kernel ", name, ": ", kernel.reason));
-  Planned planned{scaling::load_study(options.study, studies_dir()), {}};
+  Planned planned{scaling::load_study(options.study, studies_dir()), {}, {}};
   keep_workloads(planned.study, options.workloads);
   scaling::apply_overrides(planned.study, options.overrides);
   apply_settings(options, planned.study.run);
   if (!options.policy.empty()) planned.study.policy = options.policy;
-  if (!planned.study.policy.empty()) analysis::load_policy(planned.study.policy);  // a fault in it is better known before an hour of measuring
+  if (!planned.study.policy.empty()) {
+    analysis::load_policy(planned.study.policy);  // a fault in it is better known before an hour of measuring
+    std::ifstream file(planned.study.policy);
+    planned.policy.assign(std::istreambuf_iterator<char>(file), {});
+  }
   planned.plan = scaling::make_plan(planned.study, scaling::make_cases(planned.study, missing, machine), machine);
   return planned;
 }

@@ -119,6 +119,7 @@ analysis::RunRecord new_record(const Options& options, const Planned& prepared) 
   run.plan_sha256 = prepared.plan.sha256;
   run.confidence = prepared.plan.run.confidence;
   run.cases = prepared.plan.cases;
+  run.policy = prepared.policy;
   run.provenance_json = system::provenance(options.arguments, options.keep_host, {{"mpi", comm::mpi_library_version()}}).dump();
   run.run_id = scaling::sha256_hex(run.created_utc + run.plan_sha256 + run.provenance_json + std::to_string(getpid())).substr(0, 32);
   return run;
@@ -142,7 +143,7 @@ void measure_limits(const comm::Communicator& world, const scaling::Plan& plan, 
 void print_results(const Options& options, const Planned& prepared, const analysis::RunRecord& run, const Recorder& recorder) {
   const analysis::Results results = analysis::make_results(run);
   std::vector<analysis::Section> more;
-  if (!prepared.study.policy.empty()) more.push_back(analysis::criteria_section(run, results, analysis::load_policy(prepared.study.policy)));
+  if (!run.policy.empty()) more.push_back(analysis::criteria_section(run, results, analysis::parse_policy(run.policy, "policy")));
   const std::vector<analysis::Section> sections = analysis::all_sections(run, results, more);
   std::cout << analysis::tables_text(sections) << std::flush;
   recorder.folder().write("summary.md", analysis::summary_markdown(run, sections, recorder.folder().path().string()));

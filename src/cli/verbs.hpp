@@ -25,6 +25,7 @@ int launch_verb(const Options& options);
 struct Planned {
   scaling::Study study;
   scaling::Plan plan;
+  std::string policy;  // the text of study.policy
 };
 Planned prepare(const Options& options, const scaling::Machine& machine);
 

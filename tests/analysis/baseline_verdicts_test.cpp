@@ -8,6 +8,7 @@
 
 #include "analysis/compare/baseline_sides.hpp"
 #include "tests/analysis/synthetic_run.hpp"
+#include "tests/analysis/three_launches.hpp"
 
 namespace bench::analysis {
 namespace {
@@ -39,14 +40,6 @@ CaseResult against_naive(double scale, std::int64_t visits, double step = 0.005)
   visit(run, 1, scale, visits, step);
   return make_results(run).cases.at(1);
 }
-
-/// Two-sided p of Student's t at 4 degrees of freedom, where the distribution has a closed form.
-double p_of_t4(double t) {
-  const double w = 1.0 + t * t / 4.0;
-  return 1.0 - 0.75 * std::abs(t) / std::sqrt(w) * (1.0 - t * t / (12.0 * w));
-}
-/// For three visits a side `step` apart, whose sd is `step`: the scale that makes Welch's t this.
-double scale_of_t(double t, double step) { return std::exp(t * step * std::sqrt(2.0 / 3.0)); }
 
 TEST(BaselineVerdicts, CallARivalThatTakesHalfTheTimeFaster) {
   const CaseResult flash = against_naive(0.5, kVisits);
@@ -96,16 +89,17 @@ TEST(BaselineVerdicts, AreNotGivenToTheBaselineNorWithoutOne) {
 }
 
 TEST(BaselineVerdicts, AdjustPByHolmOverTheRivalsThatHaveOne) {
-  // Three visits a side make p a closed form. 5 % apart, no ratio here counts as the same.
+  // Three visits a side, 5 % apart, make p a closed form, and no ratio here counts as the same.
   constexpr double kStep = 0.05;
   RunRecord run = rivals();
   run.cases.push_back(synthetic_case("attention", "lone", 1));
   visit(run, 0, 1.0, 3, kStep);
-  visit(run, 1, scale_of_t(-3.0, kStep), 3, kStep);  // p = 0.040: alone it would pass
-  visit(run, 2, scale_of_t(-9.0, kStep), 3, kStep);  // p = 0.0008
+  visit(run, 1, ratio_of_t(-3.0, kStep), 3, kStep);  // p = 0.040: alone it would pass
+  visit(run, 2, ratio_of_t(-9.0, kStep), 3, kStep);  // p = 0.0008
   visit(run, 3, 0.1, 1);                             // no p: does not count towards the size
   const Results results = make_results(run);
-  EXPECT_NEAR(results.cases[2].speedup_p, 2.0 * p_of_t4(9.0), 1e-9) << "the smallest of two, not of three or four";
+  EXPECT_NEAR(results.cases[2].speedup_p, 2.0 * p_of_t4(9.0), 1e-9)
+      << "the smallest of two, not of three or four";
   EXPECT_NEAR(results.cases[1].speedup_p, p_of_t4(3.0), 1e-9);
   EXPECT_EQ(results.cases[2].verdict, Verdict::faster);
   EXPECT_EQ(results.cases[1].verdict, Verdict::faster);
@@ -114,7 +108,7 @@ TEST(BaselineVerdicts, AdjustPByHolmOverTheRivalsThatHaveOne) {
   // Two rivals of p = 0.040 each: both are doubled, and neither passes any more.
   RunRecord close = rivals();
   visit(close, 0, 1.0, 3, kStep);
-  for (const std::size_t i : {1U, 2U}) visit(close, i, scale_of_t(-3.0, kStep), 3, kStep);
+  for (const std::size_t i : {1U, 2U}) visit(close, i, ratio_of_t(-3.0, kStep), 3, kStep);
   const Results undecided = make_results(close);
   for (const std::size_t i : {1U, 2U}) {
     EXPECT_NEAR(undecided.cases[i].speedup_p, 2.0 * p_of_t4(3.0), 1e-9);
@@ -148,9 +142,11 @@ RunRecord judged_run() {
   return run;
 }
 
+/// "kernel criterion state" of every row.
 std::vector<std::string> states(const Section& section) {
   std::vector<std::string> list;
-  for (const auto& row : section.table.rows) list.push_back(row.at(0).substr(0, row.at(0).find(' ')) + ' ' + row.at(1) + ' ' + row.at(2));
+  for (const auto& row : section.table.rows)
+    list.push_back(concat(row.at(0).substr(0, row.at(0).find(' ')), ' ', row.at(1), ' ', row.at(2)));
   return list;
 }
 
@@ -162,10 +158,10 @@ TEST(CriteriaSection, PutsWhatIsNotMetFirst) {
   for (VisitRecord& one : run.visits)
     if (one.case_id == run.cases[2].id) one.peak_memory_bytes = 0;  // unavailable
   const Section section = criteria_section(run, make_results(run), policy);
-  EXPECT_EQ(states(section), (std::vector<std::string>{"attention/ring min_speedup failed",
-                                                       "attention/ring max_memory_increase not measured",
-                                                       "attention/flash min_speedup met",
-                                                       "attention/flash max_memory_increase met"}));
+  EXPECT_EQ(states(section),
+            (std::vector<std::string>{
+                "attention/ring min_speedup failed", "attention/ring max_memory_increase not measured",
+                "attention/flash min_speedup met", "attention/flash max_memory_increase met"}));
   EXPECT_FALSE(section.note.empty());
 }
 
@@ -181,7 +177,9 @@ TEST(CriteriaSection, HoldsNothingAgainstOneVisit) {
 
 TEST(CriteriaSection, IsEmptyWhenNothingIsAskedForOrNothingHasABaseline) {
   const RunRecord run = judged_run();
-  EXPECT_TRUE(criteria_section(run, make_results(run), Policy{}).table.rows.empty());
+  const Section unasked = criteria_section(run, make_results(run), Policy{});
+  EXPECT_TRUE(unasked.table.rows.empty());
+  EXPECT_TRUE(unasked.note.empty()) << "a note on criteria where there are none";
   Policy policy;
   policy.criteria.min_speedup = 1.2;
   RunRecord alone = rivals();

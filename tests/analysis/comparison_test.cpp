@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two sides joined case by case. What the verdict rule itself says is verdict_test.cpp's; here: which rows there
-// are, in which order, with which figures, and that nothing unmeasured looks like a number.
+// Two sides joined case by case. What the verdict rule itself says is in verdict_test.cpp; here: which rows
+// there are, in which order, with which figures, and that nothing unmeasured looks like a number.
 #include "analysis/compare/comparison.hpp"
 
 #include <gtest/gtest.h>
@@ -11,6 +11,7 @@
 
 #include "analysis/compare/comparison_text.hpp"
 #include "tests/analysis/known_answers.hpp"
+#include "tests/analysis/three_launches.hpp"
 
 namespace bench::analysis {
 namespace {
@@ -18,20 +19,13 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kSd = 0.004;  // of the logarithms: three launches then tell 2 % (90 % interval: +-0.7 %)
 
-/// The fewest launches a verdict is made of, their logarithms at -sd, 0 and +sd around the median's: the
-/// standard deviation is then sd itself, and Welch's t of two such sides is u / (sd sqrt(2/3)) at 4 degrees of
-/// freedom, u the difference of the logarithms.
-std::vector<double> three(double median_s, double sd = kSd) {
-  return {median_s * std::exp(sd), median_s * std::exp(-sd), median_s};
+/// Three launches that tell 2 %, and the ratio of two such sides for which Welch's t is `t`.
+std::vector<double> launches(double median_s) {
+  return three(median_s, kSd);
 }
-
-/// Two-sided p of Student's t at 4 degrees of freedom, where the distribution has a closed form.
-double p_of_t4(double t) {
-  const double w = 1.0 + t * t / 4.0;
-  return 1.0 - 0.75 * std::abs(t) / std::sqrt(w) * (1.0 - t * t / (12.0 * w));
+double ratio_of(double t) {
+  return ratio_of_t(t, kSd);
 }
-/// The ratio of two such sides for which Welch's t is `t`.
-double ratio_of_t(double t) { return std::exp(t * kSd * std::sqrt(2.0 / 3.0)); }
 
 Measured measured(std::vector<double> launches_s, Outcome outcome = Outcome::ok, std::string reason = "") {
   Measured one;
@@ -64,8 +58,8 @@ std::vector<std::string> names(const Comparison& comparison) {
 }
 
 TEST(Comparison, JoinsByKeyAndSaysWhatOnlyOneSideHas) {
-  const Side before = side_of({{"both", measured(three(1.0))}, {"gone", measured(three(1.0))}}, "a.h5");
-  const Side after = side_of({{"both", measured(three(1.0))}, {"fresh", measured(three(2.0))}}, "b.h5");
+  const Side before = side_of({{"both", measured(launches(1.0))}, {"gone", measured(launches(1.0))}}, "a.h5");
+  const Side after = side_of({{"both", measured(launches(1.0))}, {"fresh", measured(launches(2.0))}}, "b.h5");
   const Comparison comparison = compare(before, after);
   EXPECT_EQ(comparison.old_label, "a.h5");
   EXPECT_EQ(comparison.new_label, "b.h5");
@@ -86,12 +80,14 @@ TEST(Comparison, JoinsByKeyAndSaysWhatOnlyOneSideHas) {
 TEST(Comparison, HasTheRowsOfBothSidesFirstThenMissingThenNewEachByName) {
   // Keys run against the names, so that an order by key would show.
   const auto named = [](const char* name, double time_s) {
-    Measured one = measured(three(time_s));
+    Measured one = measured(launches(time_s));
     one.name = name;
     return one;
   };
-  const Side before = side_of({{"1", named("z", 1)}, {"2", named("b", 1)}, {"3", named("y", 1)}, {"4", named("a", 1)}});
-  const Side after = side_of({{"1", named("z", 1)}, {"2", named("b", 3)}, {"5", named("x", 1)}, {"6", named("0", 1)}});
+  const Side before =
+      side_of({{"1", named("z", 1)}, {"2", named("b", 1)}, {"3", named("y", 1)}, {"4", named("a", 1)}});
+  const Side after =
+      side_of({{"1", named("z", 1)}, {"2", named("b", 3)}, {"5", named("x", 1)}, {"6", named("0", 1)}});
   EXPECT_EQ(names(compare(before, after)), (std::vector<std::string>{"b", "z", "a", "y", "0", "x"}));
 }
 
@@ -100,7 +96,7 @@ TEST(Comparison, LeavesOutWhatNeitherSideTried) {
     const Side none = side_of({{"k", measured({}, never, "library absent")}});
     EXPECT_TRUE(compare(none, none).rows.empty()) << to_text(never);
     EXPECT_TRUE(compare(none, Side{}).rows.empty()) << to_text(never);
-    const Side has = side_of({{"k", measured(three(1.0))}});
+    const Side has = side_of({{"k", measured(launches(1.0))}});
     EXPECT_EQ(compare(has, none).rows.at(0).verdict, Verdict::missing) << "skipped now is gone now";
     EXPECT_EQ(compare(none, has).rows.at(0).verdict, Verdict::new_case);
   }
@@ -108,23 +104,25 @@ TEST(Comparison, LeavesOutWhatNeitherSideTried) {
 
 TEST(Comparison, IsInvalidWhenTheNewSideFailedInEvenOneLaunch) {
   // Three launches that were fast do not make up for the fourth, which crashed.
-  const ComparisonRow row = row_of(measured(three(1.0)), measured(three(0.5), Outcome::crashed, "signal 11"));
+  const ComparisonRow row =
+      row_of(measured(launches(1.0)), measured(launches(0.5), Outcome::crashed, "signal 11"));
   EXPECT_EQ(row.verdict, Verdict::invalid);
   EXPECT_EQ(row.reason, "new side: crashed: signal 11");
   EXPECT_FALSE(row.launches_needed) << "more launches are no cure";
-  const ComparisonRow silent = row_of(measured(three(1.0)), measured({}, Outcome::timeout));
+  const ComparisonRow silent = row_of(measured(launches(1.0)), measured({}, Outcome::timeout));
   EXPECT_EQ(silent.verdict, Verdict::invalid) << "tried and failed, not missing";
   EXPECT_EQ(silent.reason, "new side: timeout");
-  const Comparison only_new = compare(Side{}, side_of({{"k", measured({}, Outcome::wrong_result, "off by 1")}}));
+  const Comparison only_new =
+      compare(Side{}, side_of({{"k", measured({}, Outcome::wrong_result, "off by 1")}}));
   ASSERT_EQ(only_new.rows.size(), 1U) << "a failure is a row even where nothing was measured before";
   EXPECT_EQ(only_new.rows[0].verdict, Verdict::invalid);
-  EXPECT_EQ(row_of(measured(three(1.0), Outcome::crashed), measured(three(1.0))).verdict, Verdict::same)
+  EXPECT_EQ(row_of(measured(launches(1.0), Outcome::crashed), measured(launches(1.0))).verdict, Verdict::same)
       << "what the old side failed at, the new one does not answer for";
 }
 
 TEST(Comparison, TakesNoTimeThatIsNotPositive) {
   for (const double bad : {0.0, -1.0, kNaN, std::numeric_limits<double>::infinity()}) {
-    const Measured good = measured(three(1.0)), odd = measured({1.0, bad, 1.0});
+    const Measured good = measured(launches(1.0)), odd = measured({1.0, bad, 1.0});
     for (const ComparisonRow& row : {row_of(good, odd), row_of(odd, good)}) {
       EXPECT_EQ(row.verdict, Verdict::invalid) << bad;
       EXPECT_NE(row.reason.find("time is not a positive number"), std::string::npos) << row.reason;
@@ -146,27 +144,27 @@ TEST(Comparison, OfFewerThanThreeLaunchesIsInsufficientAndHasNoP) {
 
 TEST(Comparison, PointsUpWhenTheNewSideIsSlower) {
   // t = 3 at 4 degrees of freedom; g = J(4) u / sd with J(4) = 1 - 3/15 (Hedges 1981), u / sd = t sqrt(2/3).
-  const ComparisonRow row = row_of(measured(three(1.0)), measured(three(ratio_of_t(3.0))));
-  EXPECT_NEAR(row.ratio.value, ratio_of_t(3.0), 1e-12);
+  const ComparisonRow row = row_of(measured(launches(1.0)), measured(launches(ratio_of(3.0))));
+  EXPECT_NEAR(row.ratio.value, ratio_of(3.0), 1e-12);
   EXPECT_GT(row.ratio.value, 1.0);
   EXPECT_NEAR(row.p, p_of_t4(3.0), 1e-9) << "the launches went through exp and log: nine digits are left";
   EXPECT_NEAR(row.hedges_g, 0.8 * 3.0 * std::sqrt(2.0 / 3.0), 1e-9);
   // New at u-sd, u, u+sd and old at -sd, 0, sd with u = 2.45 sd: all nine pairs have the new one slower.
   EXPECT_DOUBLE_EQ(row.cliffs_delta, 1.0);
-  const ComparisonRow slower = row_of(measured(three(1.0)), measured(three(1.1)));
+  const ComparisonRow slower = row_of(measured(launches(1.0)), measured(launches(1.1)));
   EXPECT_EQ(slower.verdict, Verdict::slower);
   ASSERT_TRUE(slower.ratio.interval);
   EXPECT_GT(slower.ratio.interval->lo, 1.0);
 }
 
 TEST(Comparison, TurnsRoundWhenTheSidesAreSwapped) {
-  Side before = side_of({{"same", measured(three(1.0))},
-                         {"slow", measured(three(1.0))},
+  Side before = side_of({{"same", measured(launches(1.0))},
+                         {"slow", measured(launches(1.0))},
                          {"wide", measured(three(1.0, 0.2))},  // 20 % from launch to launch: tells nothing
                          {"few", measured({1.0})},
-                         {"gone", measured(three(1.0))}});
-  Side after = side_of({{"same", measured(three(1.001))},
-                        {"slow", measured(three(1.3))},
+                         {"gone", measured(launches(1.0))}});
+  Side after = side_of({{"same", measured(launches(1.001))},
+                        {"slow", measured(launches(1.3))},
                         {"wide", measured(three(1.1, 0.2))},
                         {"few", measured({1.2})}});
   before.environment = {{"cpu", "A"}};
@@ -199,11 +197,11 @@ TEST(Comparison, TurnsRoundWhenTheSidesAreSwapped) {
 Comparison table(Correction correction) {
   std::map<std::string, Measured> before, after;
   for (const auto& [name, t] : {std::pair("a", 2.8), {"b", 3.0}, {"c", 9.0}}) {
-    before[name] = measured(three(1.0));
-    after[name] = measured(three(ratio_of_t(t)));
+    before[name] = measured(launches(1.0));
+    after[name] = measured(launches(ratio_of(t)));
   }
   before["few"] = after["few"] = measured({1.0});
-  before["gone"] = measured(three(1.0));
+  before["gone"] = measured(launches(1.0));
   CompareRule rule;
   rule.verdict.margin = 0.001;  // a quarter of the launches' spread: none of the three is the same
   rule.correction = correction;
@@ -238,8 +236,10 @@ TEST(Comparison, NamesWhatDiffersInTheEnvironmentOfBothSides) {
 }
 
 TEST(ComparisonJson, HasNullWhereThereIsNoFigure) {
-  const Side before = side_of({{"few", measured({1.0})}, {"gone", measured(three(1.0))}, {"ok", measured(three(1.0))}});
-  const Side after = side_of({{"few", measured({1.0})}, {"ok", measured(three(1.1))}, {"odd", measured({kNaN})}});
+  const Side before =
+      side_of({{"few", measured({1.0})}, {"gone", measured(launches(1.0))}, {"ok", measured(launches(1.0))}});
+  const Side after =
+      side_of({{"few", measured({1.0})}, {"ok", measured(launches(1.1))}, {"odd", measured({kNaN})}});
   const auto json = to_json(compare(before, after));
   const auto row = [&](const std::string& key) {
     for (const auto& one : json.at("rows"))
@@ -251,7 +251,8 @@ TEST(ComparisonJson, HasNullWhereThereIsNoFigure) {
     EXPECT_TRUE(row("few").at(name).is_null()) << name << " of one launch a side";
   EXPECT_EQ(row("few").at("ratio"), 1.0);
   EXPECT_EQ(row("few").at("launches_needed"), 3);
-  for (const char* name : {"new_s", "ratio", "p", "p_adjusted", "hedges_g", "cliffs_delta", "launches_needed"})
+  for (const char* name :
+       {"new_s", "ratio", "p", "p_adjusted", "hedges_g", "cliffs_delta", "launches_needed"})
     EXPECT_TRUE(row("gone").at(name).is_null()) << name << " of a case that is gone";
   EXPECT_EQ(row("gone").at("launches_new"), 0);
   EXPECT_TRUE(row("odd").at("new_s").is_null());
@@ -265,15 +266,16 @@ TEST(ComparisonJson, HasNullWhereThereIsNoFigure) {
 }
 
 TEST(ComparisonText, AddsUpTheVerdictsAndGivesEachReasonOnce) {
-  std::map<std::string, Measured> before{{"s1", measured(three(1.0))}, {"s2", measured(three(1.0))}};
+  std::map<std::string, Measured> before{{"s1", measured(launches(1.0))}, {"s2", measured(launches(1.0))}};
   std::map<std::string, Measured> after = before;
-  after["s2"] = measured(three(1.5));
-  for (const char* gone : {"g1", "g2"}) before[gone] = measured(three(1e-3));
+  after["s2"] = measured(launches(1.5));
+  for (const char* gone : {"g1", "g2"}) before[gone] = measured(launches(1e-3));
   const std::string text = comparison_text(compare(side_of(before, "a.h5"), side_of(after, "b.h5")));
   EXPECT_EQ(text.rfind("a.h5 -> b.h5\n", 0), 0U) << text;
   EXPECT_NE(text.find("1 slower, 1 same, 2 missing (margin 2 %"), std::string::npos) << text;
   EXPECT_NE(text.find("Holm over 4 rows"), std::string::npos) << text;
-  EXPECT_NE(text.find("  2 x missing: measured before, absent from the new results\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("  2 x missing: measured before, absent from the new results\n"), std::string::npos)
+      << text;
   EXPECT_NE(text.find("1 ms"), std::string::npos) << "the time that is known is shown\n" << text;
   EXPECT_EQ(text.find("nan"), std::string::npos) << text;
   EXPECT_NE(comparison_text(compare(Side{}, Side{})).find("no case (margin"), std::string::npos);

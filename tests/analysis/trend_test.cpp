@@ -88,6 +88,33 @@ TEST(TheilSen, ThinsLongSeriesToTheSameSlope) {
   }
 }
 
+/// The definition: the middle of all slopes, made and sorted.
+double median_of_all_slopes(const std::vector<double>& x) {
+  std::vector<double> slopes;
+  for (std::size_t i = 0; i < x.size(); ++i)
+    for (std::size_t j = i + 1; j < x.size(); ++j)
+      slopes.push_back((x[j] - x[i]) / static_cast<double>(j - i));
+  std::sort(slopes.begin(), slopes.end());
+  return (slopes[(slopes.size() - 1) / 2] + slopes[slopes.size() / 2]) / 2.0;
+}
+
+TEST(TheilSen, IsTheMedianOfAllSlopesThoughFewAreMade) {
+  for (const std::size_t n : {127U, 128U, 130U, 255U, 1024U}) {  // all made; bracketed, even and odd counts
+    std::vector<double> x = noise(n, n);
+    EXPECT_EQ(theil_sen_slope(x), median_of_all_slopes(x)) << n;
+    for (std::size_t i = 0; i < n; ++i) x[i] += 0.01 * static_cast<double>(i);
+    EXPECT_EQ(theil_sen_slope(x), median_of_all_slopes(x)) << n << " with a trend";
+    for (double& value : x) value = std::round(value);  // thousands of slopes equal the median
+    EXPECT_EQ(theil_sen_slope(x), median_of_all_slopes(x)) << n << " with ties";
+  }
+}
+
+TEST(TheilSen, OfAPeriodThatTheSampledSlopesFollowIsStillTheMedian) {
+  std::vector<double> x(1024);  // sampled pairs are 64 apart, as is the period
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<double>(i % 64 * (i % 64));
+  EXPECT_EQ(theil_sen_slope(x), median_of_all_slopes(x));
+}
+
 TEST(RunsTest, OfARampIsTheKnownOne) {
   const RunsTest test = runs_test(kRamp);
   EXPECT_EQ(test.runs, 2);

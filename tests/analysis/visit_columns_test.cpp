@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One row a visit, one row a sample: what is not known is NaN, never 0, and nothing that happened is left out.
+// One row a visit, one row a sample: what is not known is NaN, never 0, and nothing that happened is left
+// out.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -27,14 +28,20 @@ template <class T>
 const std::vector<T>& values(const std::vector<Column>& columns, const std::string& name) {
   return std::get<std::vector<T>>(column(columns, name).values);
 }
-const auto& numbers(const std::vector<Column>& c, const std::string& name) { return values<double>(c, name); }
-const auto& integers(const std::vector<Column>& c, const std::string& name) { return values<std::int64_t>(c, name); }
+const auto& numbers(const std::vector<Column>& c, const std::string& name) {
+  return values<double>(c, name);
+}
+const auto& integers(const std::vector<Column>& c, const std::string& name) {
+  return values<std::int64_t>(c, name);
+}
 
 std::size_t size_of(const Column& one) {
   return std::visit(
       [](const auto& list) {
-        if constexpr (requires { list.meanings; }) return list.values.size();
-        else return list.size();
+        if constexpr (requires { list.meanings; })
+          return list.values.size();
+        else
+          return list.size();
       },
       one.values);
 }
@@ -44,7 +51,8 @@ TEST(VisitColumns, HaveARowForEveryVisitFailedOnesToo) {
   const std::vector<Column> columns = visit_columns(run);
   for (const Column& one : columns) EXPECT_EQ(size_of(one), kRows) << one.name;
   EXPECT_EQ(integers(columns, "row"), (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5}));
-  EXPECT_EQ(integers(columns, "case_index"), (std::vector<std::int64_t>{0, 1, 2, 3, 5, 6})) << "case 4 was skipped";
+  EXPECT_EQ(integers(columns, "case_index"), (std::vector<std::int64_t>{0, 1, 2, 3, 5, 6}))
+      << "case 4 was skipped";
   const auto& status = std::get<Flags>(column(columns, "status").values);
   EXPECT_EQ(status.meanings.at(status.values[kBroken]), "wrong_result");
   EXPECT_EQ(status.meanings.at(status.values[kPair]), "ok");
@@ -56,9 +64,10 @@ TEST(VisitColumns, HaveARowForEveryVisitFailedOnesToo) {
 
 TEST(VisitColumns, OfAFailedVisitAreNaNWhereTheOthersHaveFigures) {
   const std::vector<Column> columns = visit_columns(synthetic_run());
-  for (const char* name : {"min", "max", "mean", "sd", "cv", "median", "madn", "q05", "q25", "q75", "q90", "q95", "q99", "median_lo",
-                           "median_hi", "mean_lo", "mean_hi", "lag1", "tau", "ljung_box_p", "trend_p", "slope", "runs_p", "change_p",
-                           "normal_p"}) {
+  for (const char* name :
+       {"min", "max",         "mean",    "sd",    "cv",        "median",    "madn",    "q05",     "q25",
+        "q75", "q90",         "q95",     "q99",   "median_lo", "median_hi", "mean_lo", "mean_hi", "lag1",
+        "tau", "ljung_box_p", "trend_p", "slope", "runs_p",    "change_p",  "normal_p"}) {
     EXPECT_TRUE(std::isnan(numbers(columns, name)[kBroken])) << name;
     EXPECT_TRUE(std::isfinite(numbers(columns, name)[0])) << name;
   }
@@ -82,8 +91,8 @@ TEST(VisitColumns, HaveTheFiguresOfThePencilRun) {
 TEST(VisitColumns, CountFlaggedSamplesApart) {
   RunRecord run = synthetic_run();
   run.visits[0].flags.assign(kTenSamples.size(), 0);
-  run.visits[0].flags[0] = kWarmup;  // 1.02 ms
-  run.visits[0].flags[3] = kLate;    // 1.05 ms, the largest
+  run.visits[0].flags[0] = kWarmup;   // 1.02 ms
+  run.visits[0].flags[3] = kLate;     // 1.05 ms, the largest
   run.visits[0].flags[4] = kOverrun;  // 0.96 ms, the smallest: long is no reason to leave it out
   const std::vector<Column> columns = visit_columns(run);
   EXPECT_EQ(integers(columns, "n")[0], 10);
@@ -166,8 +175,10 @@ TEST(RankSampleColumns, HaveTheStartOfEveryRankAndNaNForOneAlone) {
   const auto& of_case = integers(columns, "case_index");
   ASSERT_EQ(start.size(), 60U) << "four visits of one rank, one of two, ten samples each";
   for (std::size_t i = 0; i < start.size(); ++i) {
-    if (of_case[i] != 5) EXPECT_TRUE(std::isnan(start[i])) << "one rank has nobody to start after";
-    else EXPECT_EQ(start[i], rank[i] == 0 ? 0.0 : 1e-6);
+    if (of_case[i] != 5)
+      EXPECT_TRUE(std::isnan(start[i])) << "one rank has nobody to start after";
+    else
+      EXPECT_EQ(start[i], rank[i] == 0 ? 0.0 : 1e-6);
   }
 }
 

@@ -35,7 +35,9 @@ std::vector<std::vector<std::string>> rows_of(const RunRecord& run) {
   return warmup_section(run, make_results(run)).table.rows;
 }
 /// A row without its first cell, the name.
-std::vector<std::string> figures(const std::vector<std::string>& row) { return {row.begin() + 1, row.end()}; }
+std::vector<std::string> figures(const std::vector<std::string>& row) {
+  return {row.begin() + 1, row.end()};
+}
 
 using Cells = std::vector<std::string>;
 
@@ -50,7 +52,8 @@ TEST(WarmupSection, HasMeanSdCvAndTheDifferenceToFiveCalls) {
   EXPECT_EQ(figures(rows[1]), (Cells{"5", "2 ms", "0.5 ms", "25.0", "+0.0 %", "3"}));
   EXPECT_EQ(figures(rows[2]), (Cells{"10", "1.6 ms", "0.6 ms", "37.5", "-20.0 %", "3"}))
       << "ten comes after five: numbers, not texts";
-  for (const auto& row : rows) EXPECT_EQ(row.at(0).find("warmup"), std::string::npos) << "what they share: " << row[0];
+  for (const auto& row : rows)
+    EXPECT_EQ(row.at(0).find("warmup"), std::string::npos) << "what they share: " << row[0];
 }
 
 TEST(WarmupSection, CountsTheSamplesThatAreFlaggedAsWarmUp) {
@@ -81,7 +84,8 @@ TEST(WarmupSection, ComparesOnlyWithinTheSameProblem) {
   const auto rows = rows_of(run);
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(figures(rows[0]), (Cells{"0", "4 ms", "0 ms", "0.0", "+100.0 %", "2"}));
-  EXPECT_EQ(figures(rows[2]), (Cells{"0", "8 ms", "0 ms", "0.0", "-", "2"})) << "another problem is no reference";
+  EXPECT_EQ(figures(rows[2]), (Cells{"0", "8 ms", "0 ms", "0.0", "-", "2"}))
+      << "another problem is no reference";
   EXPECT_NE(rows[0].at(0), rows[2].at(0)) << "and the name tells them apart";
 }
 

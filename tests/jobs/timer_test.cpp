@@ -76,8 +76,9 @@ TEST(Timer, OfTheCpuKnowsWhatAnEmptySampleMeasures) {
   for (const double tick_s : {25e-9, 1e-6}) {  // a counter in the CPU; a clock that takes a system call
     SyntheticClock clock(tick_s);
     const auto timer = make_timer(Backend::cpu, clock, kCache_bytes);
-    EXPECT_NEAR(timer->floor_s(), tick_s, 1e-3 * tick_s) << "readings up to 20 ms: 12 digits of a tick's 25 ns";
-    const Timed empty = timer->time(1, [] {}, [] { return false; });
+    EXPECT_NEAR(timer->floor_s(), tick_s, 1e-3 * tick_s) << "a difference of readings, rounded";
+    const Timed empty = timer->time(
+        1, [] {}, [] { return false; });
     EXPECT_NEAR(empty.call_s, timer->floor_s(), 1e-3 * tick_s);
   }
 }
@@ -86,7 +87,7 @@ TEST(Timer, OfTheCpuEvictsOutsideTheTimeAndSaysHow) {
   SyntheticClock clock;
   const auto timer = make_timer(Backend::cpu, clock, kCache_bytes);
   const std::array<double, 8> data{1, 2, 3, 4, 5, 6, 7, 8};
-  const std::array parts{std::as_bytes(std::span(data))};
+  const std::array<std::span<const std::byte>, 1> parts{std::as_bytes(std::span(data))};
   const double before_s = clock.true_s();
   EXPECT_EQ(timer->evict(parts), ColdCache::method());
   EXPECT_FALSE(ColdCache::method().empty()) << "empty is the record's word for warm";
@@ -94,10 +95,15 @@ TEST(Timer, OfTheCpuEvictsOutsideTheTimeAndSaysHow) {
 }
 
 TEST(Timer, OfTorchOnTheHostIsTheHosts) {
-  if (Registry<TimerMaker>::instance().find("torch") != nullptr) GTEST_SKIP() << "torch has a timer of its own here";
+  if (Registry<TimerMaker>::instance().find("torch") != nullptr)
+    GTEST_SKIP() << "torch has a timer of its own here";
   SyntheticClock clock;
   const auto timer = make_timer(Backend::torch, clock, kCache_bytes);
-  EXPECT_NEAR(timer->time(1, [&] { clock.advance(kCall_s); }, [] { return false; }).call_s, kCall_s + kTick_s, kRounding_s);
+  EXPECT_NEAR(timer
+                  ->time(
+                      1, [&] { clock.advance(kCall_s); }, [] { return false; })
+                  .call_s,
+              kCall_s + kTick_s, kRounding_s);
 }
 
 TEST(Timer, OfADeviceThatThisBuildCannotTimeIsUnavailable) {
