@@ -114,7 +114,8 @@ double median_of(std::vector<double>& values, std::size_t below, std::size_t all
   const std::size_t rank = all / 2 - below;
   const double upper = value_at_rank(values, rank);
   if (all % 2 == 1) return upper;
-  return (*std::max_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(rank)) + upper) / 2.0;
+  return (*std::max_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(rank)) + upper) /
+         2.0;
 }
 
 }  // namespace

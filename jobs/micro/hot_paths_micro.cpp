@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 
+#include "analysis/columns.hpp"
 #include "analysis/results.hpp"
 #include "analysis/statistics/summary.hpp"
 #include "analysis/store.hpp"
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kManyCases = 10'000;  // a long campaign's file
 constexpr std::int64_t kSamples = 32;        // a visit's, when it converges at the first look
 constexpr std::int64_t kMostSamples = 1024;  // a visit's, at most
+constexpr std::int64_t kTenMillion = 10'000'000;
 
 /// A folder below the system's place for temporary files (TMPDIR), gone at the end.
 class TemporaryFolder {
@@ -99,6 +101,22 @@ void results_of_many(benchmark::State& state) {
   time_step(state, [&] { benchmark::DoNotOptimize(analysis::make_results(run)); });
 }
 
+/// Every figure of ten million samples, as one series: of a sampler, or of a foreign file.
+void statistics_of_one_series(benchmark::State& state) {
+  const auto samples = synthetic_times(1, kTenMillion);
+  time_step(state, [&] { benchmark::DoNotOptimize(analysis::summarise(samples)); });
+}
+
+/// The same of as many samples in the longest visits that there are, one to a case: what a store's /cases,
+/// /scaling and /visits are made of.
+void statistics_of_many_visits(benchmark::State& state) {
+  const analysis::RunRecord run = synthetic_cases(kTenMillion / kMostSamples, kMostSamples);
+  time_step(state, [&] {
+    benchmark::DoNotOptimize(analysis::make_results(run));
+    benchmark::DoNotOptimize(analysis::visit_columns(run));
+  });
+}
+
 void store_of_many(benchmark::State& state) {
   const TemporaryFolder folder;
   const analysis::RunRecord& run = many_cases();
@@ -113,7 +131,7 @@ void store_of_many(benchmark::State& state) {
 
 void register_hot_paths() {
   const auto add = [](const char* name, auto function, benchmark::TimeUnit unit) {
-    benchmark::RegisterBenchmark(name, function)->UseManualTime()->Unit(unit);
+    return benchmark::RegisterBenchmark(name, function)->UseManualTime()->Unit(unit);
   };
   add(
       "harness/journal_append/buffered", [](benchmark::State& state) { journal_append(state, false); },
@@ -124,6 +142,9 @@ void register_hot_paths() {
   add("harness/summarise/samples:1024", summarise_samples, benchmark::kMicrosecond);
   add("harness/make_results/cases:10000", results_of_many, benchmark::kMillisecond);
   add("harness/write_store/cases:10000", store_of_many, benchmark::kMillisecond);
+  // Seconds each, so once: more would say no more.
+  add("harness/statistics/series:10000000", statistics_of_one_series, benchmark::kMillisecond)->Iterations(1);
+  add("harness/statistics/visits:9765", statistics_of_many_visits, benchmark::kMillisecond)->Iterations(1);
 }
 
 }  // namespace bench::jobs::micro
