@@ -26,6 +26,13 @@ std::string describe(const std::exception& error) {
   return text.empty() ? "an exception without a message" : text;
 }
 
+/// A case that failed while it was timed has no times.
+void drop_samples(analysis::VisitRecord& record) {
+  record.rank_time_s.clear();
+  record.rank_start_s.clear();
+  record.flags.clear();
+}
+
 }  // namespace
 
 /// What lives from set-up to release on one rank.
@@ -41,6 +48,7 @@ struct Harness::Running {
   Tensor workspace;
   std::unique_ptr<Prepared> prepared;
   Context context;
+  double first_call_s = 0.0;  // of the call that is checked
 
   void run() { kernel.run(*problem, tensors, context); }
   std::vector<std::span<const std::byte>> memory() const {
@@ -127,7 +135,8 @@ void Harness::check(Running& running, analysis::VisitRecord& record) {
 double Harness::warm_up(Running& running, analysis::VisitRecord& record) const {
   const auto asked = running.c.params.find("warmup");
   const bool exact = asked != running.c.params.end();
-  const std::int64_t least = std::max<std::int64_t>(1, exact ? std::get<std::int64_t>(asked->second) : settings_.warmup);
+  const std::int64_t least = std::max<std::int64_t>(exact ? 0 : 1, exact ? std::get<std::int64_t>(asked->second) : settings_.warmup);
+  if (least == 0) return std::max(from_root(running.link, running.first_call_s), kShortestCall_s);  // none at all was asked for
   const double start = machinery_.clock();
   std::vector<double> calls;
   bool more = true;
@@ -184,14 +193,16 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
   BS_REQUIRE(op != nullptr && kernel != nullptr, "case ", c.id, " names an op or kernel that is not here: ", c.op, ", ", c.kernel);
   BS_REQUIRE(link.size() == c.ranks, "a case of ", c.ranks, " ranks was given a link of ", link.size());
   system::reset_peak_memory();
-  Running running{c, link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, nullptr, {}};
+  Running running{c, link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, nullptr, {}, 0.0};
   const double start = machinery_.clock();
   record.reason = set_up(running, record.outcome);
   if (record.outcome == Outcome::ok) {
     std::int64_t sent = 0;
     record.reason = together(link, record.outcome, [&] {
       const std::int64_t before = link.bytes_sent();
+      const double begin = machinery_.clock();
       running.run();
+      running.first_call_s = machinery_.clock() - begin;
       sent = link.bytes_sent() - before;
     });
     for (const std::int64_t bytes : all_of(link, sent)) record.wire_bytes = std::max(record.wire_bytes, bytes);
@@ -201,7 +212,8 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
   if (record.outcome == Outcome::ok) {
     double call_s = 0.0;
     record.reason = together(link, record.outcome, [&] { call_s = warm_up(running, record); });
-    if (record.outcome == Outcome::ok) measure(running, record, call_s);
+    if (record.outcome == Outcome::ok) record.reason = together(link, record.outcome, [&] { measure(running, record, call_s); });
+    if (record.outcome != Outcome::ok) drop_samples(record);
   }
   for (const std::int64_t bytes : all_of(link, system::peak_memory_bytes())) record.peak_memory_bytes = std::max(record.peak_memory_bytes, bytes);
   return record;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "analysis/sample_times.hpp"
 #include "analysis/statistics/quantiles.hpp"
@@ -53,6 +54,28 @@ TEST(Sampler, AWarmUpGivenByTheCaseIsTakenLiterally) {
   const VisitRecord visit = synthetic_visit({{.work = {.sd_log = 0.02, .ramp = 0.5, .ramp_calls = 20}}}, c, settings);
   EXPECT_EQ(visit.warmup_calls, 5) << "a time for the warm-up must not add calls to an axis of calls";
   EXPECT_EQ(flagged(visit, analysis::kWarmup), 0) << "the study is about what a short warm-up does to the samples";
+}
+
+TEST(Sampler, NoWarmUpAtAllIsPossible) {
+  scaling::Case c = toy::make_case("toy/right", 1);
+  c.params["warmup"] = std::int64_t{0};
+  const VisitRecord visit = synthetic_visit({{.work = {.ramp = 1.0, .ramp_calls = 2}}}, c);  // the checked call takes 2 ms, the next 1.5 ms
+  EXPECT_EQ(visit.warmup_calls, 0);
+  EXPECT_NEAR(analysis::sample_times(visit).front(), 1.5e-3, 1e-6) << "the call after the checked one is a sample";
+}
+
+TEST(Sampler, AKernelThatFailsWhileItIsTimedIsARowWithoutTimes) {
+  for (const std::size_t ranks : {1U, 2U}) {
+    const std::vector<RankScript> scripts(ranks, {.extra = [](std::int64_t call) -> double {
+                                            if (call == kBefore + 5) throw std::runtime_error("it fell over late");
+                                            return 0.0;
+                                          }});
+    const VisitRecord visit = synthetic_visit(scripts);
+    EXPECT_EQ(visit.outcome, Outcome::crashed);
+    EXPECT_EQ(visit.reason, "it fell over late");
+    EXPECT_TRUE(visit.rank_time_s.empty());
+    EXPECT_TRUE(visit.flags.empty());
+  }
 }
 
 TEST(Sampler, WarmsUpForAsLongAsAsked) {
