@@ -18,7 +18,8 @@ namespace {
 using analysis::StopReason;
 
 constexpr double kOverrun = 3.0;       // times the expected duration
-constexpr double kRetryShare = 0.2;    // of the most samples: more disturbed ones than that are the machine's normal state
+constexpr double kRetryShare = 0.2;    // of the samples: more disturbed ones than that are the machine's normal state
+constexpr std::size_t kEnoughToTell = 10;
 
 }  // namespace
 
@@ -93,9 +94,10 @@ void Sampler::mark(analysis::VisitRecord& record) {
   }
   if (ranks > 1 && !analysis::uses_common_clock(record))
     for (std::int64_t& flags : record.flags) flags |= analysis::kClockBound;
-  retries_ = std::ranges::count_if(record.flags, [](std::int64_t flags) { return (flags & analysis::kNotValid) != 0; });
+  constexpr std::int64_t kDisturbed = analysis::kNotValid & ~analysis::kWarmup;
+  retries_ = std::ranges::count_if(record.flags, [](std::int64_t flags) { return (flags & kDisturbed) != 0; });
   throttled_ = std::ranges::any_of(record.flags, [](std::int64_t flags) { return (flags & analysis::kThrottled) != 0; });
-  accept_ = static_cast<double>(retries_) > kRetryShare * static_cast<double>(protocol_.rule.max_samples);
+  accept_ = record.flags.size() >= kEnoughToTell && static_cast<double>(retries_) > kRetryShare * static_cast<double>(record.flags.size());
   if (!protocol_.cut_warmup) return;
   const analysis::WarmupCut cut = analysis::warmup_cut(analysis::sample_times(record));
   unsteady_ = cut.unsteady;
