@@ -25,11 +25,16 @@ Communicator group_of(const Communicator& world, int first, int size) {
 
 }  // namespace
 
-Link& BlockLinks::get(int first, int size) {
-  std::unique_ptr<Link>& link = links_[{first, size}];
-  if (!link && size == 1) link = std::make_unique<LinkSelf>();
-  if (!link) link = std::make_unique<LinkMpi>(group_of(world_, first, size));
-  return *link;
+Link& BlockLinks::get(int first, int size, std::int64_t generation) {
+  Entry& entry = links_[{first, size}];
+  if (entry.link && entry.generation == generation) return *entry.link;
+  entry.link.reset();
+  if (size == 1)
+    entry.link = std::make_unique<LinkSelf>();
+  else
+    entry.link = std::make_unique<LinkMpi>(group_of(world_, first, size));
+  entry.generation = generation;
+  return *entry.link;
 }
 
 }  // namespace bench::comm

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <mutex>
 #include <utility>
 
 #include "src/comm/idle_wait.hpp"
@@ -80,6 +81,38 @@ Message recv_frame(MPI_Comm comm, int source, int tag) {
   }
 }
 
+/// The handles that are held, so that all can be revoked at once. MPI may be called from two threads of rank 0.
+class Held {
+ public:
+  void add(MPI_Comm comm) {
+    const std::lock_guard lock(mutex_);
+    comms_.push_back(comm);
+  }
+  void remove(MPI_Comm comm) {
+    const std::lock_guard lock(mutex_);
+    std::erase(comms_, comm);
+  }
+  bool may_free() {
+    const std::lock_guard lock(mutex_);
+    return !abandoned_;
+  }
+  std::vector<MPI_Comm> abandon() {
+    const std::lock_guard lock(mutex_);
+    abandoned_ = true;
+    return comms_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<MPI_Comm> comms_;
+  bool abandoned_ = false;
+};
+
+Held& held() {
+  static Held all;
+  return all;
+}
+
 void check_tag(int tag) {
   BS_REQUIRE(tag >= 0 && tag < kGatherTag, "tag ", tag, " is outside 0..", kGatherTag - 1);
 }
@@ -90,6 +123,16 @@ Communicator::Communicator(MPI_Comm owned) : comm_(owned) {
   BS_REQUIRE(owned != MPI_COMM_NULL, "a communicator of nobody");
   BS_MPI(MPI_Comm_rank(comm_, &rank_));
   BS_MPI(MPI_Comm_size(comm_, &size_));
+  held().add(comm_);
+}
+
+void Communicator::forget() noexcept {
+  if (comm_ != MPI_COMM_NULL) held().remove(comm_);
+  comm_ = MPI_COMM_NULL;
+}
+
+std::vector<MPI_Comm> Communicator::abandon_all() {
+  return held().abandon();
 }
 
 Communicator Communicator::duplicate(MPI_Comm original) {
@@ -119,7 +162,9 @@ Communicator& Communicator::operator=(Communicator&& other) noexcept {
 void Communicator::release() noexcept {
   int finalized = 0;
   MPI_Finalized(&finalized);
-  if (comm_ != MPI_COMM_NULL && !finalized && std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
+  if (comm_ == MPI_COMM_NULL) return;
+  held().remove(comm_);
+  if (!finalized && std::uncaught_exceptions() == 0 && held().may_free()) MPI_Comm_free(&comm_);
   comm_ = MPI_COMM_NULL;
 }
 

@@ -34,6 +34,9 @@ class Communicator {
   MPI_Comm get() const { return comm_; }
   int rank() const { return rank_; }
   int size() const { return size_; }
+  /// Lets go of the communicator without freeing it, until the process ends: freeing is collective, and the
+  /// peers of a broken group may never join.
+  void forget() noexcept;
 
   /// Collective. Ranks of one `color` form a group, ordered by `key`, then by rank; a negative color joins
   /// none and gets nullopt.
@@ -56,6 +59,10 @@ class Communicator {
   double max(double mine) const;
   /// Collective. True when every rank says true.
   bool all(bool mine) const;
+
+  /// Every communicator of this process that is held now; none of them, and none made later, is freed any more: freeing is collective, and
+  /// one that holds a dead rank would wait for it for ever.
+  static std::vector<MPI_Comm> abandon_all();
 
   static constexpr int kAnySource = MPI_ANY_SOURCE;
   /// One message to `to`, not to oneself; returns once the payload may be reused. `tag` is 0..1000 and tells

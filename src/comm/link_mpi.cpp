@@ -3,13 +3,20 @@
 
 #include <algorithm>
 
+#include "src/comm/link_wait.hpp"
 #include "src/comm/mpi_check.hpp"
 
 namespace bench::comm {
 namespace {
 
-constexpr int kTag = 0;
+// Votes and exchanges do not match each other: a rank that left a kernel early and votes would else answer one that is still in it.
+constexpr int kTag = 0, kGatherTag = 1;
 constexpr std::size_t kPartBytes = std::size_t{1} << 30;  // MPI counts are int
+// Polls between two looks at the clock: a poll costs 50 ns or more, a look about as much.
+constexpr int kPollsPerLook = 16;
+// What an exchange that was given up gets to end after its receives were called back: those that no message
+// has met yet end at once, one that is being written ends in the time of its copy.
+constexpr double kCallBack_s = 0.1;
 
 // Calls f(offset, count) for each part of a message; once, with a count of 0, for an empty one.
 template <class F>
@@ -27,22 +34,35 @@ CommError wrong_length(std::size_t buffer, std::size_t message) {
   return CommError(text, MPI_SUCCESS, "length of a message", __FILE__, __LINE__);
 }
 
+// Polls `done` until it says so; what `whom` says is missing is named when the deadline passes. Spins, as
+// MPI's own waits do.
+template <class Done, class Whom>
+void poll_until(double seconds_left, Done&& done, Whom&& whom) {
+  const LinkWait patience(seconds_left);
+  for (;;) {
+    for (int poll = 0; poll < kPollsPerLook; ++poll) {
+      if (done()) return;
+    }
+    if (patience.expired()) patience.give_up(whom());
+  }
+}
+
 }  // namespace
 
 class MpiTransfer final : public Transfer {
  public:
   MpiTransfer(LinkMpi& link, std::span<const std::byte> out, int to, std::span<std::byte> in, int from)
-      : link_(link), in_(in) {
+      : link_(link), in_(in), out_bytes_(out.size()), to_(to), from_(from) {
     MPI_Comm comm = link.group_.get();
     link_.in_flight_.push_back(this);
     try {
       for_each_part(in.size(), [&](std::size_t at, int count) {
-        BS_MPI(MPI_Irecv(in.data() + at, count, MPI_BYTE, from, kTag, comm,
+        BS_MPI(MPI_Irecv(in.data() + at, count, MPI_BYTE, from, link.tag_, comm,
                          &requests_.emplace_back(MPI_REQUEST_NULL)));
       });
       receives_ = requests_.size();
       for_each_part(out.size(), [&](std::size_t at, int count) {
-        BS_MPI(MPI_Isend(out.data() + at, count, MPI_BYTE, to, kTag, comm,
+        BS_MPI(MPI_Isend(out.data() + at, count, MPI_BYTE, to, link.tag_, comm,
                          &requests_.emplace_back(MPI_REQUEST_NULL)));
       });
     } catch (...) {
@@ -56,18 +76,26 @@ class MpiTransfer final : public Transfer {
 
   void wait() override {
     if (done_) return;
-    complete(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), statuses_.data()));
+    link_.guarded([&] {
+      if (link_.has_deadline())
+        poll_until(link_.seconds_left(), [&] { return test(); }, [&] { return missing(); });
+      else
+        complete(MPI_Waitall(count(), requests_.data(), statuses_.data()));
+    });
   }
 
-  void test() {
-    if (done_) return;
+  /// True when it is over.
+  bool test() {
+    if (done_) return true;
     int all_done = 0;
-    const int code =
-        MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &all_done, statuses_.data());
+    const int code = MPI_Testall(count(), requests_.data(), &all_done, statuses_.data());
     if (all_done || code != MPI_SUCCESS) complete(code);
+    return done_;
   }
 
  private:
+  int count() const { return static_cast<int>(requests_.size()); }
+
   void complete(int code) {
     // The reason of a failed part is in its status.
     for (std::size_t i = 0; code == MPI_ERR_IN_STATUS && i < statuses_.size(); ++i) {
@@ -78,27 +106,49 @@ class MpiTransfer final : public Transfer {
     done_ = true;
     std::size_t received = 0;
     for (std::size_t i = 0; i < receives_; ++i) {
-      int count = 0;
-      BS_MPI(MPI_Get_count(&statuses_[i], MPI_BYTE, &count));
-      received += static_cast<std::size_t>(count);
+      int bytes = 0;
+      BS_MPI(MPI_Get_count(&statuses_[i], MPI_BYTE, &bytes));
+      received += static_cast<std::size_t>(bytes);
     }
     if (received == in_.size()) return;
     throw wrong_length(in_.size(), received);
   }
 
-  // Only an unwinding exception gets here with requests open: MPI must not write into `in` any more.
+  std::string missing() const {
+    for (std::size_t i = 0; i < receives_; ++i) {
+      int over = 0;
+      MPI_Request_get_status(requests_[i], &over, MPI_STATUS_IGNORE);
+      if (!over) return rank_to_send(from_, in_.size());
+    }
+    return rank_to_take(to_, out_bytes_);
+  }
+
+  // Only an unwinding exception gets here with requests open. MPI must not write into `in` any more; what it
+  // does not give up in time stays with it for ever, and the link says so.
   void abandon() noexcept {
     std::erase(link_.in_flight_, this);
-    if (done_) return;
-    for (std::size_t i = 0; i < requests_.size(); ++i) {
-      if (requests_[i] == MPI_REQUEST_NULL) continue;
-      if (i < receives_) MPI_Cancel(&requests_[i]);
-      MPI_Request_free(&requests_[i]);
+    if (done_ || requests_.empty()) return;
+    link_.break_link("an exchange was given up unfinished");
+    for (std::size_t i = 0; i < receives_; ++i) {
+      if (requests_[i] != MPI_REQUEST_NULL) MPI_Cancel(&requests_[i]);
+    }
+    const LinkWait patience(kCallBack_s);
+    while (!patience.expired()) {
+      int all_done = 0;
+      MPI_Testall(count(), requests_.data(), &all_done, MPI_STATUSES_IGNORE);
+      if (all_done) return;
+    }
+    for (MPI_Request& request : requests_) {
+      if (request == MPI_REQUEST_NULL) continue;
+      link_.doubt_memory();
+      MPI_Request_free(&request);
     }
   }
 
   LinkMpi& link_;
   std::span<std::byte> in_;
+  std::size_t out_bytes_;
+  int to_, from_;
   std::vector<MPI_Request> requests_;  // receives first
   std::vector<MPI_Status> statuses_;
   std::size_t receives_ = 0;
@@ -106,43 +156,70 @@ class MpiTransfer final : public Transfer {
 };
 
 LinkMpi::LinkMpi(const Communicator& group) : group_(Communicator::duplicate(group.get())) {}
-LinkMpi::~LinkMpi() = default;
+
+LinkMpi::~LinkMpi() {
+  if (broken()) group_.forget();
+}
+
+double LinkMpi::now_s() const {
+  return steady_now_s();
+}
 
 std::unique_ptr<Transfer> LinkMpi::post(std::span<const std::byte> out, int to, std::span<std::byte> in,
                                         int from) {
   BS_REQUIRE(to >= 0 && to < size() && from >= 0 && from < size(), "link: no rank ", to, " or ", from,
              " in a group of ", size());
-  // Open MPI 5 does not report truncation of a message to oneself.
-  if (to == rank() && from == rank() && out.size() != in.size()) throw wrong_length(in.size(), out.size());
-  auto transfer = std::make_unique<MpiTransfer>(*this, out, to, in, from);
-  if (to != rank()) count_sent(out.size());
-  return transfer;
+  return guarded([&] {
+    // Open MPI 5 does not report truncation of a message to oneself.
+    if (to == rank() && from == rank() && out.size() != in.size()) throw wrong_length(in.size(), out.size());
+    auto transfer = std::make_unique<MpiTransfer>(*this, out, to, in, from);
+    if (to != rank()) count_sent(out.size());
+    return transfer;
+  });
 }
 
 void LinkMpi::progress() {
-  for (MpiTransfer* transfer : in_flight_) transfer->test();
+  if (in_flight_.empty() || broken()) return;
+  // Called from inside parallel regions, which an exception must not leave: what is found here is thrown by the wait that follows.
+  try {
+    for (MpiTransfer* transfer : in_flight_) transfer->test();
+  } catch (const Error& error) {
+    break_link(error.what());
+  }
 }
 
+// Under a deadline MPI's own allgather is of no use: neither form of it can be called back, and a nonblocking
+// one that was given up might write into `all` when the late peer comes.
 void LinkMpi::allgather(std::span<const std::byte> mine, std::span<std::byte> all) {
   const std::size_t each = mine.size();
   const auto ranks = static_cast<std::size_t>(size());
   BS_REQUIRE(all.size() == each * ranks, "allgather: ", all.size(), " bytes of room for ", ranks, " x ",
              each);
-  if (each <= kPartBytes) {
+  if (has_deadline() || each > kPartBytes) {
+    tag_ = kGatherTag;
+    allgather_by_posts(mine, all);
+    tag_ = kTag;
+    return;
+  }
+  guarded([&] {
     const int count = static_cast<int>(each);
     BS_MPI(MPI_Allgather(mine.data(), count, MPI_BYTE, all.data(), count, MPI_BYTE, group_.get()));
     count_sent(each * (ranks - 1));
-    return;
-  }
-  for (int distance = 0; distance < size(); ++distance) {
-    const int from = (rank() - distance + size()) % size();
-    sendrecv(mine, (rank() + distance) % size(), all.subspan(static_cast<std::size_t>(from) * each, each),
-             from);
-  }
+  });
 }
 
 void LinkMpi::barrier() {
-  BS_MPI(MPI_Barrier(group_.get()));
+  guarded([&] {
+    if (!has_deadline()) return BS_MPI(MPI_Barrier(group_.get()));
+    MPI_Request request = MPI_REQUEST_NULL;
+    BS_MPI(MPI_Ibarrier(group_.get(), &request));
+    const auto open = [&] {
+      int done = 0;
+      BS_MPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+      return done != 0;
+    };
+    poll_until(seconds_left(), open, [&] { return concat("the other ", size() - 1, " ranks at a barrier"); });
+  });
 }
 
 }  // namespace bench::comm

@@ -7,6 +7,9 @@
 // calls into it: a kernel that wants overlap calls progress() every 32 to 128 KiB of traffic or so. Where the
 // receiver's core does the copy (single-copy shared memory), that shortens the wait and not the step, so
 // overlap is judged by whole step times.
+//
+// Under a deadline the waits poll instead, and an allgather is made of point-to-point messages on every rank
+// that has one: so either all ranks of the group set a deadline or none does.
 #pragma once
 
 #include <memory>
@@ -20,7 +23,8 @@ namespace bench::comm {
 class MpiTransfer;
 
 /// Messages and errors are those of MPI: a call throws CommError when MPI fails or when a message is not as
-/// long as its buffer.
+/// long as its buffer. A broken link leaves its communicator to the end of the process: to free it is
+/// collective, and its peers may be gone.
 class LinkMpi final : public Link {
  public:
   /// Collective over `group`, of which it keeps a duplicate. Must be gone before MPI is finalised, and after
@@ -40,7 +44,9 @@ class LinkMpi final : public Link {
 
  private:
   friend class MpiTransfer;
+  double now_s() const override;
   Communicator group_;
+  int tag_ = 0;  // of what is posted now
   std::vector<MpiTransfer*>
       in_flight_;  // what progress() has to test; a transfer enters and leaves by itself
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/comm/link_threads.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -9,12 +11,21 @@
 #include <optional>
 #include <thread>
 
+#include "src/comm/link_wait.hpp"
 #include "src/core/error.hpp"
 
 namespace bench::comm {
 namespace {
 
 using Payload = std::vector<std::byte>;
+
+constexpr double kFar_s = 3600.0;  // how long one nap of a wait without a deadline is; the clock's arithmetic takes no infinity
+
+// What the others see when one rank failed: never the cause.
+class Echo final : public Error {
+ public:
+  explicit Echo(const std::string& message) : Error(ErrorKind::comm, message) {}
+};
 
 // Messages from one rank to another. Receives hold tickets, so that two receives in flight take their
 // messages in the order they were posted, whatever the order of their waits.
@@ -39,7 +50,7 @@ struct Channel {
 // What the ranks of a group share. One mutex guards it all; payloads are copied outside of it.
 class Board {
  public:
-  explicit Board(int size) : size_(size), channels_(count() * count()), arrived_(count()) {}
+  explicit Board(int size) : size_(size), channels_(count() * count()), arrived_(count()), entered_(count()) {}
   int size() const { return size_; }
 
   void send(int from, int to, Payload payload) {
@@ -54,33 +65,30 @@ class Board {
     return channel(from, to).next_ticket++;
   }
 
-  Payload receive(int from, int to, std::uint64_t ticket) {
+  Payload receive(int from, int to, std::uint64_t ticket, std::size_t bytes, double seconds_left) {
     std::unique_lock lock(mutex_);
     Channel& box = channel(from, to);
-    arrived_[static_cast<std::size_t>(to)].wait(lock, [&] { return box.holds(ticket) || aborted_; });
+    const auto there = [&] { return box.holds(ticket) || aborted_; };
+    wait(lock, arrived_[static_cast<std::size_t>(to)], to, seconds_left, there, [&] { return rank_to_send(from, bytes); });
     check_alive();
     return box.take(ticket);
   }
 
-  void barrier() {
+  void barrier(int rank, double seconds_left) {
     std::unique_lock lock(mutex_);
     check_alive();
-    const auto mine = barrier_round_;
-    if (++at_barrier_ == size_) {
-      at_barrier_ = 0;
-      ++barrier_round_;
-      barrier_open_.notify_all();
-      return;
-    }
-    barrier_open_.wait(lock, [&] { return barrier_round_ != mine || aborted_; });
-    if (barrier_round_ == mine) check_alive();
+    const auto mine = ++entered_[static_cast<std::size_t>(rank)];
+    const auto late = [&](int r) { return entered_[static_cast<std::size_t>(r)] < mine; };
+    const auto all_in = [&] { return std::ranges::all_of(entered_, [&](auto rounds) { return rounds >= mine; }); };
+    if (all_in()) return barrier_open_.notify_all();
+    wait(lock, barrier_open_, rank, seconds_left, [&] { return all_in() || aborted_; },
+         [&] { return ranks_where(size_, late) + " at a barrier"; });
+    if (!all_in()) check_alive();
   }
 
   void abort(const std::string& reason) {
     const std::lock_guard lock(mutex_);
-    if (!aborted_) aborted_ = reason;
-    for (auto& waiter : arrived_) waiter.notify_all();
-    barrier_open_.notify_all();
+    abort_locked(reason);
   }
 
  private:
@@ -88,38 +96,38 @@ class Board {
   Channel& channel(int from, int to) {
     return channels_[static_cast<std::size_t>(from) * count() + static_cast<std::size_t>(to)];
   }
-  void check_alive() const { BS_REQUIRE(!aborted_, "link: the group was aborted: ", *aborted_); }
+  void check_alive() const {
+    if (aborted_) throw Echo(concat("link: the group was aborted: ", *aborted_));
+  }
+  void abort_locked(const std::string& reason) {
+    if (!aborted_) aborted_ = reason;
+    for (auto& waiter : arrived_) waiter.notify_all();
+    barrier_open_.notify_all();
+  }
+
+  /// Until `ready()`, or until the deadline: then the group is poisoned, since `rank` will not be there for
+  /// its peers any more.
+  template <class Ready, class Whom>
+  void wait(std::unique_lock<std::mutex>& lock, std::condition_variable& waiter, int rank, double seconds_left, Ready&& ready,
+            Whom&& whom) {
+    const LinkWait patience(seconds_left);
+    while (!ready()) {
+      const double left_s = std::min(seconds_left - patience.waited_s(), kFar_s);
+      if (left_s <= 0.0) {
+        abort_locked(concat("rank ", rank, " gave up waiting for ", whom()));
+        patience.give_up(whom());
+      }
+      waiter.wait_for(lock, std::chrono::duration<double>(left_s));
+    }
+  }
 
   const int size_;
   std::mutex mutex_;
   std::vector<Channel> channels_;                 // [from][to]
   std::vector<std::condition_variable> arrived_;  // [to]; only rank `to` waits on it
   std::condition_variable barrier_open_;
-  int at_barrier_ = 0;
-  std::uint64_t barrier_round_ = 0;
+  std::vector<std::uint64_t> entered_;  // [rank] barriers so far
   std::optional<std::string> aborted_;
-};
-
-class ThreadTransfer final : public Transfer {
- public:
-  ThreadTransfer(Board& board, int from, int me, std::span<std::byte> in)
-      : board_(board), from_(from), me_(me), in_(in), ticket_(board.ticket(from, me)) {}
-
-  void wait() override {
-    if (done_) return;
-    const Payload payload = board_.receive(from_, me_, ticket_);
-    BS_REQUIRE(payload.size() == in_.size(), "link: rank ", me_, " has a buffer of ", in_.size(),
-               " bytes for a message of ", payload.size(), " from rank ", from_);
-    if (!payload.empty()) std::memcpy(in_.data(), payload.data(), payload.size());
-    done_ = true;
-  }
-
- private:
-  Board& board_;
-  int from_, me_;
-  std::span<std::byte> in_;
-  std::uint64_t ticket_;
-  bool done_ = false;
 };
 
 class LinkThreads final : public Link {
@@ -127,38 +135,61 @@ class LinkThreads final : public Link {
   LinkThreads(std::shared_ptr<Board> board, int rank) : board_(std::move(board)), rank_(rank) {}
   int rank() const override { return rank_; }
   int size() const override { return board_->size(); }
-
   std::unique_ptr<Transfer> post(std::span<const std::byte> out, int to, std::span<std::byte> in,
-                                 int from) override {
-    BS_REQUIRE(to >= 0 && to < size() && from >= 0 && from < size(), "link: no rank ", to, " or ", from,
-               " in a group of ", size());
-    auto transfer = std::make_unique<ThreadTransfer>(*board_, from, rank_, in);
-    board_->send(rank_, to, Payload(out.begin(), out.end()));
-    if (to != rank_) count_sent(out.size());
-    return transfer;
-  }
-
+                                 int from) override;
   void progress() override {}
-
   void allgather(std::span<const std::byte> mine, std::span<std::byte> all) override {
-    const std::size_t each = mine.size();
-    BS_REQUIRE(all.size() == each * static_cast<std::size_t>(size()), "allgather: ", all.size(),
-               " bytes of room for ", size(), " x ", each);
-    // Round d pairs every rank with the ones d places up and down: no two ranks flood the same mailbox.
-    for (int distance = 0; distance < size(); ++distance) {
-      const int from = (rank_ - distance + size()) % size();
-      sendrecv(mine, (rank_ + distance) % size(), all.subspan(static_cast<std::size_t>(from) * each, each),
-               from);
-    }
+    allgather_by_posts(mine, all);
+  }
+  void barrier() override {
+    guarded([&] { board_->barrier(rank_, seconds_left()); });
   }
 
-  void barrier() override { board_->barrier(); }
   Board& board() { return *board_; }
+  void receive(int from, std::uint64_t ticket, std::span<std::byte> in) {
+    guarded([&] {
+      const Payload payload = board_->receive(from, rank_, ticket, in.size(), seconds_left());
+      if (payload.size() != in.size())
+        throw Error(ErrorKind::comm, concat("link: rank ", rank_, " has a buffer of ", in.size(),
+                                            " bytes for a message of ", payload.size(), " from rank ", from));
+      if (!payload.empty()) std::memcpy(in.data(), payload.data(), payload.size());
+    });
+  }
 
  private:
+  double now_s() const override { return steady_now_s(); }
   std::shared_ptr<Board> board_;
   int rank_;
 };
+
+class ThreadTransfer final : public Transfer {
+ public:
+  ThreadTransfer(LinkThreads& link, int from, std::span<std::byte> in)
+      : link_(link), from_(from), in_(in), ticket_(link.board().ticket(from, link.rank())) {}
+  void wait() override {
+    if (!done_) link_.receive(from_, ticket_, in_);
+    done_ = true;
+  }
+
+ private:
+  LinkThreads& link_;
+  int from_;
+  std::span<std::byte> in_;
+  std::uint64_t ticket_;
+  bool done_ = false;
+};
+
+std::unique_ptr<Transfer> LinkThreads::post(std::span<const std::byte> out, int to, std::span<std::byte> in,
+                                            int from) {
+  BS_REQUIRE(to >= 0 && to < size() && from >= 0 && from < size(), "link: no rank ", to, " or ", from,
+             " in a group of ", size());
+  return guarded([&] {
+    auto transfer = std::make_unique<ThreadTransfer>(*this, from, in);
+    board_->send(rank_, to, Payload(out.begin(), out.end()));
+    if (to != rank_) count_sent(out.size());
+    return transfer;
+  });
+}
 
 }  // namespace
 
@@ -179,28 +210,30 @@ void abort_thread_links(Link& link, const std::string& reason) {
 void run_on_threads(int size, const std::function<void(Link&)>& body) {
   const auto links = make_thread_links(size);
   std::mutex mutex;
-  std::exception_ptr cause;
-  const auto fail = [&](Link& link, const std::string& reason) {
+  std::exception_ptr cause, echo;
+  const auto fail = [&](Link& link, std::exception_ptr& what, const std::string& reason) {
     {
       const std::lock_guard lock(mutex);
-      if (!cause) cause = std::current_exception();
+      if (!what) what = std::current_exception();
     }
     abort_thread_links(link, concat("rank ", link.rank(), ": ", reason));
   };
   std::vector<std::jthread> threads;
   for (const auto& link : links) {
-    threads.emplace_back([&body, &fail, &link] {
+    threads.emplace_back([&body, &fail, &cause, &echo, &link] {
       try {
         body(*link);
+      } catch (const Echo& error) {
+        fail(*link, echo, error.what());
       } catch (const std::exception& error) {
-        fail(*link, error.what());
+        fail(*link, cause, error.what());
       } catch (...) {
-        fail(*link, "stopped by something that is not a std::exception");
+        fail(*link, cause, "stopped by something that is not a std::exception");
       }
     });
   }
   threads.clear();  // joins
-  if (cause) std::rethrow_exception(cause);
+  if (cause || echo) std::rethrow_exception(cause ? cause : echo);
 }
 
 }  // namespace bench::comm

@@ -16,7 +16,7 @@ namespace bench::comm {
 class CommError : public Error {
  public:
   CommError(const std::string& message, int code, const char* call, const char* file, int line)
-      : Error(ErrorKind::internal, message, call, file, line), code_(code) {}
+      : Error(ErrorKind::comm, message, call, file, line), code_(code) {}
   /// MPI's error code, for MPI_Error_class; MPI_SUCCESS when it was ours to find (a message of the wrong
   /// length).
   int code() const noexcept { return code_; }

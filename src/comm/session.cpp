@@ -33,7 +33,9 @@ bool any_variable_starts_with(std::string_view prefix) {
 Session::Session(int& argc, char**& argv) : exceptions_at_start_(std::uncaught_exceptions()) {
   yield_when_oversubscribed();
   int provided = MPI_THREAD_SINGLE;
-  BS_MPI(MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided));
+  // The coordinator is a second thread of rank 0; without MULTIPLE it takes turns with rank 0's own work.
+  BS_MPI(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided));
+  many_threads_ = provided == MPI_THREAD_MULTIPLE;
   BS_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
   BS_MPI(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN));
   BS_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &rank_));

@@ -8,8 +8,8 @@ namespace bench::comm {
 
 class Communicator;
 
-/// Initialises MPI (FUNNELED: only the thread that made the Session calls MPI) and makes errors return
-/// instead of abort. At most one a process. The destructor finalises, unless an exception is unwinding
+/// Initialises MPI (MULTIPLE where it is granted, else FUNNELED: only the thread that made the Session calls
+/// MPI) and makes errors return instead of abort. At most one a process. The destructor finalises, unless an exception is unwinding
 /// through it: the peers may not be there to finalise with, and leaving without it lets the launcher end the
 /// job.
 class Session {
@@ -22,6 +22,8 @@ class Session {
 
   int rank() const { return rank_; }
   int size() const { return size_; }
+  /// Whether several threads may call MPI at once.
+  bool many_threads() const { return many_threads_; }
   /// Collective: returns when every rank is about to leave.
   void leave_together() const;
   /// Ends all ranks at once with `code`: for a rank that failed alone while others may wait for it.
@@ -37,6 +39,7 @@ class Session {
 
  private:
   int rank_ = 0, size_ = 1;
+  bool many_threads_ = false;
   int exceptions_at_start_ = 0;
 };
 

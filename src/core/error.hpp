@@ -6,6 +6,8 @@
 //   unavailable  asked-for hardware, library or feature is not here     -> 4
 //   no_match     nothing in the study matched what was asked for        -> 5
 //   io           a file could not be read or written                    -> 2 at start, 75 while measuring
+//   timeout      a wait passed its deadline: a peer is stuck or slow    -> 3 (an outcome of its case)
+//   comm         the transport failed: a peer died, a message was lost  -> 3 (an outcome of its case)
 //   internal     everything else: a bug, or a library that failed       -> 3
 #pragma once
 
@@ -15,7 +17,7 @@
 
 namespace bench {
 
-enum class ErrorKind { usage, unavailable, no_match, io, internal };
+enum class ErrorKind { usage, unavailable, no_match, io, timeout, comm, internal };
 
 class Error : public std::runtime_error {
  public:

@@ -11,6 +11,7 @@
 
 #include "src/comm/link_self.hpp"
 #include "src/core/error.hpp"
+#include "tests/support/deadline_laws.hpp"
 #include "tests/support/link_laws.hpp"
 
 namespace bench::comm {
@@ -36,6 +37,21 @@ INSTANTIATE_TEST_SUITE_P(Threads, ThreadLinkLaws,
                                   std::to_string(std::get<1>(law.param));
                          });
 
+class ThreadDeadlineLaws : public ::testing::TestWithParam<std::tuple<test::DeadlineLaw, int>> {};
+
+TEST_P(ThreadDeadlineLaws, Hold) {
+  const auto& [law, size] = GetParam();
+  run_on_threads(size, law.check);
+}
+
+// 2: the pair; 3: a rank that hears of it from another; 4: two rounds of every doubling scheme.
+INSTANTIATE_TEST_SUITE_P(Threads, ThreadDeadlineLaws,
+                         ::testing::Combine(::testing::ValuesIn(test::kDeadlineLaws), ::testing::Values(2, 3, 4)),
+                         [](const auto& law) {
+                           return std::string(std::get<0>(law.param).name) + "_on_" +
+                                  std::to_string(std::get<1>(law.param));
+                         });
+
 class SelfLinkLaws : public ::testing::TestWithParam<LinkLaw> {};
 
 TEST_P(SelfLinkLaws, Hold) {
@@ -52,6 +68,37 @@ TEST(LinkSelf, RefusesAnotherRankAndUnequalLengths) {
   EXPECT_THROW(link.post(four, 1, four, 0), Error);
   EXPECT_THROW(link.post(four, 0, five, 0), Error);
   EXPECT_THROW(link.allgather(four, five), Error);
+}
+
+TEST(LinkSelf, NeverWaitsSoADeadlineInThePastIsNoMatter) {
+  LinkSelf link;
+  link.set_deadline(-1.0);
+  Bytes out{std::byte{7}}, in(1);
+  link.sendrecv(out, 0, in, 0);
+  link.barrier();
+  EXPECT_TRUE(in == out);
+  EXPECT_FALSE(link.broken());
+}
+
+TEST(LinkThreads, ATimeoutOfOneRankIsTheEndForPeersWithoutADeadline) {
+  std::atomic<int> comm_errors{0};
+  const auto body = [&](Link& link) {
+    Bytes in(8);
+    if (link.rank() == 0) link.set_deadline(test::kShort_s);
+    try {
+      link.sendrecv({}, link.rank(), in, 1 - link.rank());  // each waits for the other
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::comm) ++comm_errors;
+      throw;
+    }
+  };
+  try {
+    run_on_threads(2, body);
+    FAIL() << "two ranks that wait for each other came back";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::timeout) << "the cause, not the echo: " << error.what();
+  }
+  EXPECT_EQ(comm_errors.load(), 1);
 }
 
 TEST(LinkThreads, RefusesRanksOutsideTheGroupAndUnequalLengths) {

@@ -15,6 +15,8 @@
 #include "src/comm/link_mpi.hpp"
 #include "src/comm/mpi_check.hpp"
 #include "src/comm/session.hpp"
+#include "tests/support/deadline_laws.hpp"
+#include "tests/support/fault_laws.hpp"
 #include "tests/support/link_laws.hpp"
 
 namespace bench::comm {
@@ -34,6 +36,36 @@ TEST_P(MpiLinkLaws, Hold) {
 
 INSTANTIATE_TEST_SUITE_P(Mpi, MpiLinkLaws, ::testing::ValuesIn(test::kLinkLaws),
                          [](const auto& law) { return std::string(law.param.name); });
+
+class MpiDeadlineLaws : public ::testing::TestWithParam<test::DeadlineLaw> {};
+
+TEST_P(MpiDeadlineLaws, Hold) {
+  if (session->size() == 1) GTEST_SKIP() << "nobody to wait for";
+  LinkMpi link(session->world());
+  GetParam().check(link);
+}
+
+INSTANTIATE_TEST_SUITE_P(Mpi, MpiDeadlineLaws, ::testing::ValuesIn(test::kDeadlineLaws),
+                         [](const auto& law) { return std::string(law.param.name); });
+
+// 5000 bytes: a rendezvous, whose sender notices a missing receiver too; 100: buffered, it does not.
+class MpiFaults : public ::testing::TestWithParam<FaultKind> {};
+
+TEST_P(MpiFaults, LeaveARightAnswerOrAnErrorOnEveryRank) {
+  const Communicator world = session->world();
+  if (world.size() == 1) GTEST_SKIP() << "no message to lose";
+  const bool harmless = GetParam() == FaultKind::delay || GetParam() == FaultKind::reorder;
+  for (std::int64_t k = 0; k < test::messages_of_a_case(world.size()); ++k) {
+    const Fault fault{GetParam(), static_cast<int>(k) % world.size(), k, 0.01};
+    LinkMpi link(world);
+    const double deadline_s = harmless ? test::kAmple_s : 0.1;
+    test::check_ending(link, fault, test::run_with_faults(link, {fault}, deadline_s, k % 2 == 0 ? 100 : 5000));
+    world.sleepy_barrier();  // the next deadline starts on all ranks together
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Mpi, MpiFaults,
+                         ::testing::Values(FaultKind::delay, FaultKind::drop, FaultKind::reorder, FaultKind::die));
 
 TEST(LinkMpi, RefusesRanksOutsideTheGroupAndWrongRoom) {
   LinkMpi link(session->world());
