@@ -15,7 +15,19 @@ std::int64_t block_width(std::int64_t ranks, const Machine& machine) {
 }
 
 std::int64_t node_of(std::int64_t rank, const Machine& machine) {
+  if (!machine.rank_nodes.empty()) return machine.rank_nodes.at(static_cast<std::size_t>(rank));
   return rank / std::max<std::int64_t>(1, machine.ranks_per_node);
+}
+
+std::vector<std::int64_t> block_starts(std::int64_t width, const Machine& machine) {
+  std::vector<std::int64_t> starts;
+  for (std::int64_t begin = 0, end = 0; begin < machine.ranks; begin = end) {
+    while (end < machine.ranks && node_of(end, machine) == node_of(begin, machine)) ++end;
+    for (std::int64_t first = begin; first + width <= end; first += width) starts.push_back(first);
+  }
+  if (!starts.empty()) return starts;
+  for (std::int64_t first = 0; first + width <= machine.ranks; first += width) starts.push_back(first);
+  return starts;
 }
 
 std::vector<std::int64_t> usable_blocks(std::int64_t width, const Machine& machine) {
@@ -28,34 +40,45 @@ std::vector<std::int64_t> usable_blocks(std::int64_t width, const Machine& machi
 }
 
 Occupancy::Occupancy(const Machine& machine)
-    : machine_(machine),
-      free_ranks_(machine.ranks),
-      rank_taken_(static_cast<std::size_t>(machine.ranks), 0),
-      node_used_(static_cast<std::size_t>(node_of(machine.ranks - 1, machine) + 1), 0),
-      node_isolated_(node_used_.size(), 0) {
-  open_nodes_ = static_cast<std::int64_t>(node_used_.size());
+    : free_ranks_(machine.ranks), rank_taken_(static_cast<std::size_t>(machine.ranks), 0) {
+  for (std::int64_t rank = 0; rank < machine.ranks; ++rank) rank_node_.push_back(node_of(rank, machine));
+  open_nodes_ = rank_node_.back() + 1;
+  node_used_.assign(static_cast<std::size_t>(open_nodes_), 0);
+  node_isolated_.assign(static_cast<std::size_t>(open_nodes_), 0);
 }
 
-bool Occupancy::is_free(std::int64_t width, std::int64_t block, Isolation isolation) const {
-  const std::int64_t begin = block * width, end = begin + width;
-  for (std::int64_t rank = begin; rank < end; ++rank) {
-    const auto node = static_cast<std::size_t>(node_of(rank, machine_));
+bool Occupancy::is_free(std::int64_t first, std::int64_t width, Isolation isolation) const {
+  for (std::int64_t rank = first; rank < first + width; ++rank) {
+    const auto node = static_cast<std::size_t>(rank_node_[static_cast<std::size_t>(rank)]);
     if (rank_taken_[static_cast<std::size_t>(rank)] != 0 || node_isolated_[node] != 0) return false;
     if (isolation == Isolation::node && node_used_[node] != 0) return false;
   }
   return true;
 }
 
-void Occupancy::take(std::int64_t width, std::int64_t block, Isolation isolation) {
-  for (std::int64_t rank = block * width; rank < (block + 1) * width; ++rank) {
-    const auto node = static_cast<std::size_t>(node_of(rank, machine_));
+void Occupancy::isolate(std::int64_t node, bool on) {
+  char& flag = node_isolated_[static_cast<std::size_t>(node)];
+  if ((flag != 0) == on) return;
+  flag = on ? 1 : 0;
+  open_nodes_ += on ? -1 : 1;
+}
+
+void Occupancy::take(std::int64_t first, std::int64_t width, Isolation isolation) {
+  for (std::int64_t rank = first; rank < first + width; ++rank) {
     rank_taken_[static_cast<std::size_t>(rank)] = 1;
-    node_used_[node] = 1;
-    if (isolation != Isolation::node || node_isolated_[node] != 0) continue;
-    node_isolated_[node] = 1;
-    --open_nodes_;
+    ++node_used_[static_cast<std::size_t>(node(rank))];
+    if (isolation == Isolation::node) isolate(node(rank), true);
   }
   free_ranks_ -= width;
+}
+
+void Occupancy::release(std::int64_t first, std::int64_t width, Isolation isolation) {
+  for (std::int64_t rank = first; rank < first + width; ++rank) {
+    rank_taken_[static_cast<std::size_t>(rank)] = 0;
+    --node_used_[static_cast<std::size_t>(node(rank))];
+    if (isolation == Isolation::node) isolate(node(rank), false);
+  }
+  free_ranks_ += width;
 }
 
 }  // namespace bench::scaling

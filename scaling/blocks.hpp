@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a case may run: aligned blocks of ranks, as a buddy allocator cuts them. Block k of width w is ranks
-// [k w, (k + 1) w); a case of r ranks takes the first r of a block whose width is r rounded up to a power of
-// two, or of the whole world when that is smaller.
+// Where a case may run: blocks of ranks, cut as a buddy allocator cuts them. A case of r ranks takes the
+// first r of a block whose width is r rounded up to a power of two, or of the whole world when that is
+// smaller.
 #pragma once
 
 #include <cstdint>
@@ -17,29 +17,41 @@ std::int64_t block_width(std::int64_t ranks, const Machine& machine);
 /// Node of a rank; ranks are numbered node by node.
 std::int64_t node_of(std::int64_t rank, const Machine& machine);
 
-/// The blocks of that width that lie wholly in the world, ascending. When the width fits on a node and some
-/// blocks stay on one, those that straddle two (six ranks a node, width four) are left out. Never empty for a
-/// width made by block_width.
+/// The first ranks of the blocks of that width, ascending; block k is the k-th of them. A width that some
+/// node can hold is cut node by node from the node's first rank, so that no block straddles two, also with
+/// six ranks a node or after a rank was lost; a wider one is cut from rank 0. Never empty for a width made by
+/// block_width.
+std::vector<std::int64_t> block_starts(std::int64_t width, const Machine& machine);
+
+/// Blocks [k w, (k + 1) w) of the static steps: those that lie wholly in the world, ascending. When the width
+/// fits on a node and some blocks stay on one, those that straddle two (six ranks a node, width four) are
+/// left out. Never empty for a width made by block_width.
 std::vector<std::int64_t> usable_blocks(std::int64_t width, const Machine& machine);
 
-/// The ranks and nodes one step has given away.
+/// The ranks and nodes that are given away now.
 class Occupancy {
  public:
   explicit Occupancy(const Machine& machine);
   /// Nothing more can join: every rank is taken, or every node has an isolated visit.
   bool is_full() const { return free_ranks_ == 0 || open_nodes_ == 0; }
-  /// Whether block k of `width` is free: none of its ranks is taken, no isolated visit is on its nodes, and,
+  /// Whether ranks [first, first + width) are free: none is taken, no isolated visit is on their nodes, and,
   /// for an isolated one, nothing is.
-  bool is_free(std::int64_t width, std::int64_t block, Isolation isolation) const;
-  void take(std::int64_t width, std::int64_t block, Isolation isolation);
+  bool is_free(std::int64_t first, std::int64_t width, Isolation isolation) const;
+  void take(std::int64_t first, std::int64_t width, Isolation isolation);
+  /// Undoes a `take` with the same arguments.
+  void release(std::int64_t first, std::int64_t width, Isolation isolation);
+  std::int64_t node(std::int64_t rank) const { return rank_node_[static_cast<std::size_t>(rank)]; }
+  std::int64_t nodes() const { return static_cast<std::int64_t>(node_used_.size()); }
 
  private:
-  Machine machine_;
+  void isolate(std::int64_t node, bool on);
+
   std::int64_t free_ranks_;
-  std::int64_t open_nodes_ = 0;      // without an isolated visit
-  std::vector<char> rank_taken_;     // [ranks]
-  std::vector<char> node_used_;      // [nodes] some visit is there
-  std::vector<char> node_isolated_;  // [nodes] an isolated visit is there
+  std::int64_t open_nodes_ = 0;          // without an isolated visit
+  std::vector<std::int64_t> rank_node_;  // [ranks]
+  std::vector<char> rank_taken_;         // [ranks]
+  std::vector<std::int64_t> node_used_;  // [nodes] ranks given away there
+  std::vector<char> node_isolated_;      // [nodes] an isolated visit is there
 };
 
 }  // namespace bench::scaling

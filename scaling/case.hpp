@@ -16,9 +16,10 @@ namespace bench::scaling {
 /// Membership of a case in a scaling study: a view over cases, not a second measurement.
 struct ScalingTag {
   std::string study;   // "<study name>/<sweep name>"
-  std::string mode;    // strong | weak
+  std::string mode;    // strong | weak | throughput
   std::string by;      // what grows with the ranks in a weak study: batch | tokens | flops; empty when strong
   std::string series;  // cases of one curve share it: case_id of the parameters at one rank
+  std::int64_t base = 0;  // rank count wished for as the base; 0: the smallest that ran
 
   bool operator==(const ScalingTag&) const = default;
 };
@@ -31,10 +32,10 @@ struct Case {
   std::string op;
   std::string kernel;
   Params params;           // every parameter of the op and the common ones, defaults included
-  std::int64_t ranks = 1;  // width: how many ranks it needs, = params["ranks"]
+  std::int64_t ranks = 1;  // width: how many ranks it needs: params["ranks"], or params["replicas"] of one-rank copies
   std::int64_t threads = 1;
   Isolation isolation = Isolation::node;
-  Cost cost;                      // of the op, all ranks together
+  Cost cost;                      // of the op, all ranks (and replicas) together
   std::int64_t memory_bytes = 0;  // estimate per rank: shares of inputs and outputs, workspace, and the check
   double estimate_s = 0.0;        // of one call, from cost and nominal rates: orders the plan, never a result
   Outcome planned = Outcome::ok;  // ok: to be measured; skipped or infeasible: a row with `reason`

@@ -90,14 +90,15 @@ class SweepCases {
   void add_point(const Candidate& candidate, const Params& point) {
     if (!sweep_.scaling) return add_case(candidate, point, {});
     const ScalingSpec& scaling = *sweep_.scaling;
-    if (candidate.kernel == nullptr || !candidate.kernel->collective) {
+    const bool scales = candidate.kernel != nullptr && (candidate.kernel->collective || scaling.mode == "throughput");
+    if (!scales) {
       Params alone = point;
       alone["ranks"] = scaling.ranks.front();  // 1 as a rule; otherwise a row that says why not
       return add_case(candidate, alone, {});
     }
     const std::string series = identity_of(point, op_.name, candidate.name);
     for (const std::int64_t ranks : scaling.ranks)
-      add_case(candidate, at_ranks(op_, point, scaling, ranks), {{label_, scaling.mode, scaling.by, series}});
+      add_case(candidate, at_ranks(op_, point, scaling, ranks), {{label_, scaling.mode, scaling.by, series, scaling.base}});
   }
 
   Case start(const Candidate& candidate, const Params& params) const {
@@ -105,8 +106,9 @@ class SweepCases {
     c.op = op_.name;
     c.kernel = candidate.name;
     c.params = params;
-    c.id = identity_of(params, c.op, c.kernel);
-    c.ranks = get_int(params, "ranks");
+    if (replicas_of(params) == 1) c.params.erase("replicas");  // one copy is the plain case
+    c.id = identity_of(c.params, c.op, c.kernel);
+    c.ranks = std::max(get_int(params, "ranks"), replicas_of(params));
     c.threads = get_int(params, "threads");
     c.baseline = sweep_.baseline;
     c.sweeps = {label_};

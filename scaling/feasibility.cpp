@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "scaling/parameters.hpp"
+
 namespace bench::scaling {
 namespace {
 
@@ -27,6 +29,13 @@ std::string gib(double bytes) {
   char text[48];
   std::snprintf(text, sizeof text, "%.3g GiB", bytes / 0x1p30);
   return text;
+}
+
+Cost times(Cost cost, double copies) {
+  cost.flops *= copies;
+  cost.bytes *= copies;
+  cost.exps *= copies;
+  return cost;  // what one copy sends stays: wire_bytes is of a rank
 }
 
 void set_infeasible(Case& c, std::string reason) {
@@ -58,11 +67,17 @@ void judge(const Op& op, const Kernel& kernel, const Machine& machine, Case& c) 
     c.planned = Outcome::skipped;
     return;
   }
+  const std::int64_t copies = replicas_of(c.params);
+  if (copies > 1 && problem->ranks > 1) {
+    c.planned = Outcome::skipped;
+    c.reason = concat("replicas are copies of a case on one rank; this one has ranks = ", problem->ranks);
+    return;
+  }
   const double memory = memory_bytes_per_rank(op, kernel, *problem);
   if (memory > kLargestBytes)
     return set_infeasible(c, concat("needs ", gib(memory), " a rank, more than can be addressed"));
   c.memory_bytes = static_cast<std::int64_t>(std::ceil(memory));
-  c.cost = op.cost(*problem);
+  c.cost = times(op.cost(*problem), static_cast<double>(copies));
   c.estimate_s = nominal_time_s(c.cost, c.ranks);
   if (c.ranks > machine.ranks)
     return set_infeasible(c, concat("needs ", c.ranks, " ranks, this run has ", machine.ranks));

@@ -132,12 +132,15 @@ void override_scaling(Study& study, ScalingSpec scaling) {
   for (Sweep& sweep : study.sweeps) {
     const auto& patterns = study.filter.only.empty() ? sweep.kernels : study.filter.only;
     const auto kernels = Registry<Kernel>::instance().all();
-    const bool collective = std::ranges::any_of(kernels, [&](const Kernel* kernel) {
-      return kernel->op == sweep.op && kernel->collective && matches_any(patterns, kernel->name);
+    const bool fits = std::ranges::any_of(kernels, [&](const Kernel* kernel) {
+      const bool can = kernel->collective || scaling.mode == "throughput";  // replicas run any kernel
+      return can && kernel->op == sweep.op && matches_any(patterns, kernel->name);
     });
-    if (!collective) continue;
-    forget(sweep.axes, "ranks");
-    std::erase_if(sweep.axes.axes, [](const Axis& axis) { return axis.name == "ranks"; });
+    if (!fits) continue;
+    for (const char* name : {"ranks", "replicas"}) {
+      forget(sweep.axes, name);
+      std::erase_if(sweep.axes.axes, [&](const Axis& axis) { return axis.name == name; });
+    }
     drop_unused_helpers(sweep.axes, require_op(sweep.op));
     sweep.scaling = scaling;
     taken = true;
@@ -145,6 +148,19 @@ void override_scaling(Study& study, ScalingSpec scaling) {
   if (!taken)
     usage_error(concat("no sweep of study '", study.name,
                        "' has a kernel that runs on several ranks, so nothing can be scaled"));
+}
+
+void override_base(Study& study, std::int64_t base) {
+  bool taken = false;
+  for (Sweep& sweep : study.sweeps) {
+    if (!sweep.scaling) continue;
+    sweep.scaling->base = base;
+    check_scaling(*sweep.scaling);
+    taken = true;
+  }
+  if (!taken)
+    usage_error(concat("--base ", base, ": no sweep of study '", study.name,
+                       "' has a scaling that a base could belong to"));
 }
 
 }  // namespace
@@ -156,6 +172,7 @@ void apply_overrides(Study& study, const StudyOverrides& overrides) {
   for (const auto* patterns : {&overrides.kernels, &overrides.include, &overrides.exclude})
     for (const std::string& pattern : *patterns) matches(pattern, "");  // a bad regular expression fails here
   if (overrides.scaling) override_scaling(study, *overrides.scaling);
+  if (overrides.base) override_base(study, *overrides.base);
   for (const auto& [name, text] : overrides.axes) override_axis(study, name, text);
   if (!overrides.baseline.empty()) override_baseline(study, overrides.baseline);
   for (const Sweep& sweep : study.sweeps)

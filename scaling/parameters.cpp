@@ -19,6 +19,7 @@ const Op& require_op(const std::string& name) {
 const std::vector<ParamSpec>& protocol_params() {
   static const std::vector<ParamSpec> params{
       {"cache", std::string("hot"), "hot or cold: do a sample's data lie in the caches when it starts?"},
+      {"replicas", std::int64_t{1}, "so many ranks run a copy of the one-rank case each, at the same time"},
       {"warmup", std::int64_t{3}, "exactly so many untimed calls, nothing cut after them"},
   };
   return params;
@@ -53,10 +54,19 @@ void check_type(const Op& op, const std::string& name, const Value& value) {
     usage_error(concat("cache = ", show(to_text(value)), "; allowed: hot, cold"));
   if (name == "warmup" && std::get<std::int64_t>(value) < 0)
     usage_error(concat("warmup = ", to_text(value), "; allowed: 0 and more calls"));
+  constexpr std::int64_t kMostReplicas = std::int64_t{1} << 20;
+  if (name == "replicas" && (std::get<std::int64_t>(value) < 1 || std::get<std::int64_t>(value) > kMostReplicas))
+    usage_error(concat("replicas = ", to_text(value), "; allowed: 1 to ", kMostReplicas));
+}
+
+std::int64_t replicas_of(const Params& params) {
+  const auto it = params.find("replicas");
+  const auto* count = it == params.end() ? nullptr : std::get_if<std::int64_t>(&it->second);
+  return count == nullptr ? 1 : *count;
 }
 
 std::string problem_key(const std::string& op, const Params& params) {
-  static const std::set<std::string> how{"ranks", "threads", "layout", "cache", "warmup"};
+  static const std::set<std::string> how{"ranks", "threads", "layout", "cache", "replicas", "warmup"};
   std::string key = op;
   for (const auto& [name, value] : params)
     if (!how.contains(name)) key += concat('\n', name, '=', to_text(value));

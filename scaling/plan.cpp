@@ -8,8 +8,10 @@
 #include <optional>
 
 #include "scaling/blocks.hpp"
+#include "scaling/estimate.hpp"
 #include "scaling/identity.hpp"
-#include "scaling/order.hpp"
+#include "scaling/settings.hpp"
+#include "scaling/tasks.hpp"
 
 namespace bench::scaling {
 namespace {
@@ -17,8 +19,6 @@ namespace {
 // How many waiting visits are tried for a gap in a step: enough to fill a large machine, few enough for 10^5
 // cases.
 constexpr std::size_t kLookAhead = 256;
-// The fp64 oracle, filling and allocation, per visit: nominal, for the estimate of the duration only.
-constexpr double kVisitOverhead_s = 0.2;
 
 /// The first free block, counted from the one whose turn it is: visits of a case wander over the blocks, so
 /// that a slow core or link shows as a difference between blocks and not between cases.
@@ -27,7 +27,7 @@ std::optional<std::int64_t> find_block(const Occupancy& step, const std::vector<
   const auto turn = static_cast<std::size_t>(round) % blocks.size();
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const std::int64_t block = blocks[(turn + i) % blocks.size()];
-    if (step.is_free(width, block, isolation)) return block;
+    if (step.is_free(block * width, width, isolation)) return block;
   }
   return std::nullopt;
 }
@@ -65,7 +65,7 @@ std::vector<Visit> Packer::next_step(std::list<std::size_t>& waiting, const std:
       ++it;
       continue;
     }
-    occupancy.take(width, *block, c.isolation);
+    occupancy.take(*block * width, width, c.isolation);
     step.push_back(
         {.case_index = static_cast<std::int64_t>(*it), .number = round, .block = *block, .width = width});
     it = waiting.erase(it);
@@ -79,32 +79,20 @@ std::string exact(double value) {
   return text;
 }
 
+void isolate(std::vector<Case>& cases, const std::string& level) {
+  if (level == "auto") return;
+  for (Case& c : cases) c.isolation = level == "node" ? Isolation::node : Isolation::none;
+}
+
+/// Order, blocks and times follow from what is hashed here.
 std::string fingerprint(const Plan& plan) {
-  const RunSettings& r = plan.run;
-  std::string text = concat("plan 3\nrun ", r.warmup, ' ', r.min_samples, ' ', r.max_samples, ' ',
-                            exact(r.ci), ' ', exact(r.confidence), ' ', exact(r.min_time), ' ',
-                            exact(r.budget), ' ', exact(r.warmup_time), ' ', r.sync, ' ', r.visits, ' ', r.scaling_visits, ' ', r.seed, ' ', r.order, ' ', r.bind, '\n');
-  for (const Case& c : plan.cases) text += concat("case ", c.id, ' ', to_text(c.planned), '\n');
-  for (const auto& step : plan.steps) {
-    text += "step\n";
-    for (const Visit& v : step)
-      text += concat(plan.cases[static_cast<std::size_t>(v.case_index)].id, ' ', v.number, ' ', v.block, ' ',
-                     v.width, '\n');
-  }
+  const RunSettings& run = plan.run;
+  std::string text = concat("plan 4\nmachine ", plan.machine.ranks, ' ', plan.machine.ranks_per_node, '\n');
+  for (const IntegerSetting& s : integer_settings()) text += concat(s.name, ' ', run.*s.field, '\n');
+  for (const NumberSetting& s : number_settings()) text += concat(s.name, ' ', exact(run.*s.field), '\n');
+  for (const ChoiceSetting& s : choice_settings()) text += concat(s.name, ' ', run.*s.field, '\n');
+  for (const Case& c : plan.cases) text += concat("case ", c.id, ' ', to_text(c.planned), ' ', visits_to(c, run), '\n');
   return sha256_hex(text);
-}
-
-std::int64_t visits_to(const Case& c, const RunSettings& run) {
-  return c.scaling.empty() ? run.visits : std::max(run.visits, run.scaling_visits);
-}
-
-/// Seconds of one visit: overhead, warm-up and as much timing as the stop rule may ask for.
-double visit_s(double call_s, const RunSettings& run) {
-  const double fewest = static_cast<double>(run.min_samples) * call_s,
-               most = static_cast<double>(run.max_samples) * call_s;
-  const double timed =
-      std::min({std::max(fewest, run.min_time), std::max(most, run.min_time), std::max(run.budget, call_s)});
-  return kVisitOverhead_s + std::max(static_cast<double>(run.warmup + 1) * call_s, run.warmup_time) + timed;
 }
 
 }  // namespace
@@ -114,31 +102,18 @@ Plan make_plan(const Study& study, std::vector<Case> cases, const Machine& machi
              "a machine has at least one rank, and one on every node");
   Plan plan;
   plan.run = study.run;
+  plan.machine = machine;
   plan.cases = std::move(cases);
+  isolate(plan.cases, plan.run.isolation);
   Packer packer(machine);
   for (std::int64_t round = 0;; ++round) {
-    std::vector<std::size_t> chosen;
-    for (std::size_t i = 0; i < plan.cases.size(); ++i)
-      if (plan.cases[i].planned == Outcome::ok && round < visits_to(plan.cases[i], plan.run)) chosen.push_back(i);
-    if (chosen.empty()) break;
-    const auto order = order_round(plan.cases, chosen, study.run.order, study.run.seed, round);
+    const auto order = round_order(plan, round);
+    if (order.empty()) break;
     std::list<std::size_t> waiting(order.begin(), order.end());
     while (!waiting.empty()) plan.steps.push_back(packer.next_step(waiting, plan.cases, round));
   }
   plan.sha256 = fingerprint(plan);
   return plan;
-}
-
-double estimated_duration_s(const Plan& plan) {
-  double sum = 0.0;
-  for (const auto& step : plan.steps) {
-    double longest = 0.0;
-    for (const Visit& v : step)
-      longest =
-          std::max(longest, visit_s(plan.cases[static_cast<std::size_t>(v.case_index)].estimate_s, plan.run));
-    sum += longest;
-  }
-  return sum;
 }
 
 bool is_oversubscribed(const Case& c, const Machine& machine) {

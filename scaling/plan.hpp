@@ -2,11 +2,10 @@
 // From a study to a plan: which cases there are, which of them can run here, and who runs what in which
 // order. Pure: the same inputs give the same plan on every rank, so no rank has to tell another.
 //
-// Schedule: static. The world is cut into aligned blocks of `width` ranks ([kw, (k+1)w)); a step runs at most
-// one visit on a block, and the visits of one step touch disjoint ranks (and disjoint nodes when isolated).
-// Visits come in rounds, one to each case. Within a round they keep the study's order (`given`) or are
-// shuffled by the seed problem by problem (`shuffle`, see order.hpp), so that drift of the machine hits all
-// alike and rivals still stand side by side.
+// Who runs when is decided while it runs: tasks.hpp lists the visits in order of preference and dispatch.hpp starts
+// them on blocks of ranks as these fall free. Visits come in rounds, one to each case. `steps` is a simpler schedule,
+// fixed beforehand: a step runs at most one visit on a block [kw, (k+1)w), and the visits of one step touch disjoint
+// ranks (and disjoint nodes when isolated).
 #pragma once
 
 #include <cstdint>
@@ -25,6 +24,8 @@ struct Machine {
   std::int64_t ranks_per_node = 1;
   std::int64_t cores_per_node = 1;
   std::int64_t memory_bytes_per_node = 0;  // available; 0: unknown, nothing is infeasible for memory
+  // [ranks] node of each rank, ascending from 0, where nodes differ (a rank died); empty: ranks_per_node on each
+  std::vector<std::int64_t> rank_nodes = {};
 };
 
 /// One visit: one measurement of one case on one block.
@@ -40,6 +41,7 @@ struct Plan {
   std::vector<std::vector<Visit>> steps;  // visits of one step run side by side
   std::string sha256;                     // over the ids, order and settings: resume refuses another plan
   RunSettings run;
+  Machine machine;  // that it was made for
 };
 
 /// Kernels known by name but not in this build (a suffix-gated file whose library was absent), with the
@@ -59,9 +61,6 @@ std::vector<Case> make_cases(const Study& study, const std::vector<MissingKernel
                              const Machine& machine);
 /// Blocks, order and steps for the cases that are to be measured.
 Plan make_plan(const Study& study, std::vector<Case> cases, const Machine& machine);
-/// Sum over steps of the longest estimate in each, times the calls a visit makes: a rough duration in seconds
-/// for the ETA.
-double estimated_duration_s(const Plan& plan);
 /// A node's cores are split evenly among all its ranks, also those that sleep while this case runs. When a
 /// rank's share is smaller than the case's threads, they share cores: such rows are marked and get no
 /// efficiency. False when the number of cores is unknown (0).

@@ -29,9 +29,12 @@ constexpr std::array<NumberSetting, 5> kNumbers{{
     {"budget", &RunSettings::budget, 1e-3, 24.0 * kHour_s},
 }};
 
-const std::array<ChoiceSetting, 3>& choices() {
-  static const std::array<ChoiceSetting, 3> table{{
-      {"order", &RunSettings::order, {"shuffle", "abba", "given"}},
+const std::array<ChoiceSetting, 6>& choices() {
+  static const std::array<ChoiceSetting, 6> table{{
+      {"order", &RunSettings::order, {"auto", "longest", "shuffle", "abba", "given"}},
+      {"placement", &RunSettings::placement, {"packed", "solo", "replicated"}},
+      {"isolation", &RunSettings::isolation, {"auto", "node", "none"}},
+      {"schedule", &RunSettings::schedule, {"dynamic", "static"}},
       {"sync", &RunSettings::sync, {"auto", "window", "barrier"}},
       {"bind", &RunSettings::bind, {"auto", "none"}},
   }};

@@ -19,8 +19,7 @@
 //       except: []
 //       include: [{seq: 3000}]
 //       fixed: {head_dim: 64}
-//       scaling: {mode: strong, ranks: "1..2*2"}                    # or {mode: weak, by: flops, ranks: [1,
-//       2, 4]}
+//       scaling: {mode: strong, ranks: "1..2*2"}     # or {mode: weak:flops, ranks: [1, 2, 4], base: 1}
 //
 // An axis is a range text or a list of values and ranges. The names are the parameters of the op and ranks,
 // threads, dtype, pass; another name (width above) is a helper: some expression must use it, and it is no
@@ -50,15 +49,20 @@ struct RunSettings {
   std::int64_t visits = 1;        // independent visits to each case
   std::int64_t scaling_visits = 3;  // at least so many to a case of a scaling study: efficiency needs replication for its interval
   std::int64_t seed = 42;         // of the inputs and of the order
-  std::string order = "shuffle";  // shuffle | abba | given: order of the visits within a round
+  std::string order = "auto";     // longest | shuffle | abba | given: order of the visits within a round (tasks.hpp);
+                                  // auto: longest where visits can run side by side, else shuffle
+  std::string placement = "packed";  // packed | solo | replicated: what runs beside a visit (dispatch.hpp)
+  std::string isolation = "auto";    // auto: each case's own; node: every case has its nodes alone; none: none has
+  std::string schedule = "dynamic";  // static: the simulated schedule, followed exactly
   std::string sync = "auto";      // window | barrier: how ranks start a sample; auto: window unless ranks share cores
   std::string bind = "auto";      // auto: split the node's cores among its ranks; none: leave binding alone
 };
 
 struct ScalingSpec {
-  std::string mode;                 // strong | weak
+  std::string mode;                 // strong | weak | throughput
   std::string by;                   // weak only: batch | tokens | flops
   std::vector<std::int64_t> ranks;  // ascending
+  std::int64_t base = 0;  // rank count that efficiency is taken over; 0, or when it did not run: the smallest that did
 };
 
 struct Sweep {
@@ -94,8 +98,9 @@ struct StudyOverrides {
   std::vector<std::string> kernels = {};                       // non-empty: KernelFilter::only
   std::vector<std::string> include = {}, exclude = {};         // KernelFilter's
   std::string baseline = {};                                   // for the sweeps of its op
-  std::optional<ScalingSpec> scaling =
-      {};  // laid over every sweep that has a collective kernel; ranks in any order
+  /// Laid over every sweep that has a kernel for it (throughput: any, else a collective one); ranks in any order.
+  std::optional<ScalingSpec> scaling = {};
+  std::optional<std::int64_t> base = {};  // ScalingSpec::base of every sweep that has a scaling
 };
 
 /// Parses study text (YAML, at most 1 MiB). Errors are usage errors with `origin`:line:column and, for an

@@ -139,6 +139,7 @@ void put_sweep(Emitter& out, const Sweep& sweep) {
     if (!sweep.scaling->by.empty()) out << YAML::Key << "by" << YAML::Value << sweep.scaling->by;
     out << YAML::Key << "ranks" << YAML::Value;
     put_list(out, sweep.scaling->ranks, [&](std::int64_t count) { out << count; });
+    if (sweep.scaling->base > 0) out << YAML::Key << "base" << YAML::Value << sweep.scaling->base;
     out << YAML::EndMap;
   }
   out << YAML::EndMap;

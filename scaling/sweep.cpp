@@ -43,12 +43,32 @@ std::vector<std::int64_t> parse_ranks(const std::string& text) {
   return ranks;
 }
 
+const std::vector<std::string>& scaling_words() {
+  static const std::vector<std::string> words{"strong", "weak:batch", "weak:tokens", "weak:flops", "throughput"};
+  return words;
+}
+
+ScalingSpec parse_scaling(const std::string& word) {
+  const auto& words = scaling_words();
+  if (std::ranges::find(words, word) == words.end())
+    usage_error(concat("scaling ", show(word), suggestion(word, words)));
+  const std::size_t colon = std::min(word.find(':'), word.size());
+  return {.mode = word.substr(0, colon), .by = colon < word.size() ? word.substr(colon + 1) : "", .ranks = {}};
+}
+
+std::string scaling_word(const std::string& mode, const std::string& by) {
+  return by.empty() ? mode : mode + ':' + by;
+}
+
 void check_scaling(const ScalingSpec& scaling) {
-  require_one_of("mode", scaling.mode, {"strong", "weak"});
+  require_one_of("mode", scaling.mode, {"strong", "weak", "throughput"});
   if (scaling.mode == "weak") require_one_of("by", scaling.by, {"batch", "tokens", "flops"});
-  if (scaling.mode == "strong" && !scaling.by.empty())
-    usage_error(concat("scaling by = ", show(scaling.by),
-                       " belongs to mode weak; under strong scaling nothing grows"));
+  if (scaling.mode != "weak" && !scaling.by.empty())
+    usage_error(concat("scaling by = ", show(scaling.by), " belongs to mode weak; under ", scaling.mode,
+                       " scaling no parameter grows"));
+  if (scaling.base < 0 || scaling.base > kMostRanks)
+    usage_error(concat("scaling base = ", scaling.base, "; allowed: a rank count from 1 to ", kMostRanks,
+                       ", or 0 for the smallest that runs"));
   if (scaling.ranks.empty()) usage_error("scaling needs at least one rank count");
   const auto ascending = [](std::int64_t a, std::int64_t b) { return a >= b; };
   if (scaling.ranks.front() < 1 ||
@@ -65,8 +85,9 @@ AxisSpec with_defaults(const Op& op, const AxisSpec& axes) {
 void check_sweep(const Sweep& sweep) {
   const Op& op = require_op(sweep.op);
   if (sweep.scaling) check_scaling(*sweep.scaling);
-  if (sweep.scaling && sets(sweep.axes, "ranks"))
-    usage_error("'ranks' is set by the scaling; take it out of axes, zip, let, include and fixed");
+  for (const char* name : {"ranks", "replicas"})
+    if (sweep.scaling && sets(sweep.axes, name))
+      usage_error(concat("'", name, "' is set by the scaling; take it out of axes, zip, let, include and fixed"));
   parse_clauses(with_defaults(op, sweep.axes), param_names(op));
 }
 

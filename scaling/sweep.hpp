@@ -14,7 +14,15 @@ namespace bench::scaling {
 /// Rank counts from a range text, in the order written; a usage error unless all are integers from 1 to 2^20.
 std::vector<std::int64_t> parse_ranks(const std::string& text);
 
-/// Usage error when mode, by or ranks is not what study.hpp says.
+/// What a scaling study is called on the command line, in a study file and in tables: strong, weak:batch, weak:tokens,
+/// weak:flops, throughput.
+const std::vector<std::string>& scaling_words();
+/// mode and by of such a word, no ranks yet; a usage error with the nearest word when it is none.
+ScalingSpec parse_scaling(const std::string& word);
+/// The word back: "weak:flops".
+std::string scaling_word(const std::string& mode, const std::string& by);
+
+/// Usage error when mode, by, ranks or base is not what study.hpp says.
 void check_scaling(const ScalingSpec& scaling);
 
 /// The axes with every parameter of the op that nothing sets at its default underneath.

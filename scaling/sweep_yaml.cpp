@@ -168,11 +168,21 @@ std::vector<std::int64_t> read_ranks(const YamlCursor& at) {
 }
 
 ScalingSpec read_scaling(const YamlCursor& at) {
-  at.allow_keys({"mode", "by", "ranks"});
+  at.allow_keys({"mode", "by", "ranks", "base"});
   ScalingSpec scaling;
-  scaling.mode = at.require("mode").text();
-  if (const auto by = at.find("by")) scaling.by = by->text();
+  const YamlCursor mode = at.require("mode");
+  scaling.mode = mode.text();
+  if (scaling.mode.find(':') != std::string::npos) scaling = mode.here([&] { return parse_scaling(mode.text()); });
+  if (const auto by = at.find("by")) {
+    if (!scaling.by.empty()) by->fail(concat("'by' stands twice; mode = ", show(mode.text()), " already says it"));
+    scaling.by = by->text();
+  }
   scaling.ranks = read_ranks(at.require("ranks"));
+  if (const auto base = at.find("base")) {
+    const auto counts = base->here([&] { return parse_ranks(base->text()); });
+    if (counts.size() != 1) base->fail(concat(base->path(), " = ", show(base->text()), "; it has to be one rank count"));
+    scaling.base = counts.front();
+  }
   at.here([&] { check_scaling(scaling); });
   return scaling;
 }

@@ -36,6 +36,12 @@ double flops_order(const Op& op, const Params& params) {
 
 Params at_ranks(const Op& op, const Params& base, const ScalingSpec& spec, std::int64_t p) {
   Params params = base;
+  if (spec.mode == "throughput") {
+    params["ranks"] = std::int64_t{1};
+    params.erase("replicas");
+    if (p > 1) params["replicas"] = p;
+    return params;
+  }
   params["ranks"] = p;
   if (spec.mode != "weak" || p == 1) return params;
   const std::string grows = spec.by == "batch" ? "batch" : "seq";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What grows with the ranks. Strong: nothing. Weak: a parameter grows so that the work per rank stays equal.
+// What grows with the ranks. Strong: nothing. Throughput: the number of independent copies of the one-rank case, one a rank,
+// side by side ("replicas"). Weak: a parameter grows so that the work per rank stays equal.
 //   by batch    batch * p
 //   by tokens   seq * p
 //   by flops    seq * p where an op's flops grow linearly in seq (scans);
@@ -19,7 +20,8 @@ namespace bench::scaling {
 double flops_order(const Op& op, const Params& params);
 
 /// `base` (any rank count) on p ranks under `spec`: "ranks" becomes p and, when weak, one more parameter
-/// grows. The growing parameter is as in `base` at p = 1. Usage error when the op lacks the parameter that
+/// grows; under throughput "ranks" stays 1 and "replicas" becomes p (absent at p = 1: that is the plain case).
+/// The growing parameter is as in `base` at p = 1. Usage error when the op lacks the parameter that
 /// has to grow, or when it would overflow.
 Params at_ranks(const Op& op, const Params& base, const ScalingSpec& spec, std::int64_t p);
 

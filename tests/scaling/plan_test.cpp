@@ -9,6 +9,7 @@
 #include <set>
 
 #include "scaling/blocks.hpp"
+#include "scaling/forecast.hpp"
 #include "scaling/order.hpp"
 #include "src/core/rng.hpp"
 
@@ -215,7 +216,7 @@ TEST(Plan, EveryPositionIsEquallyLikely) {
   for (const auto& [order, count] : seen) EXPECT_NEAR(count, 1000, 145);
 }
 
-TEST(Plan, TheDurationCountsTheLongestVisitOfEachStep) {
+TEST(Plan, TheDurationCountsTheLongestVisitOfThoseSideBySide) {
   Study study = settings(1, "given");
   study.run.warmup = 1;
   study.run.min_samples = study.run.max_samples = 10;
@@ -226,9 +227,9 @@ TEST(Plan, TheDurationCountsTheLongestVisitOfEachStep) {
   cases[1].estimate_s = 2.0;
   cases[2].estimate_s = 3.0;
   const Machine machine{.ranks = 2, .ranks_per_node = 2};
-  // steps {0, 1} and {2}: check and warm-up call and 10 samples = 12 calls of the longest, and the overhead
+  // 0 beside 1, then 2: check and warm-up call and 10 samples = 12 calls of the longest, and the overhead
   // of 0.2 s each
-  EXPECT_NEAR(estimated_duration_s(make_plan(study, cases, machine)), 12 * 2.0 + 12 * 3.0 + 0.4, 1e-9);
+  EXPECT_NEAR(forecast(make_plan(study, cases, machine)).makespan_s, 12 * 2.0 + 12 * 3.0 + 0.4, 1e-9);
 }
 
 TEST(Plan, ManyCasesArePlannedQuickly) {
@@ -236,6 +237,18 @@ TEST(Plan, ManyCasesArePlannedQuickly) {
   const Plan plan = make_plan(settings(1), mixed_cases(20'000, 64, Isolation::node),
                               machine);  // a plan nobody should have to wait for
   EXPECT_LT(plan.steps.size(), 20'000u / 8);
+}
+
+TEST(Plan, IsolationOfTheRunOverrulesTheCases) {
+  const Machine machine{.ranks = 2, .ranks_per_node = 2};
+  Study study = settings(1);
+  for (const auto& [level, expected] : {std::pair{"node", Isolation::node}, std::pair{"none", Isolation::none}}) {
+    study.run.isolation = level;
+    for (const Case& c : make_plan(study, mixed_cases(3, 1, expected == Isolation::node ? Isolation::none : Isolation::node), machine).cases)
+      EXPECT_EQ(c.isolation, expected);
+  }
+  study.run.isolation = "auto";
+  EXPECT_EQ(make_plan(study, mixed_cases(3, 1, Isolation::none), machine).cases[0].isolation, Isolation::none);
 }
 
 TEST(Plan, RanksThatShareACoreAreOversubscribed) {

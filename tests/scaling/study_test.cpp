@@ -162,7 +162,7 @@ TEST(Study, EveryFaultIsAUsageErrorWithItsPlace) {
       {"max_samples: 64", "max_samples: 4", "run.max_samples = 4 is below run.min_samples = 8"},
       {"ci: 0.05", "ci: nan", "run.ci = 'nan'; it has to be a number"},
       {"ci: 0.05", "ci: 2", "run.ci = 2; allowed: 0.0001 to 1"},
-      {"order: given", "order: random", "run.order = 'random'; allowed: shuffle, abba, given"},
+      {"order: given", "order: random", "run.order = 'random'; allowed: auto, longest, shuffle, abba, given"},
       {"filter: {exclude: [\"*_torch\"]}", "filter: {exclude: [\"\"]}", "filter.exclude[0] is empty"},
       {"name: toy", "name: [", "not valid YAML"},
       {"about: \"a study with every clause: yes\"", "about: [1]", "about is a list; it has to be a text"},
