@@ -108,6 +108,7 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
   add(columns, "n_left_out", "1", "samples flagged as warm-up, late or throttled: stored, not in time", rows, [](const auto& r) { return r.n_left_out; });
   add(columns, "peak_memory", "byte", "resident high-water of the fullest rank", rows, [](const auto& r) { return r.peak_memory_bytes > 0 ? static_cast<double>(r.peak_memory_bytes) : kNone; });
   add(columns, "wire_bytes", "byte", "bytes sent by the busiest rank in one call", rows, [](const auto& r) { return r.wire_bytes; });
+  add(columns, "wire_bytes_least", "byte", "bytes that each rank has to send at least, by the op's cost model", rows, [&](const auto& r) { return of(r).cost.wire_bytes; });
   add(columns, "isolation", "", "what may run beside it", rows, [&](const auto& r) { return std::string(of(r).isolation == scaling::Isolation::node ? "node" : "none"); });
   add(columns, "oversubscribed", "1", "1: ranks shared cores, times mean little", rows, [](const auto& r) { return static_cast<std::int64_t>(r.oversubscribed); });
   return columns;
@@ -121,24 +122,46 @@ std::vector<Column> scaling_columns(const RunRecord& run, const Results& results
   const auto time = [&](const ScalingRow& r) { return result(r).n > 0 ? std::optional(result(r).time_s) : std::nullopt; };
   add(columns, "point", "1", "row number", rows, [&](const auto& r) { return static_cast<std::int64_t>(&r - rows.data()); });
   add(columns, "study", "", "study/sweep", rows, [](const auto& r) { return r.tag.study; });
-  add(columns, "mode", "", "strong or weak", rows, [](const auto& r) { return r.tag.mode; });
+  add(columns, "mode", "", "strong, weak or throughput", rows, [](const auto& r) { return r.tag.mode; });
   add(columns, "by", "", "what grows with the ranks in a weak study", rows, [](const auto& r) { return r.tag.by; });
   add(columns, "series", "", "cases of one curve share it", rows, [](const auto& r) { return r.tag.series; });
   add(columns, "case", "", "case identity", rows, [&](const auto& r) { return of(r).id; });
   add(columns, "kernel", "", "implementation", rows, [&](const auto& r) { return of(r).kernel; });
   add(columns, "ranks", "1", "ranks p", rows, [&](const auto& r) { return of(r).ranks; });
+  Flags status{{}, outcome_names()};
+  for (const ScalingRow& r : rows) status.values.push_back(static_cast<std::uint8_t>(result(r).outcome));
+  columns.push_back({"status", "", "outcome of the case", std::move(status)});
   add(columns, "base_ranks", "1", "ranks b of the base; 0 when none ran", rows, [](const auto& r) { return r.base_ranks; });
+  add(columns, "base_wished", "1", "ranks wished for as the base; 0: the smallest that ran", rows, [](const auto& r) { return r.tag.base; });
   add(columns, "work", "FLOP", "work W of the point (bytes for an op without FLOPs)", rows, [](const auto& r) { return r.work; });
   add(columns, "time", "s", "time of the point", rows, [&](const auto& r) { return value(time(r)); });
   add(columns, "time_lo", "s", "lower end of the interval of time", rows, [&](const auto& r) { return lo(time(r)); });
   add(columns, "time_hi", "s", "upper end of the interval of time", rows, [&](const auto& r) { return hi(time(r)); });
+  add(columns, "rate_per_rank", "FLOP s-1", "work / (ranks x time) (byte s-1 for an op without FLOPs)", rows, [](const auto& r) { return positive(r.rate_per_rank); });
+  add(columns, "tokens_per_rank", "s-1", "batch x seq (x replicas) / (ranks x time)", rows, [](const auto& r) { return r.tokens_per_s_per_rank.value_or(kNone); });
+  add(columns, "time_ratio", "1", "T_p / T_b", rows, [](const auto& r) { return value(r.time_ratio); });
+  add(columns, "time_ratio_ideal", "1", "(W_p / p) / (W_b / b): what T_p / T_b is at efficiency 1", rows, [](const auto& r) { return r.time_ratio_ideal.value_or(kNone); });
   add(columns, "speedup", "1", "(W_p / T_p) / (W_b / T_b)", rows, [](const auto& r) { return value(r.speedup); });
   add(columns, "speedup_lo", "1", "lower end of the interval of speedup", rows, [](const auto& r) { return lo(r.speedup); });
   add(columns, "speedup_hi", "1", "upper end of the interval of speedup", rows, [](const auto& r) { return hi(r.speedup); });
   add(columns, "efficiency", "1", "(W_p / (p T_p)) / (W_b / (b T_b))", rows, [](const auto& r) { return value(r.efficiency); });
   add(columns, "efficiency_lo", "1", "lower end of the interval of efficiency", rows, [](const auto& r) { return lo(r.efficiency); });
   add(columns, "efficiency_hi", "1", "upper end of the interval of efficiency", rows, [](const auto& r) { return hi(r.efficiency); });
+  add(columns, "superlinear", "1", "1: the whole interval of efficiency lies above 1", rows, [](const auto& r) { return static_cast<std::int64_t>(r.superlinear); });
   add(columns, "karp_flatt", "1", "(1/S - 1/r) / (1 - 1/r), strong studies", rows, [](const auto& r) { return r.karp_flatt.value_or(kNone); });
+  const auto factor = [&](const char* name, const char* unit, const char* meaning, std::optional<double> Factors::*figure) {
+    add(columns, name, unit, meaning, rows, [figure](const auto& r) { return (r.factors.*figure).value_or(kNone); });
+  };
+  factor("ideal", "1", "efficiency that closed forms and model allow: layout x overlap / extra_work", &Factors::ideal);
+  factor("layout", "1", "closed form: mean over ranks / busiest rank of the work", &Factors::layout);
+  factor("shape", "1", "measured: one rank's rate on a rank's share / its rate on the base's", &Factors::shape);
+  factor("overlap", "1", "model: compute / (compute and what of the exchange it cannot hide)", &Factors::overlap);
+  factor("skew", "1", "measured: mean over ranks / slowest rank of their own times", &Factors::skew);
+  factor("extra_work", "1", "closed form: what all ranks do over what one rank would do", &Factors::extra_work);
+  factor("remainder", "1", "efficiency / the product of the known factors", &Factors::remainder);
+  factor("wire_bytes_ideal", "byte", "closed form: bytes that the busiest rank sends in one call", &Factors::wire_bytes);
+  factor("knee_ranks", "1", "model: ranks beyond which a hop of the ring takes longer than a step", &Factors::knee_ranks);
+  add(columns, "wire_bytes", "byte", "bytes sent by the busiest rank in one call", rows, [&](const auto& r) { return result(r).n > 0 ? static_cast<double>(result(r).wire_bytes) : kNone; });
   add(columns, "note", "", "why a figure is missing", rows, [](const auto& r) { return r.note; });
   return columns;
 }
@@ -150,7 +173,7 @@ std::vector<Column> fit_columns(const std::vector<FitRow>& rows) {
   const auto ahead_time = [ahead](const FitRow& r) { return ahead(r) != nullptr ? std::optional(ahead(r)->time_s) : std::nullopt; };
   add(columns, "fit", "1", "row number", rows, [&](const auto& r) { return static_cast<std::int64_t>(&r - rows.data()); });
   add(columns, "study", "", "study/sweep", rows, [](const auto& r) { return r.tag.study; });
-  add(columns, "mode", "", "strong or weak", rows, [](const auto& r) { return r.tag.mode; });
+  add(columns, "mode", "", "strong, weak or throughput", rows, [](const auto& r) { return r.tag.mode; });
   add(columns, "by", "", "what grows with the ranks in a weak study", rows, [](const auto& r) { return r.tag.by; });
   add(columns, "series", "", "curve, as in /scaling", rows, [](const auto& r) { return r.tag.series; });
   add(columns, "kernel", "", "implementation", rows, [](const auto& r) { return r.kernel; });
@@ -204,6 +227,8 @@ std::vector<Column> limit_columns(const RunRecord& run) {
     const std::string name = concat("triad_", kTriadBytes[i] >> 10, "k"), meaning = concat("triad over ", kTriadBytes[i] >> 10, " KiB per rank");
     add(columns, name.c_str(), "byte s-1", meaning.c_str(), run.limits, [i](const auto& l) { return l.second.triad_bytes_per_s[i]; });
   }
+  add(columns, "link_latency", "s", "exchange of almost nothing with both neighbours of a ring", run.limits, [](const auto& l) { return l.second.link_latency_s; });
+  add(columns, "link", "byte s-1", "sent by each rank of a ring while it receives as many", run.limits, [](const auto& l) { return l.second.link_bytes_per_s; });
   return columns;
 }
 

@@ -21,6 +21,9 @@ struct Limits {
   double exps_per_s = 0.0;
   /// Traffic of a triad whose three arrays together take kTriadBytes[i] per rank: from a core's own cache out to memory.
   std::array<double, 6> triad_bytes_per_s{};
+  /// Of each rank, in a ring where all send to the next and receive from the one before at once.
+  double link_latency_s = 0.0;    // seconds of an exchange of almost nothing
+  double link_bytes_per_s = 0.0;  // sent, while as many come in; without the latency
 };
 
 /// Rate by rate the higher one.
@@ -29,6 +32,8 @@ inline Limits better_of(Limits a, const Limits& b) {
   a.bf16_flops_per_s = std::max(a.bf16_flops_per_s, b.bf16_flops_per_s);
   a.fp64_flops_per_s = std::max(a.fp64_flops_per_s, b.fp64_flops_per_s);
   a.exps_per_s = std::max(a.exps_per_s, b.exps_per_s);
+  a.link_bytes_per_s = std::max(a.link_bytes_per_s, b.link_bytes_per_s);
+  if (a.link_latency_s <= 0.0 || (b.link_latency_s > 0.0 && b.link_latency_s < a.link_latency_s)) a.link_latency_s = b.link_latency_s;
   for (std::size_t i = 0; i < a.triad_bytes_per_s.size(); ++i) a.triad_bytes_per_s[i] = std::max(a.triad_bytes_per_s[i], b.triad_bytes_per_s[i]);
   return a;
 }
@@ -61,12 +66,16 @@ struct TimedTelemetry {
 /// One visit: all raw samples of one measurement of one case.
 struct VisitRecord {
   std::string case_id;
+  std::string run;                   // run_id of the run that made it, in a merged record (source_runs.hpp); empty: this run
   std::int64_t visit = 0;
   std::int64_t attempt = 1;
   Outcome outcome = Outcome::ok;
   std::string reason;                // in words when the outcome is not ok
   std::int64_t ranks = 1;
   std::int64_t block = 0;
+  std::int64_t first_rank = 0;       // of the block, in node order
+  std::int64_t session = 1;          // which start of the program measured it; a resumed run has several
+  std::vector<std::string> neighbours;  // ids of the cases that were running beside it when it started
   std::vector<double> rank_time_s;   // [n, ranks] row-major: each rank's time of each sample; empty unless ok
   std::vector<double> rank_start_s;  // [n, ranks] start after the sample's earliest one, on the common clock; empty for one rank
   std::vector<std::int64_t> flags;   // [n] bits of SampleFlag (sample_times.hpp)
@@ -96,6 +105,7 @@ struct RunRecord {
   std::string study;
   std::string plan_sha256;
   std::string provenance_json;
+  std::string env_id;          // 32 hex over what of the provenance a time depends on: build, libraries, machine
   double confidence = 0.95;
   std::string policy;          // YAML of the validation criteria (docs/gate.md); empty: none
   std::map<std::int64_t, Limits> limits;      // by block width

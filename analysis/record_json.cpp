@@ -64,7 +64,7 @@ Telemetry figures_from_json(const json& object, const char* field) {
 json to_json(const scaling::Case& c) {
   json tags = json::array();
   for (const scaling::ScalingTag& tag : c.scaling)
-    tags.push_back({{"study", tag.study}, {"mode", tag.mode}, {"by", tag.by}, {"series", tag.series}});
+    tags.push_back({{"study", tag.study}, {"mode", tag.mode}, {"by", tag.by}, {"series", tag.series}, {"base", tag.base}});
   return {{"id", c.id},
           {"op", c.op},
           {"kernel", c.kernel},
@@ -112,6 +112,7 @@ scaling::Case case_from_json(const json& j) {
     read_field(item, "mode", tag.mode);
     read_field(item, "by", tag.by);
     read_field(item, "series", tag.series);
+    if (item.contains("base")) read_field(item, "base", tag.base);  // journals of older versions have none
   }
   return c;
 }
@@ -122,11 +123,15 @@ json to_json(const VisitRecord& v) {
     checks.push_back({{"output", check.output}, {"error", finite_or_null(check.error)}, {"tolerance", check.tolerance}});
   return {{"case_id", v.case_id},
           {"visit", v.visit},
+          {"run", v.run},
           {"attempt", v.attempt},
           {"outcome", to_text(v.outcome)},
           {"reason", clean(v.reason)},
           {"ranks", v.ranks},
           {"block", v.block},
+          {"first_rank", v.first_rank},
+          {"session", v.session},
+          {"neighbours", v.neighbours},
           {"rank_time_s", v.rank_time_s},
           {"rank_start_s", v.rank_start_s},
           {"flags", v.flags},
@@ -156,11 +161,15 @@ VisitRecord visit_from_json(const json& j) {
   VisitRecord v;
   read_field(j, "case_id", v.case_id);
   read_field(j, "visit", v.visit);
+  if (j.contains("run")) read_field(j, "run", v.run);  // newer than the journal's other fields
   read_field(j, "attempt", v.attempt);
   read_field(j, "outcome", v.outcome);
   read_field(j, "reason", v.reason);
   read_field(j, "ranks", v.ranks);
   read_field(j, "block", v.block);
+  read_field(j, "first_rank", v.first_rank);
+  read_field(j, "session", v.session);
+  read_field(j, "neighbours", v.neighbours);
   read_field(j, "rank_time_s", v.rank_time_s);
   read_field(j, "rank_start_s", v.rank_start_s);
   read_field(j, "flags", v.flags);
@@ -216,7 +225,9 @@ json to_json(const Limits& l) {
           {"bf16_flops_per_s", l.bf16_flops_per_s},
           {"fp64_flops_per_s", l.fp64_flops_per_s},
           {"exps_per_s", l.exps_per_s},
-          {"triad_bytes_per_s", l.triad_bytes_per_s}};
+          {"triad_bytes_per_s", l.triad_bytes_per_s},
+          {"link_latency_s", l.link_latency_s},
+          {"link_bytes_per_s", l.link_bytes_per_s}};
 }
 
 Limits limits_from_json(const json& j) {
@@ -225,6 +236,10 @@ Limits limits_from_json(const json& j) {
   read_field(j, "bf16_flops_per_s", l.bf16_flops_per_s);
   read_field(j, "fp64_flops_per_s", l.fp64_flops_per_s);
   read_field(j, "exps_per_s", l.exps_per_s);
+  if (j.contains("link_bytes_per_s")) {  // journals of older versions have none
+    read_field(j, "link_latency_s", l.link_latency_s);
+    read_field(j, "link_bytes_per_s", l.link_bytes_per_s);
+  }
   std::vector<double> triad;
   read_field(j, "triad_bytes_per_s", triad);
   if (triad.size() != l.triad_bytes_per_s.size())

@@ -9,6 +9,7 @@
 #include "analysis/compare/baseline_sides.hpp"
 #include "analysis/sample_times.hpp"
 #include "analysis/scaling_rows.hpp"
+#include "analysis/source_runs.hpp"
 #include "analysis/statistics/quantiles.hpp"
 #include "analysis/statistics/stop.hpp"
 
@@ -114,6 +115,7 @@ void add_speedups(Results& results, const RunRecord& run) {
     const scaling::Case& c = run.cases[i];
     const auto base = by_problem.find(c.baseline + ' ' + problem_key(c));
     if (base == by_problem.end() || results.cases[base->second].outcome != Outcome::ok) continue;
+    if (!comparable_environments(results.cases[i].environment, results.cases[base->second].environment)) continue;
     results.cases[i].baseline_case = base->second;
     if (results.cases[i].outcome != Outcome::ok) continue;
     // The baseline against itself is 1 by definition, not by measurement.
@@ -155,7 +157,11 @@ Results make_results(const RunRecord& run) {
     add_visit(result, run.visits[v], run.confidence);
     if (run.visits[v].outcome == Outcome::ok) result.visits.push_back(v);
   }
-  for (std::size_t i = 0; i < run.cases.size(); ++i) finish(results.cases[i], run.cases[i], run);
+  const std::vector<std::string> environments = case_environments(run);
+  for (std::size_t i = 0; i < run.cases.size(); ++i) {
+    finish(results.cases[i], run.cases[i], run);
+    results.cases[i].environment = environments[i];
+  }
   add_speedups(results, run);
   add_verdicts(results, {.confidence = run.confidence});
   if (!run.policy.empty()) blank_verdicts(run, results);

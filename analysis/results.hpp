@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "analysis/efficiency.hpp"
+#include "analysis/factors.hpp"
 #include "analysis/record.hpp"
 #include "analysis/statistics/verdict.hpp"
 
@@ -37,15 +38,23 @@ struct CaseResult {
   std::optional<double> start_skew_s;     // latest minus earliest start: median over samples, the largest of the visits
   std::int64_t peak_memory_bytes = 0, wire_bytes = 0;
   bool oversubscribed = false;
+  std::string environment;                // of its visits, in a merged record (source_runs.hpp); empty: the run's
 };
 
 struct ScalingRow {
   std::size_t case_index = 0;
   scaling::ScalingTag tag;
   std::int64_t base_ranks = 0;            // 0: no base ran
+  std::string base_note;                  // why it is not the rank count that was wished for
   double work = 0.0;                      // FLOPs, or bytes for an op without FLOPs to speak of
+  double rate_per_rank = 0.0;             // work / (ranks x time); 0: no time
+  std::optional<double> tokens_per_s_per_rank;  // where the op has batch and seq
+  std::optional<Estimate> time_ratio;     // T_p / T_b
+  std::optional<double> time_ratio_ideal; // (W_p / p) / (W_b / b)
   std::optional<Estimate> speedup, efficiency;
+  bool superlinear = false;               // the whole interval of the efficiency lies above 1
   std::optional<double> karp_flatt;       // strong studies, past the base
+  Factors factors;
   std::string note;                       // why a figure is missing
 };
 

@@ -2,6 +2,8 @@
 #include "analysis/sample_times.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <numeric>
 #include <span>
 
 #include "analysis/statistics/quantiles.hpp"
@@ -54,15 +56,21 @@ std::vector<double> sample_times(const VisitRecord& visit) {
   });
 }
 
-std::vector<double> valid_times(const VisitRecord& visit) {
-  const std::vector<double> all = sample_times(visit);
+std::vector<std::size_t> valid_samples(const VisitRecord& visit) {
+  std::vector<std::size_t> all(samples_of(visit)), valid;
+  std::iota(all.begin(), all.end(), std::size_t{0});
   if (visit.flags.size() != all.size()) return all;
   const bool disturbed = visit.stop_reason == "throttled" || visit.stop_reason == "unsteady";
   const std::int64_t out = disturbed ? kWarmup : kNotValid;
-  std::vector<double> valid;
-  for (std::size_t i = 0; i < all.size(); ++i)
-    if ((visit.flags[i] & out) == 0) valid.push_back(all[i]);
+  std::ranges::copy_if(all, std::back_inserter(valid), [&](std::size_t i) { return (visit.flags[i] & out) == 0; });
   return valid.empty() ? all : valid;
+}
+
+std::vector<double> valid_times(const VisitRecord& visit) {
+  const std::vector<double> all = sample_times(visit);
+  std::vector<double> valid;
+  for (const std::size_t i : valid_samples(visit)) valid.push_back(all[i]);
+  return valid;
 }
 
 std::vector<double> start_skews(const VisitRecord& visit) {

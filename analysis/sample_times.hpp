@@ -35,8 +35,11 @@ bool uses_common_clock(const VisitRecord& visit);
 /// seen; else local_times(). Samples of several calls give their mean.
 std::vector<double> sample_times(const VisitRecord& visit);
 
-/// sample_times() without the samples that are kNotValid. In a visit that ended as throttled or unsteady only the warm-up is left out: there
+/// Which samples count: all that are not kNotValid. In a visit that ended as throttled or unsteady only the warm-up is left out: there
 /// the disturbance is the machine's normal state. When that leaves nothing, all.
+std::vector<std::size_t> valid_samples(const VisitRecord& visit);
+
+/// sample_times() of the samples that count.
 std::vector<double> valid_times(const VisitRecord& visit);
 
 /// Latest start minus earliest start of every sample, in seconds; empty when starts are not known.

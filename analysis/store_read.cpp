@@ -17,6 +17,7 @@ class Rows {
   Rows(hid_t file, const std::string& name, const std::string& key) : name_(name), group_(h5::open_group(file, name)), count_(rows(key)) {}
   std::size_t count() const { return count_; }
   hid_t group() const { return group_; }
+  bool has(const std::string& column) const { return std::ranges::count(h5::names(group_), column) > 0; }
   std::vector<double> doubles(const std::string& column) const { return whole(column, h5::read_doubles(group_, column)); }
   std::vector<std::int64_t> ints(const std::string& column) const { return whole(column, h5::read_ints(group_, column)); }
   std::vector<std::string> texts(const std::string& column) const { return whole(column, h5::read_strings(group_, column)); }
@@ -65,6 +66,7 @@ std::vector<scaling::Case> read_cases(const Rows& rows) {
   const auto id = rows.texts("case"), op = rows.texts("workload"), kernel = rows.texts("kernel"), baseline = rows.texts("baseline"),
              isolation = rows.texts("isolation");
   const auto flops = rows.doubles("flops"), bytes = rows.doubles("bytes"), exps = rows.doubles("exps");
+  const auto wire = rows.has("wire_bytes_least") ? rows.doubles("wire_bytes_least") : std::vector<double>(rows.count(), 0.0);
   read_params(cases, rows);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     scaling::Case& c = cases[i];
@@ -73,9 +75,9 @@ std::vector<scaling::Case> read_cases(const Rows& rows) {
     c.kernel = kernel[i];
     c.baseline = baseline[i];
     c.isolation = isolation[i] == "node" ? scaling::Isolation::node : scaling::Isolation::none;
-    c.ranks = count_param(c.params, "ranks");
+    c.ranks = std::max(count_param(c.params, "ranks"), count_param(c.params, "replicas"));
     c.threads = count_param(c.params, "threads");
-    c.cost = {.flops = flops[i], .bytes = bytes[i], .exps = exps[i]};
+    c.cost = {.flops = flops[i], .bytes = bytes[i], .exps = exps[i], .wire_bytes = wire[i]};
   }
   return cases;
 }
@@ -84,10 +86,11 @@ void read_tags(std::vector<scaling::Case>& cases, const Rows& rows) {
   std::map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < cases.size(); ++i) index[cases[i].id] = i;
   const auto id = rows.texts("case"), study = rows.texts("study"), mode = rows.texts("mode"), by = rows.texts("by"), series = rows.texts("series");
+  const std::vector<std::int64_t> base = rows.has("base_wished") ? rows.ints("base_wished") : std::vector<std::int64_t>(rows.count(), 0);
   for (std::size_t i = 0; i < rows.count(); ++i) {
     const auto it = index.find(id[i]);
     if (it == index.end()) throw Error(ErrorKind::io, concat("/scaling names the case '", id[i], "', which /cases does not have"));
-    cases[it->second].scaling.push_back({study[i], mode[i], by[i], series[i]});
+    cases[it->second].scaling.push_back({study[i], mode[i], by[i], series[i], base[i]});
   }
 }
 
@@ -117,6 +120,7 @@ std::vector<VisitRecord> read_visits(const std::vector<scaling::Case>& all, cons
              warmup_calls = rows.ints("warmup_calls"), calls = rows.ints("calls"), checked = rows.ints("rows_checked"), memory = rows.ints("peak_memory"),
              wire = rows.ints("wire_bytes"), oversubscribed = rows.ints("oversubscribed");
   const auto reason = rows.texts("reason"), sync = rows.texts("sync"), cold = rows.texts("cold_method"), stop = rows.texts("stop_reason");
+  const std::vector<std::string> run = rows.has("run") ? rows.texts("run") : std::vector<std::string>(rows.count());  // newer than the schema
   const auto start = rows.doubles("start"), check_s = rows.doubles("check_time"), warmup_s = rows.doubles("warmup_time"), measure_s = rows.doubles("measure_time"), decide_s = rows.doubles("decide_time"),
              bound = rows.doubles("clock_bound"), floor = rows.doubles("timer_floor"), tau = rows.doubles("tau");
   const auto error = cases.doubles("error"), tolerance = cases.doubles("tolerance");
@@ -125,7 +129,7 @@ std::vector<VisitRecord> read_visits(const std::vector<scaling::Case>& all, cons
       throw Error(ErrorKind::io, concat("/visits/case_index holds ", index[i], ", which is no row of /cases"));
     if (ranks[i] < 1) throw Error(ErrorKind::io, concat("/visits/ranks holds ", ranks[i]));
     const auto row = static_cast<std::size_t>(index[i]);
-    visits[i] = {.case_id = all[row].id, .visit = number[i], .attempt = attempt[i], .outcome = outcome_of(status[i], "/visits/status"), .reason = reason[i],
+    visits[i] = {.case_id = all[row].id, .run = run[i], .visit = number[i], .attempt = attempt[i], .outcome = outcome_of(status[i], "/visits/status"), .reason = reason[i],
                  .ranks = ranks[i], .block = block[i], .calls_per_sample = calls[i], .warmup_calls = warmup_calls[i], .sync = sync[i], .cold_method = cold[i],
                  .clock_bound_s = bound[i], .timer_floor_s = floor[i], .stop_reason = stop[i], .tau = tau[i], .start_s = start[i], .check_s = check_s[i],
                  .warmup_s = warmup_s[i], .measure_s = measure_s[i], .decide_s = decide_s[i], .rows_checked = checked[i], .peak_memory_bytes = memory[i], .wire_bytes = wire[i],
@@ -195,6 +199,9 @@ std::map<std::int64_t, Limits> read_limits(const Rows& rows) {
     const std::vector<double> rate = rows.doubles(concat("triad_", kTriadBytes[k] >> 10, "k"));
     for (std::size_t i = 0; i < rows.count(); ++i) limits[ranks[i]].triad_bytes_per_s[k] = rate[i];
   }
+  if (!rows.has("link")) return limits;  // written before links were measured
+  const std::vector<double> latency = rows.doubles("link_latency"), link = rows.doubles("link");
+  for (std::size_t i = 0; i < rows.count(); ++i) limits[ranks[i]].link_latency_s = latency[i], limits[ranks[i]].link_bytes_per_s = link[i];
   return limits;
 }
 

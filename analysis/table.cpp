@@ -8,6 +8,7 @@
 #include <set>
 
 #include "analysis/fits/fits_section.hpp"
+#include "analysis/scaling_section.hpp"
 #include "analysis/warmup_section.hpp"
 #include "src/core/units.hpp"
 
@@ -128,31 +129,11 @@ Section untimed_section(const RunRecord& run, const Results& results) {
   return section;
 }
 
-Section scaling_section(const RunRecord& run, const Results& results) {
-  Section section{"scaling efficiency", {}, "efficiency = (work / (ranks x time)) over the same of the base; 1 is ideal"};
-  const std::string ci = fmt::format(" [{:g} % CI]", 100.0 * run.confidence);
-  section.table.heads = {{"study"},           {"kernel"}, {"mode"}, {"seq", true}, {"batch", true}, {"ranks", true}, {"base", true}, {"median" + ci, true},
-                         {"speed-up" + ci, true}, {"efficiency" + ci, true}, {"note"}};
-  const auto param = [](const scaling::Case& c, const char* name) {
-    const auto it = c.params.find(name);
-    return it == c.params.end() ? std::string("-") : bench::to_text(it->second);
-  };
-  for (const ScalingRow& row : results.scaling) {
-    const scaling::Case& c = run.cases[row.case_index];
-    const CaseResult& result = results.cases[row.case_index];
-    const std::string layout = c.params.contains("layout") ? " " + param(c, "layout") : "";
-    section.table.rows.push_back({row.tag.study.substr(row.tag.study.find('/') + 1), c.kernel + layout, row.tag.mode + (row.tag.by.empty() ? "" : ":" + row.tag.by),
-                                  param(c, "seq"), param(c, "batch"), fmt::format("{}", c.ranks), row.base_ranks > 0 ? fmt::format("{}", row.base_ranks) : "-",
-                                  result.outcome == Outcome::ok ? time_cell(result.time_s) : "-", ratio_cell(row.speedup), ratio_cell(row.efficiency), row.note});
-  }
-  return section;
-}
-
 std::vector<Section> all_sections(const RunRecord& run, const Results& results, const std::vector<Section>& more) {
   std::vector<Section> sections = case_sections(run, results);
   sections.push_back(warmup_section(run, results));
   sections.push_back(untimed_section(run, results));
-  sections.push_back(scaling_section(run, results));
+  for (Section& section : scaling_sections(run, results)) sections.push_back(std::move(section));
   sections.push_back(fits_section(run, results));
   sections.insert(sections.end(), more.begin(), more.end());
   std::erase_if(sections, [](const Section& section) { return section.table.rows.empty(); });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a person sees: one table per op with the parameters that vary, the rows that have no times, and the scaling-efficiency table.
+// What a person sees: one table per op with the parameters that vary, the rows that have no times, and the scaling tables.
 #pragma once
 
 #include <string>
@@ -21,10 +21,7 @@ struct Section {
 std::vector<Section> case_sections(const RunRecord& run, const Results& results);
 /// Cases that have no times, each reason with how many share it.
 Section untimed_section(const RunRecord& run, const Results& results);
-/// Every point of every scaling curve.
-Section scaling_section(const RunRecord& run, const Results& results);
-
-/// All of the above, with the warm-up table, the fits and `more` of the caller's where they belong; empty ones left out.
+/// All of the above, with the warm-up table, the scaling tables, the fits and `more` of the caller's where they belong; empty ones left out.
 std::vector<Section> all_sections(const RunRecord& run, const Results& results, const std::vector<Section>& more = {});
 /// All of it for a terminal.
 std::string tables_text(const std::vector<Section>& sections);

@@ -61,6 +61,7 @@ void add_protocol(Builder& to, const std::vector<Row>& rows) {
   to.add("row", "1", "row number", [&](const Row& r) { return static_cast<std::int64_t>(&r - rows.data()); });
   to.add("case_index", "1", "row of /cases", [](const Row& r) { return r.case_index; });
   to.add("visit", "1", "visit of the case", [](const Row& r) { return r.visit->visit; });
+  to.add("run", "", "run_id of the run that made it, in a merged file; empty: this run", [](const Row& r) { return r.visit->run; });
   to.add("attempt", "1", "attempt at the visit", [](const Row& r) { return r.visit->attempt; });
   Flags outcomes{{}, {kOutcomeNames.begin(), kOutcomeNames.end()}};
   for (const Row& row : rows) outcomes.values.push_back(static_cast<std::uint8_t>(row.visit->outcome));
@@ -68,6 +69,13 @@ void add_protocol(Builder& to, const std::vector<Row>& rows) {
   to.add("reason", "", "why the outcome is not ok", [](const Row& r) { return r.visit->reason; });
   to.add("ranks", "1", "ranks that took part", [](const Row& r) { return r.visit->ranks; });
   to.add("block", "1", "block of ranks", [](const Row& r) { return r.visit->block; });
+  to.add("first_rank", "1", "first rank of the block, in node order", [](const Row& r) { return r.visit->first_rank; });
+  to.add("session", "1", "start of the program that measured it; a resumed run has several", [](const Row& r) { return r.visit->session; });
+  to.add("neighbours", "", "cases that were running beside it when it started: first 12 digits of their ids", [](const Row& r) {
+    std::string list;
+    for (const std::string& id : r.visit->neighbours) list += (list.empty() ? "" : " ") + id.substr(0, 12);
+    return list;
+  });
   to.add("start", "s", "start since the run's", [](const Row& r) { return r.visit->start_s; });
   to.add("check_time", "s", "spent on set-up and the check against the oracle", [](const Row& r) { return r.visit->check_s; });
   to.add("warmup_time", "s", "spent on the warm-up", [](const Row& r) { return r.visit->warmup_s; });

@@ -9,6 +9,7 @@
 #include "jobs/sampler.hpp"
 #include "jobs/team.hpp"
 #include "kernels/inputs.hpp"
+#include "src/comm/link_self.hpp"
 #include "src/system/peak_memory.hpp"
 
 namespace bench::jobs {
@@ -46,6 +47,7 @@ struct Harness::Running {
   std::vector<std::int64_t> positions;
   Tensors tensors;
   Tensor workspace;
+  comm::LinkSelf alone;  // what a replica's kernel sees: the block's link only keeps the copies in step
   std::unique_ptr<Prepared> prepared;
   Context context;
   double first_call_s = 0.0;  // of the call that is checked
@@ -61,7 +63,7 @@ struct Harness::Running {
 namespace {
 
 /// Runs `step` on every rank and lets all ranks know whether it worked everywhere. Returns the reason of the lowest rank that failed
-/// as far as this rank knows it; sets `outcome`.
+/// as far as this rank knows it; sets `outcome`. When the link itself broke there is no voting any more: its error leaves.
 template <class Step>
 std::string together(Link& link, Outcome& outcome, Step&& step) {
   std::string reason;
@@ -69,9 +71,11 @@ std::string together(Link& link, Outcome& outcome, Step&& step) {
   try {
     step();
   } catch (const std::bad_alloc&) {
+    if (link.broken()) throw;
     mine = Outcome::oom;
     reason = "memory ran out";
   } catch (const std::exception& error) {
+    if (link.broken()) throw;
     mine = Outcome::crashed;
     reason = describe(error);
   }
@@ -99,7 +103,7 @@ std::string Harness::set_up(Running& running, Outcome& outcome) const {
       poison(running.tensors.add(spec.name, Tensor(spec.dtype, share_of(spec, running.positions))));
     const std::int64_t bytes = running.kernel.workspace_bytes != nullptr ? running.kernel.workspace_bytes(problem) : 0;
     running.workspace = Tensor(DType::f64, {(bytes + 7) / 8});
-    running.context.link = &running.link;
+    running.context.link = problem.ranks == running.link.size() ? &running.link : &running.alone;
     running.context.workspace = {running.workspace.data(), static_cast<std::size_t>(bytes)};
     if (running.kernel.prepare != nullptr) {
       running.prepared = running.kernel.prepare(problem, running.tensors, running.context);
@@ -186,6 +190,20 @@ void Harness::measure(Running& running, analysis::VisitRecord& record, double ca
   if (machinery_.telemetry) record.after = machinery_.telemetry();
 }
 
+namespace {
+
+/// Keeps what a visit allocated from being used for something else while a transport that broke may still write into it.
+template <class T>
+struct KeepInDoubt {
+  std::unique_ptr<T>& owner;
+  const Link& link;
+  ~KeepInDoubt() {
+    if (link.memory_in_doubt()) static_cast<void>(owner.release());
+  }
+};
+
+}  // namespace
+
 analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool shares_cores) {
   analysis::VisitRecord record{.case_id = c.id, .ranks = c.ranks};
   const Op* op = Registry<Op>::instance().find(c.op);
@@ -193,7 +211,9 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
   BS_REQUIRE(op != nullptr && kernel != nullptr, "case ", c.id, " names an op or kernel that is not here: ", c.op, ", ", c.kernel);
   BS_REQUIRE(link.size() == c.ranks, "a case of ", c.ranks, " ranks was given a link of ", link.size());
   system::reset_peak_memory();
-  Running running{c, link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, nullptr, {}, 0.0};
+  std::unique_ptr<Running> owner(new Running{c, link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, {}, nullptr, {}, 0.0});
+  const KeepInDoubt<Running> keep{owner, link};
+  Running& running = *owner;
   const double start = machinery_.clock();
   record.reason = set_up(running, record.outcome);
   if (record.outcome == Outcome::ok) {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "analysis/record_json.hpp"
@@ -49,7 +50,7 @@ std::string unframe(const std::string& line) {
   return checksum(text) == crc ? text : std::string();
 }
 
-void take(analysis::RunRecord& run, const json& record) {
+void take(analysis::RunRecord& run, JournalNotes& notes, const json& record) {
   const std::string kind = record.at("kind");
   if (kind == "plan") {
     run.run_id = record.at("run_id");
@@ -58,13 +59,22 @@ void take(analysis::RunRecord& run, const json& record) {
     run.plan_sha256 = record.at("plan_sha256");
     run.confidence = record.at("confidence");
     run.policy = record.value("policy", "");
+    run.cases.clear();  // a resumed run may have gone on with another plan
     for (const json& c : record.at("cases")) run.cases.push_back(analysis::case_from_json(c));
   } else if (kind == "env") {
     run.provenance_json = record.at("provenance").dump();
+    run.env_id = record.value("env_id", "");
   } else if (kind == "limits") {
     run.limits[record.at("width").get<std::int64_t>()] = analysis::limits_from_json(record.at("limits"));
   } else if (kind == "visit") {
     run.visits.push_back(analysis::visit_from_json(record.at("visit")));
+    notes.started[{run.visits.back().case_id, run.visits.back().visit}].open = false;
+  } else if (kind == "start") {
+    notes.started[{record.at("case"), record.at("visit")}] = {record.value("attempt", std::int64_t{1}), record.value("first_rank", std::int64_t{0}),
+                                                              record.value("ranks", std::int64_t{1}), true};
+  } else if (kind == "mark") {
+    notes.last_mark = record.at("what");
+    if (notes.last_mark == "resumed" || notes.last_mark == "rebuilt") ++notes.sessions;
   } else if (kind == "telemetry") {
     const auto readings = analysis::telemetry_from_json(record.at("readings"));
     run.telemetry.insert(run.telemetry.end(), readings.begin(), readings.end());
@@ -73,9 +83,12 @@ void take(analysis::RunRecord& run, const json& record) {
 
 }  // namespace
 
-Journal::Journal(const std::filesystem::path& path) : path_(path.string()) {
+Journal::Journal(const std::filesystem::path& path, std::int64_t keep_bytes) : path_(path.string()) {
   file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file_ < 0) usage_error(concat("cannot create the journal '", path_, "': ", std::strerror(errno), "; give another folder with -o"));
+  // A torn last line would make the next one unreadable. A pipe or device has no length to cut.
+  if (keep_bytes > 0 && ::ftruncate(file_, keep_bytes) != 0 && errno != EINVAL)
+    throw Error(ErrorKind::io, concat("cannot cut the torn end off the journal '", path_, "': ", std::strerror(errno)));
 }
 
 Journal::~Journal() {
@@ -98,27 +111,36 @@ std::string journal_bytes(const std::filesystem::path& path) {
   return whole.str();
 }
 
-analysis::RunRecord load_journal(const std::filesystem::path& path, JournalNotes* notes) {
+analysis::RunRecord load_journal(const std::filesystem::path& path, JournalNotes* wanted) {
+  return parse_journal(journal_bytes(path), path.string(), wanted);
+}
+
+analysis::RunRecord parse_journal(std::string bytes, const std::string& name, JournalNotes* wanted) {
   analysis::RunRecord run;
-  run.journal_bytes = journal_bytes(path);
+  JournalNotes notes;
+  run.journal_bytes = std::move(bytes);
   std::int64_t number = 0;
   for (std::size_t begin = 0; begin < run.journal_bytes.size();) {
     const std::size_t end = run.journal_bytes.find('\n', begin);
     ++number;
     if (end == std::string::npos) {  // no newline: the writer died inside this record
-      if (notes != nullptr) notes->torn_bytes = static_cast<std::int64_t>(run.journal_bytes.size() - begin);
+      notes.torn_bytes = static_cast<std::int64_t>(run.journal_bytes.size() - begin);
       run.journal_bytes.resize(begin);
       break;
     }
     const std::string text = unframe(run.journal_bytes.substr(begin, end - begin));
-    if (text.empty()) throw Error(ErrorKind::io, concat(path.string(), ":", number, ": the record's length or checksum does not match"));
+    if (text.empty()) throw Error(ErrorKind::io, concat(name, ":", number, ": the record's length or checksum does not match"));
     try {
-      take(run, json::parse(text));
+      take(run, notes, json::parse(text));
     } catch (const std::exception& error) {  // not JSON, or not the JSON of a record
-      throw Error(ErrorKind::io, concat(path.string(), ":", number, ": ", error.what()));
+      throw Error(ErrorKind::io, concat(name, ":", number, ": ", error.what()));
     }
     begin = end + 1;
   }
+  std::set<std::string> known;
+  for (const scaling::Case& c : run.cases) known.insert(c.id);
+  std::erase_if(run.visits, [&](const analysis::VisitRecord& visit) { return !known.contains(visit.case_id); });
+  if (wanted != nullptr) *wanted = std::move(notes);
   return run;
 }
 
@@ -130,16 +152,20 @@ json plan_record(const analysis::RunRecord& run) {
 }
 
 json environment_record(const analysis::RunRecord& run) {
-  return {{"kind", "env"}, {"provenance", json::parse(run.provenance_json)}};
+  return {{"kind", "env"}, {"env_id", run.env_id}, {"provenance", json::parse(run.provenance_json)}};
 }
 
 json limits_record(std::int64_t width, const analysis::Limits& limits) {
   return {{"kind", "limits"}, {"width", width}, {"limits", analysis::to_json(limits)}};
 }
 
-json start_record(const std::string& case_id, std::int64_t visit, std::int64_t attempt) {
-  return {{"kind", "start"}, {"case", case_id}, {"visit", visit}, {"attempt", attempt}};
+json start_record(const std::string& case_id, std::int64_t visit, const StartedVisit& started) {
+  return {{"kind", "start"},           {"case", case_id},
+          {"visit", visit},            {"attempt", started.attempt},
+          {"first_rank", started.first_rank}, {"ranks", started.ranks}};
 }
+
+json mark_record(const std::string& what, const std::string& detail) { return {{"kind", "mark"}, {"what", what}, {"detail", detail}}; }
 
 json telemetry_record(const std::vector<analysis::TimedTelemetry>& readings) {
   return {{"kind", "telemetry"}, {"readings", analysis::to_json(readings)}};

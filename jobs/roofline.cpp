@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "jobs/link_rates.hpp"
 #include "jobs/team.hpp"
 #include "kernels/isa.hpp"
 #include "kernels/simd_math.hpp"
@@ -177,6 +178,9 @@ analysis::Limits measure_limits_of(Link& link, const Clock& clock) {
     sum.exps_per_s += limits.exps_per_s;
     for (std::size_t i = 0; i < sum.triad_bytes_per_s.size(); ++i) sum.triad_bytes_per_s[i] += limits.triad_bytes_per_s[i];
   }
+  const LinkRates rates = measure_link(link, clock);
+  sum.link_latency_s = rates.latency_s;
+  sum.link_bytes_per_s = rates.bytes_per_s;
   return sum;
 }
 

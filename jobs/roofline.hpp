@@ -17,7 +17,7 @@ namespace bench::jobs {
 ///   exps        the polynomial exp2 of the scan kernels, in registers
 analysis::Limits measure_limits(const Clock& clock);
 
-/// Sum over the ranks of `link`, which all measure together.
+/// Sum over the ranks of `link`, which all measure together; and what the link gives each of them (link_rates.hpp).
 analysis::Limits measure_limits_of(Link& link, const Clock& clock);
 
 }  // namespace bench::jobs

@@ -42,19 +42,4 @@ CLI::App* add_gate_verb(CLI::App& app, CompareOptions& options) {
   return verb;
 }
 
-CLI::App* add_launch_verb(CLI::App& app, LaunchOptions& options) {
-  CLI::App* verb = app.add_subcommand("launch", "start runs");
-  verb->require_subcommand(1);
-  verb->fallthrough(false);
-  CLI::App* local = verb->add_subcommand("local", "start the same run several times here, so that results can be compared: one file a launch");
-  local->fallthrough(false);
-  local->add_option("--launches", options.launches, "process starts a program")->check(CLI::Range(1, 1000))->capture_default_str();
-  local->add_option("--np", options.ranks, "ranks")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  local->add_option("--ab", options.other_binary, "a second program, launched in turn: a b b a a b ...")->check(CLI::ExistingFile);
-  local->add_option("--mpirun", options.mpirun, "launcher with its flags (default: the one this was built with)")->envname("BENCH_SCALE_MPIRUN");
-  local->add_option("-o,--output-dir", options.output_dir, "folder for a/1, a/2, ... (and b/1, ...; default: results/launches)");
-  local->add_option("arguments", options.arguments, "of each run, after --");
-  return verb;
-}
-
 }  // namespace bench::cli

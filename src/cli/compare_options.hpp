@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command lines of the verbs that read results: compare and gate; and of launch, which makes results to compare.
+// The command lines of the verbs that read results: compare and gate.
 #pragma once
 
 #include <string>
@@ -25,18 +25,8 @@ struct CompareOptions {
   analysis::CompareRule rule() const;
 };
 
-struct LaunchOptions {
-  int launches = 5;
-  int ranks = 2;
-  std::string other_binary;           // a second program, launched in turn: a b b a a b ...
-  std::string mpirun;                 // with its own flags; empty: the one this was built with
-  std::string output_dir;             // empty: results/launches
-  std::vector<std::string> arguments; // of each run
-};
-
 /// The subcommands; parse() of `app` fills the options.
 CLI::App* add_compare_verb(CLI::App& app, CompareOptions& options);
 CLI::App* add_gate_verb(CLI::App& app, CompareOptions& options);
-CLI::App* add_launch_verb(CLI::App& app, LaunchOptions& options);
 
 }  // namespace bench::cli

@@ -22,6 +22,8 @@ inline ExitCode exit_code_of(ErrorKind kind) {
     case ErrorKind::unavailable: return kUnavailable;
     case ErrorKind::no_match: return kNothingMatched;
     case ErrorKind::io: return kStoppedEarly;
+    case ErrorKind::timeout:
+    case ErrorKind::comm:
     case ErrorKind::internal: return kSomeFailed;
   }
   return kSomeFailed;

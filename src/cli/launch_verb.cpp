@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// launch local: the same run several times, each in processes of its own. Comparisons rest on launches, and those of two programs are
-// interleaved a b b a a b ..., so that a drift of the machine hits both alike.
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
+// launch local: the same run several times, each in processes of its own, or one run under the supervisor. Comparisons rest on launches, and
+// those of two programs are interleaved a b b a a b ..., so that a drift of the machine hits both alike.
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <sstream>
 
 #include "src/cli/exit_codes.hpp"
+#include "src/cli/launch_process.hpp"
+#include "src/cli/launch_slurm.hpp"
+#include "src/cli/run_folder.hpp"
+#include "src/cli/supervise.hpp"
 #include "src/cli/verbs.hpp"
+#include "src/system/provenance.hpp"
 
 namespace bench::cli {
 namespace {
@@ -26,6 +25,8 @@ struct Job {
   std::string binary;
 };
 
+std::string this_program() { return fs::read_symlink("/proc/self/exe").string(); }
+
 std::vector<Job> jobs_in_order(const LaunchOptions& options, const std::string& self) {
   std::vector<Job> jobs;
   for (int i = 1; i <= options.launches; ++i) {
@@ -37,49 +38,37 @@ std::vector<Job> jobs_in_order(const LaunchOptions& options, const std::string& 
   return jobs;
 }
 
-std::vector<std::string> command_of(const LaunchOptions& options, const Job& job, const fs::path& folder) {
+/// mpirun (or srun, which names its flag otherwise) with the program's run, without its folder.
+std::vector<std::string> command_of(const LaunchOptions& options, const std::string& binary) {
   const bool built_in = options.mpirun.empty();
   std::istringstream words(built_in ? std::string(fs::exists(BENCH_SCALE_MPIEXEC) ? BENCH_SCALE_MPIEXEC : "mpirun") : options.mpirun);
   std::vector<std::string> command;
   for (std::string word; words >> word;) command.push_back(word);
-  command.insert(command.end(), {"-np", std::to_string(options.ranks), job.binary, "run"});
+  const bool is_srun = fs::path(command.front()).filename() == "srun";
+  command.insert(command.end(), {is_srun ? "-n" : "-np", std::to_string(options.ranks), binary, "run"});
   command.insert(command.end(), options.arguments.begin(), options.arguments.end());
-  command.insert(command.end(), {"-o", folder.string()});
   return command;
 }
 
-/// Runs the command with its words in `log`; its exit code, or 128 + the signal that ended it.
-int run_and_wait(const std::vector<std::string>& command, const fs::path& log) {
-  std::vector<char*> argv;
-  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  pid_t child = 0;
-  const int failed = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0) throw Error(ErrorKind::unavailable, concat("cannot start '", command.front(), "': ", std::strerror(failed)));
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+int supervised(const LaunchOptions& options) {
+  const fs::path folder = options.output_dir.empty() ? default_run_folder(system::utc_now()) : fs::path(options.output_dir);
+  std::vector<std::string> command = command_of(options, this_program());
+  command.insert(command.end(), {"-o", folder.string(), "--resume"});
+  return supervise(command, folder);
 }
 
-}  // namespace
-
-int launch_verb(const Options& options) {
-  const LaunchOptions& wanted = options.launch;
+int repeated(const LaunchOptions& wanted) {
   const fs::path folder = wanted.output_dir.empty() ? fs::path("results/launches") : fs::path(wanted.output_dir);
-  const std::vector<Job> jobs = jobs_in_order(wanted, fs::read_symlink("/proc/self/exe").string());
+  const std::vector<Job> jobs = jobs_in_order(wanted, this_program());
   int worst = kAllMeasured;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const fs::path target = folder / jobs[i].side / std::to_string(jobs[i].number);
     if (fs::exists(target / "results.h5")) usage_error(concat("'", target.string(), "' holds results already; give another --output-dir"));
     fs::create_directories(target);
     std::cerr << concat('[', i + 1, '/', jobs.size(), "] ", target.string(), '\n');
-    const int code = run_and_wait(command_of(wanted, jobs[i], target), target / "launch.log");
+    std::vector<std::string> command = command_of(wanted, jobs[i].binary);
+    command.insert(command.end(), {"-o", target.string()});
+    const int code = run_and_wait(command, target / "launch.log");
     worst = std::max(worst, code);
     if (code != kAllMeasured && code != kSomeFailed) {
       std::cerr << concat("bench_scale: a launch ended with ", code, "; its words are in ", (target / "launch.log").string(), '\n');
@@ -89,6 +78,13 @@ int launch_verb(const Options& options) {
   std::cout << (folder / "a").string() << '\n';
   if (!wanted.other_binary.empty()) std::cout << (folder / "b").string() << '\n';
   return worst;
+}
+
+}  // namespace
+
+int launch_verb(const Options& options) {
+  if (options.launch.in_slurm) return launch_slurm(options.launch, this_program());
+  return options.launch.supervise ? supervised(options.launch) : repeated(options.launch);
 }
 
 }  // namespace bench::cli

@@ -19,10 +19,18 @@ Placement place(const comm::Communicator& unordered) {
   comm::Communicator world = *unordered.split(0, static_cast<int>(node_name) * unordered.size() + node.rank());
   system::Topology topology;
   const auto ranks_here = static_cast<std::int64_t>(node.size());
+  // Node of each rank, counted up from 0; needed where nodes have different numbers of ranks, as after a death.
+  std::vector<std::int64_t> rank_nodes;
+  std::int64_t last_name = -1;
+  for (const std::int64_t name : world.allgather(node_name)) {
+    rank_nodes.push_back(rank_nodes.empty() ? 0 : rank_nodes.back() + (name != last_name ? 1 : 0));
+    last_name = name;
+  }
   const scaling::Machine machine{.ranks = world.size(),
                                  .ranks_per_node = std::ranges::max(world.allgather(ranks_here)),
                                  .cores_per_node = smallest(world, topology.machine().cores),
-                                 .memory_bytes_per_node = smallest(world, system::available_memory_bytes().value_or(0))};
+                                 .memory_bytes_per_node = smallest(world, system::available_memory_bytes().value_or(0)),
+                                 .rank_nodes = std::move(rank_nodes)};
   return {std::move(world), machine, std::move(topology), node.rank(), node.size()};
 }
 

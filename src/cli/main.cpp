@@ -44,6 +44,7 @@ int run(int argc, char** argv, Door& door) {
     case cli::Verb::compare: return cli::compare_verb(parsed.options);
     case cli::Verb::gate: return cli::gate_verb(parsed.options);
     case cli::Verb::launch: return cli::launch_verb(parsed.options);
+    case cli::Verb::merge: return cli::merge_verb(parsed.options);
     default: return cli::list_verb(parsed.options);
   }
 }

@@ -7,7 +7,9 @@
 #include "kernels/problem.hpp"
 #include "scaling/grammar.hpp"
 #include "scaling/parameters.hpp"
+#include "scaling/sweep.hpp"
 #include "src/cli/exit_codes.hpp"
+#include "src/core/outcome.hpp"
 #include "src/system/provenance.hpp"
 
 namespace bench::cli {
@@ -51,16 +53,13 @@ void add_study_flags(CLI::App& app, Options& options) {
   app.add_option("--baseline", options.overrides.baseline, "kernel that speed-up is taken over");
   app.add_option_function<std::string>(
          "--scaling",
-         [&options](const std::string& text) {
-           scaling::ScalingSpec spec;
-           const std::size_t colon = text.find(':');
-           spec.mode = text.substr(0, colon);
-           if (colon != std::string::npos) spec.by = text.substr(colon + 1);
-           options.overrides.scaling = spec;
-         },
-         "strong, or weak:batch, weak:tokens, weak:flops; with --ranks")
+         [&options](const std::string& text) { options.overrides.scaling = scaling::parse_scaling(text); },
+         "a view over cases: strong; weak:batch, weak:tokens or weak:flops (what grows with the ranks); throughput (a copy of the "
+         "one-rank case on every rank); with --ranks")
       ->type_name("MODE")
-      ->check(CLI::IsMember({"strong", "weak:batch", "weak:tokens", "weak:flops"}));
+      ->check(CLI::IsMember(scaling::scaling_words()));
+  app.add_option("--base", options.overrides.base, "rank count that efficiency is taken over (default: the smallest that runs)")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   add_parameter_flags(app, options);
 }
 
@@ -81,7 +80,13 @@ void add_measuring_flags(CLI::App& app, Options& options) {
   app.add_option("--visits", options.visits, "independent visits to each case")->check(positive)->group(group);
   app.add_option("--scaling-visits", options.scaling_visits, "at least so many to the cases of a scaling study")->check(positive)->group(group);
   app.add_option("--seed", options.seed, "of inputs and order")->check(CLI::NonNegativeNumber)->group(group);
-  app.add_option("--order", options.order, "shuffle, abba or given")->check(CLI::IsMember({"shuffle", "abba", "given"}))->group(group);
+  app.add_option("--order", options.order, "auto, longest, shuffle, abba or given")->check(CLI::IsMember({"auto", "longest", "shuffle", "abba", "given"}))->group(group);
+  app.add_option("--placement", options.placement, "what runs beside a visit: packed, solo (nothing) or replicated (itself, on every block)")
+      ->check(CLI::IsMember({"packed", "solo", "replicated"}))->group(group);
+  app.add_option("--isolation", options.isolation, "auto; node: every case has its nodes alone; none")
+      ->check(CLI::IsMember({"auto", "node", "none"}))->group(group);
+  app.add_option("--schedule", options.schedule, "dynamic, or static: the planned schedule is followed exactly")
+      ->check(CLI::IsMember({"dynamic", "static"}))->group(group);
   app.add_option("--sync", options.sync, "how ranks start a sample: auto, window or barrier")
       ->check(CLI::IsMember({"auto", "window", "barrier"}))->group(group);
   app.add_option("--telemetry", options.telemetry_s, "read clocks, load and device state every so many seconds, too; 0: only at the ends of visits")
@@ -96,6 +101,22 @@ void add_output_flags(CLI::App& app, Options& options) {
   app.add_flag("-q,--quiet", options.quiet, "no progress on stderr");
   app.add_flag("--profile-self", options.profile_self, "print what the program itself cost");
   app.add_flag("--keep-host", options.keep_host, "store the host's name, not its hash");
+}
+
+void add_running_flags(CLI::App& app, Options& options) {
+  const std::string group = "Stopping and going on";
+  std::vector<std::string> failures;
+  for (const std::string_view name : kOutcomeNames)
+    if (name != "ok") failures.emplace_back(name);
+  app.add_flag("--resume{strict}", options.resume, "go on with the run in -o, or start it; =intersect: though the plan has changed")
+      ->check(CLI::IsMember({"strict", "intersect"}))->group(group);
+  app.add_option("--retry", options.retry, "with --resume: measure these outcomes again (oom, timeout, ...)")
+      ->delimiter(',')->check(CLI::IsMember(failures))->group(group);
+  app.add_flag("--allow-env-change", options.allow_env_change, "with --resume: though build, libraries or machine are others")->group(group);
+  app.add_option("--deadline", options.deadline, "start nothing that would end later: SECONDS from now or @UNIX time (default: the Slurm job's end)")
+      ->type_name("TIME")->group(group);
+  app.add_option("--timeout", options.timeout_s, "seconds until a visit counts as hung; 0: ten times its estimate, at least a minute")
+      ->check(CLI::NonNegativeNumber)->group(group);
 }
 
 }  // namespace
@@ -114,10 +135,12 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   CLI::App* list = app.add_subcommand("list", "show ops, implementations and studies");
   const std::vector<std::pair<CLI::App*, Verb>> readers{{add_compare_verb(app, options.compare), Verb::compare},
                                                         {add_gate_verb(app, options.compare), Verb::gate},
-                                                        {add_launch_verb(app, options.launch), Verb::launch}};
+                                                        {add_launch_verb(app, options.launch), Verb::launch},
+                                                        {add_merge_verb(app, options.merge), Verb::merge}};
   add_study_flags(app, options);
   add_measuring_flags(app, options);
   add_output_flags(app, options);
+  add_running_flags(app, options);
   run->add_option("--policy", options.policy, "validation criteria against the baseline: a YAML file (docs/gate.md)")->check(CLI::ExistingFile);
   run->add_flag("--dry-run", options.dry_run, "the same as plan");
   app.add_flag("--json", options.json, "plan, list, compare, gate: JSON on stdout");
@@ -131,6 +154,7 @@ Parsed parse_arguments(int argc, const char* const* argv) {
     parsed.exit_now = code == 0 ? static_cast<int>(kAllMeasured) : static_cast<int>(kUsage);
     return parsed;
   }
+  if (!options.resume.empty() && options.output_dir.empty()) usage_error("--resume needs -o DIR, the folder of the run to go on with");
   if (plan->parsed() || options.dry_run) options.verb = Verb::plan;
   if (list->parsed()) options.verb = Verb::list;
   for (const auto& [subcommand, verb] : readers)
@@ -170,6 +194,9 @@ void apply_settings(const Options& options, scaling::RunSettings& run) {
   lay(options.warmup_time, run.warmup_time);
   lay(options.budget, run.budget);
   lay(options.order, run.order);
+  lay(options.placement, run.placement);
+  lay(options.isolation, run.isolation);
+  lay(options.schedule, run.schedule);
   lay(options.sync, run.sync);
   lay(options.bind, run.bind);
   scaling::check_settings(run);

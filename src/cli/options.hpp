@@ -8,10 +8,12 @@
 
 #include "scaling/study.hpp"
 #include "src/cli/compare_options.hpp"
+#include "src/cli/launch_options.hpp"
+#include "src/cli/merge_options.hpp"
 
 namespace bench::cli {
 
-enum class Verb { run, plan, list, compare, gate, launch };
+enum class Verb { run, plan, list, compare, gate, launch, merge };
 
 struct Options {
   Verb verb = Verb::run;
@@ -23,16 +25,22 @@ struct Options {
   // Flags over the study's run settings; absent ones leave the study's value.
   std::optional<std::int64_t> warmup, min_samples, max_samples, iterations, visits, scaling_visits, seed;
   std::optional<double> ci, confidence, min_time, warmup_time, budget;
-  std::optional<std::string> order, sync, bind;
+  std::optional<std::string> order, placement, isolation, schedule, sync, bind;
   std::string color = "auto";          // auto | always | never
   bool json = false;
   bool dry_run = false;
   bool quiet = false;
   double telemetry_s = 0.0;            // period of the telemetry thread; 0: only at the ends of visits
   bool profile_self = false;
+  std::string resume;                  // empty: a new run; strict: the same plan; intersect: what both plans have
+  std::vector<std::string> retry;      // outcomes that a resumed run measures again
+  bool allow_env_change = false;       // of a resumed run
+  std::string deadline;                // seconds from now, or @UNIX time; empty: the environment's
+  double timeout_s = 0.0;              // of a visit; 0: from its estimate
   bool keep_host = false;              // store the host's name instead of its hash
   CompareOptions compare;              // of compare and gate
   LaunchOptions launch;
+  MergeOptions merge;
   std::vector<std::string> arguments;  // as given, for the provenance
 };
 

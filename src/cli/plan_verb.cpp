@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "scaling/forecast.hpp"
 #include "scaling/identity.hpp"
 #include "src/cli/exit_codes.hpp"
 #include "src/cli/machine.hpp"
@@ -16,6 +18,10 @@ namespace {
 
 using nlohmann::ordered_json;
 
+const scaling::Case& case_of(const scaling::Plan& plan, const scaling::Task& task) {
+  return plan.cases[static_cast<std::size_t>(task.case_index)];
+}
+
 ordered_json describe(const scaling::Case& c) {
   ordered_json params = ordered_json::object();
   for (const auto& [name, value] : c.params) std::visit([&, n = name](const auto& v) { params[n] = v; }, value);
@@ -24,31 +30,63 @@ ordered_json describe(const scaling::Case& c) {
           {"bytes", c.cost.bytes}, {"memory_bytes", c.memory_bytes}, {"sweeps", c.sweeps}};
 }
 
-void print_text(const Planned& planned, std::int64_t ranks) {
-  const scaling::Plan& plan = planned.plan;
-  std::map<std::string, std::int64_t> left_out;
-  std::size_t measured = 0;
-  for (const scaling::Case& c : plan.cases) {
-    measured += c.planned == Outcome::ok ? 1 : 0;
+ordered_json summary_of(const scaling::Schedule& schedule) {
+  return {{"makespan_s", schedule.makespan_s}, {"lower_bound_s", schedule.lower_bound_s}, {"ratio", schedule.ratio()}};
+}
+
+void print_cases(const scaling::Plan& plan) {
+  for (const scaling::Case& c : plan.cases)
     std::printf("%s  %-11s %s%s%s\n", c.id.substr(0, 12).c_str(), c.planned == Outcome::ok ? "run" : std::string(to_text(c.planned)).c_str(),
                 short_name(c).c_str(), c.reason.empty() ? "" : "  # ", c.reason.c_str());
+}
+
+/// What runs where and when, on estimated times.
+void print_schedule(const scaling::Plan& plan, const scaling::Schedule& schedule) {
+  std::printf("\n%-10s %-10s %-9s %-12s visit\n", "start", "end", "ranks", "case");
+  for (const scaling::Slot& slot : schedule.slots) {
+    const scaling::Assignment& a = slot.assignment;
+    const std::int64_t last = a.first_rank + a.ranks - 1;
+    const std::string ranks = a.ranks == 1 ? std::to_string(last) : concat(a.first_rank, "-", last);
+    std::printf("%-10s %-10s %-9s %s %ld\n", format_duration(slot.start_s).c_str(), format_duration(slot.end_s).c_str(), ranks.c_str(),
+                scaling::short_id(case_of(plan, a.task).id).c_str(), static_cast<long>(a.task.visit));
   }
-  std::printf("\n%s: %zu cases, %zu to be measured in %zu steps on %ld rank%s, about %s (plan %s)\n", planned.study.name.c_str(), plan.cases.size(),
-              measured, plan.steps.size(), static_cast<long>(ranks), ranks == 1 ? "" : "s",
-              format_duration(scaling::estimated_duration_s(plan)).c_str(), plan.sha256.substr(0, 12).c_str());
+}
+
+void print_text(const Planned& planned, std::int64_t ranks) {
+  const scaling::Plan& plan = planned.plan;
+  const auto levels = scaling::forecast_isolation(plan);
+  const scaling::Schedule& schedule = levels.front().schedule;
+  print_cases(plan);
+  print_schedule(plan, schedule);
+  std::printf("\n%-12s %10s %12s %6s\n", "isolation", "makespan", "lower bound", "ratio");
+  for (const auto& [level, forecast] : levels)
+    std::printf("%-12s %10s %12s %6.2f\n", level.c_str(), format_duration(forecast.makespan_s).c_str(),
+                format_duration(forecast.lower_bound_s).c_str(), forecast.ratio());
+  const auto measured = std::ranges::count(plan.cases, Outcome::ok, &scaling::Case::planned);
+  std::printf("\n%s: %zu cases, %ld to be measured in %zu visits on %ld rank%s, %s, order %s, about %s (plan %s)\n", planned.study.name.c_str(),
+              plan.cases.size(), static_cast<long>(measured), schedule.slots.size(), static_cast<long>(ranks), ranks == 1 ? "" : "s",
+              plan.run.placement.c_str(), scaling::order_policy(plan).c_str(), format_duration(schedule.makespan_s).c_str(),
+              plan.sha256.substr(0, 12).c_str());
 }
 
 ordered_json as_json(const Planned& planned, std::int64_t ranks) {
-  ordered_json cases = ordered_json::array(), steps = ordered_json::array();
-  for (const scaling::Case& c : planned.plan.cases) cases.push_back(describe(c));
-  for (const auto& step : planned.plan.steps) {
-    ordered_json visits = ordered_json::array();
-    for (const scaling::Visit& visit : step)
-      visits.push_back({{"case", planned.plan.cases[static_cast<std::size_t>(visit.case_index)].id},
-                        {"visit", visit.number}, {"block", visit.block}, {"width", visit.width}});
-    steps.push_back(visits);
+  const scaling::Plan& plan = planned.plan;
+  ordered_json cases = ordered_json::array(), slots = ordered_json::array(), isolation = ordered_json::object();
+  for (const scaling::Case& c : plan.cases) cases.push_back(describe(c));
+  const auto levels = scaling::forecast_isolation(plan);
+  for (const auto& [level, schedule] : levels) isolation[level] = summary_of(schedule);
+  for (const scaling::Slot& slot : levels.front().schedule.slots) {
+    const scaling::Assignment& a = slot.assignment;
+    slots.push_back({{"case", case_of(plan, a.task).id}, {"visit", a.task.visit}, {"first_rank", a.first_rank}, {"ranks", a.ranks},
+                     {"block", a.block}, {"width", a.width}, {"start_s", slot.start_s}, {"end_s", slot.end_s}});
   }
-  return {{"study", planned.study.name}, {"ranks", ranks}, {"plan_sha256", planned.plan.sha256}, {"cases", cases}, {"steps", steps}};
+  ordered_json schedule = summary_of(levels.front().schedule);
+  schedule["order"] = scaling::order_policy(plan);
+  schedule["placement"] = plan.run.placement;
+  schedule["dispatch"] = plan.run.schedule;
+  schedule["isolation"] = isolation;
+  schedule["slots"] = slots;
+  return {{"study", planned.study.name}, {"ranks", ranks}, {"plan_sha256", plan.sha256}, {"cases", cases}, {"schedule", schedule}};
 }
 
 }  // namespace

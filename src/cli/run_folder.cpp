@@ -12,12 +12,12 @@ namespace bench::cli {
 
 namespace fs = std::filesystem;
 
-RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
+RunFolder::RunFolder(fs::path path, bool may_hold_run) : path_(std::move(path)) {
   std::error_code code;
   fs::create_directories(path_, code);
   if (code) usage_error(concat("--output-dir '", path_.string(), "' cannot be made: ", code.message()));
-  if (fs::exists(path_ / "journal.jsonl", code))
-    usage_error(concat("--output-dir '", path_.string(), "' already holds a run (journal.jsonl); give another folder"));
+  if (!may_hold_run && fs::exists(path_ / "journal.jsonl", code))
+    usage_error(concat("--output-dir '", path_.string(), "' already holds a run (journal.jsonl); continue it with --resume, or give another folder"));
   if (::access(path_.c_str(), W_OK) != 0) usage_error(concat("--output-dir '", path_.string(), "' is not writable"));
 }
 

@@ -9,8 +9,9 @@ namespace bench::cli {
 
 class RunFolder {
  public:
-  /// Creates the folder (and its parents). One that already holds a journal, or that cannot be written, is a usage error.
-  explicit RunFolder(std::filesystem::path path);
+  /// Creates the folder (and its parents). One that cannot be written is a usage error, and one that already holds a journal unless it
+  /// `may_hold_run`.
+  explicit RunFolder(std::filesystem::path path, bool may_hold_run = false);
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const char* name) const { return path_ / name; }
   /// Writes a whole file by temporary name and rename, so that readers never see half of it. Error(io) when it cannot.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// The verb `run`. A run is one or more epochs: an epoch lasts until everything is measured, a stop is asked for, or a rank dies; then, where
+// MPI can, the survivors begin another one from the journal.
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -11,29 +12,24 @@
 
 #include "analysis/compare/baseline_sides.hpp"
 #include "analysis/results.hpp"
-#include "analysis/store.hpp"
 #include "analysis/table.hpp"
-#include "jobs/engine.hpp"
+#include "jobs/engine/engine.hpp"
 #include "jobs/roofline.hpp"
-#include "scaling/identity.hpp"
+#include "scaling/tasks.hpp"
+#include "src/cli/deadline.hpp"
 #include "src/cli/exit_codes.hpp"
 #include "src/cli/machine.hpp"
 #include "src/cli/progress.hpp"
-#include "src/cli/run_folder.hpp"
+#include "src/cli/recorder.hpp"
 #include "src/cli/telemetry_log.hpp"
 #include "src/cli/verbs.hpp"
 #include "src/comm/block_links.hpp"
+#include "src/comm/fault_tolerance.hpp"
 #include "src/comm/session.hpp"
-#include "src/core/units.hpp"
 #include "src/system/provenance.hpp"
 
 namespace bench::cli {
 namespace {
-
-constexpr double kStoreEvery_s = 30.0;  // how often a readable results.h5 is made while measuring
-
-volatile std::sig_atomic_t g_stop = 0;
-void request_stop(int) { g_stop = 1; }
 
 bool use_color(const Options& options, int stream) {
   if (options.color == "always") return true;
@@ -49,6 +45,7 @@ void on_rank_0(const comm::Communicator& world, Work&& work) {
     try {
       work();
     } catch (const Error& error) {
+      if (comm::is_peer_loss(error)) throw;
       problem = error.what();
       kind = static_cast<std::int64_t>(error.kind());
     } catch (const std::exception& error) {
@@ -60,95 +57,15 @@ void on_rank_0(const comm::Communicator& world, Work&& work) {
   if (!problem.empty()) throw Error(static_cast<ErrorKind>(world.allgather(kind).front()), problem);
 }
 
-/// Everything rank 0 keeps while a run is on.
-class Recorder {
- public:
-  Recorder(const Options& options, const Planned& prepared, analysis::RunRecord& run, jobs::Clock clock)
-      : run_(run), clock_(std::move(clock)), folder_(options.output_dir.empty() ? default_run_folder(run.created_utc) : std::filesystem::path(options.output_dir)),
-        journal_(folder_ / "journal.jsonl"), last_store_s_(clock_()) {
-    journal_.append(jobs::plan_record(run), true);
-    journal_.append(jobs::environment_record(run), true);
-    folder_.write("config.resolved.yaml", scaling::to_yaml(prepared.study));
-    folder_.write("env.json", run.provenance_json + "\n");
-  }
-
-  jobs::Journal& journal() { return journal_; }
-  const RunFolder& folder() const { return folder_; }
-  double store_s() const { return store_s_; }
-
-  /// Measured before and after the visits: the better of the two is the limit, since a neighbour can only take away.
-  void add_limits(std::int64_t width, const analysis::Limits& limits) {
-    run_.limits[width] = analysis::better_of(run_.limits[width], limits);
-    journal_.append(jobs::limits_record(width, run_.limits[width]), true);
-  }
-
-  /// Makes results.h5 from what the journal holds.
-  void store() {
-    const double begin = clock_();
-    run_.journal_bytes = jobs::journal_bytes(folder_ / "journal.jsonl");
-    analysis::write_store(run_, folder_ / "results.h5");
-    last_store_s_ = clock_();
-    store_s_ += last_store_s_ - begin;
-  }
-  void store_now_and_then() {
-    if (clock_() - last_store_s_ > kStoreEvery_s) store();
-  }
-
-  void add_telemetry(const std::vector<analysis::TimedTelemetry>& readings) {
-    if (readings.empty()) return;
-    journal_.append(jobs::telemetry_record(readings), false);
-    run_.telemetry.insert(run_.telemetry.end(), readings.begin(), readings.end());
-  }
-
-  void status(const char* state, std::size_t done, std::size_t total, double left_s) {
-    folder_.write("status.json", nlohmann::json{{"state", state}, {"done", done}, {"total", total}, {"seconds_left", left_s}}.dump() + "\n");
-  }
-
- private:
-  analysis::RunRecord& run_;
-  jobs::Clock clock_;
-  RunFolder folder_;
-  jobs::Journal journal_;
-  double last_store_s_, store_s_ = 0.0;
-};
-
-analysis::RunRecord new_record(const Options& options, const Planned& prepared) {
-  analysis::RunRecord run;
-  run.created_utc = system::utc_now();
-  run.study = prepared.study.name;
-  run.plan_sha256 = prepared.plan.sha256;
-  run.confidence = prepared.plan.run.confidence;
-  run.cases = prepared.plan.cases;
-  run.policy = prepared.policy;
-  run.provenance_json = system::provenance(options.arguments, options.keep_host, {{"mpi", comm::mpi_library_version()}}).dump();
-  run.run_id = scaling::sha256_hex(run.created_utc + run.plan_sha256 + run.provenance_json + std::to_string(getpid())).substr(0, 32);
-  return run;
-}
-
-/// Each width of the plan measures its limits on its first block, the other ranks asleep.
-void measure_limits(const comm::Communicator& world, const scaling::Plan& plan, Recorder* recorder, const jobs::Clock& clock) {
-  std::set<std::int64_t> widths;
-  for (const auto& step : plan.steps)
-    for (const scaling::Visit& visit : step) widths.insert(plan.cases[static_cast<std::size_t>(visit.case_index)].ranks);
-  comm::BlockLinks links(world);
-  for (const std::int64_t width : widths) {
-    if (world.rank() < width) {
-      const analysis::Limits limits = jobs::measure_limits_of(links.get(0, static_cast<int>(width)), clock);
-      if (recorder != nullptr) recorder->add_limits(width, limits);
-    }
-    world.sleepy_barrier();
-  }
-}
-
-void print_results(const Options& options, const Planned& prepared, const analysis::RunRecord& run, const Recorder& recorder) {
+void print_results(const Options& options, const Planned& prepared, const analysis::RunRecord& run, const RunFolder& folder) {
   const analysis::Results results = analysis::make_results(run);
   std::vector<analysis::Section> more;
   if (!run.policy.empty()) more.push_back(analysis::criteria_section(run, results, analysis::parse_policy(run.policy, "policy")));
   const std::vector<analysis::Section> sections = analysis::all_sections(run, results, more);
   std::cout << analysis::tables_text(sections) << std::flush;
-  recorder.folder().write("summary.md", analysis::summary_markdown(run, sections, recorder.folder().path().string()));
+  folder.write("summary.md", analysis::summary_markdown(run, sections, folder.path().string()));
   if (!options.quiet)
-    std::cerr << prepared.study.name << ": " << run.visits.size() << " visits; " << (recorder.folder() / "results.h5").string()
+    std::cerr << prepared.study.name << ": " << run.visits.size() << " visits; " << (folder / "results.h5").string()
               << ", summary.md and journal.jsonl are in that folder\n";
 }
 
@@ -159,68 +76,217 @@ int exit_code(const analysis::RunRecord& run, std::size_t planned) {
   return kAllMeasured;
 }
 
+/// What every rank keeps from one epoch to the next.
+struct Kept {
+  std::optional<Planned> planned;     // for the ranks that the run began with
+  std::string folder, created_utc;    // of the run, the same on every rank
+  std::vector<std::string> unsent;    // the last report, if it may not have arrived
+  std::set<std::int64_t> lost_ranks;  // of the last epoch, in its numbers
+  int deaths = 0;
+};
+
+/// One epoch of a run on the ranks of `placement`.
+class Epoch {
+ public:
+  Epoch(const Options& options, const comm::Session& session, const Placement& placement, Kept& kept, SelfProfile& profile)
+      : options_(options), session_(session), placement_(placement), world_(placement.world), kept_(kept), profile_(profile) {}
+  int run();
+
+ private:
+  const scaling::Plan& plan() const { return kept_.planned->plan; }
+  void open();
+  void measure_limits();
+  jobs::Direction direct(jobs::Ledger& ledger, Progress& progress, TelemetryLog& telemetry, double start_s);
+  std::vector<scaling::Task> feasible(std::vector<scaling::Task> owed, jobs::Ledger& ledger) const;
+  void measure();
+  int close();
+
+  const Options& options_;
+  const comm::Session& session_;
+  const Placement& placement_;
+  const comm::Communicator& world_;
+  Kept& kept_;
+  SelfProfile& profile_;
+  jobs::Clock clock_ = jobs::run_clock();
+  std::optional<Recorder> recorder_;       // rank 0
+  std::optional<jobs::Ledger> ledger_;     // rank 0
+  std::vector<scaling::Task> all_, owed_;  // rank 0
+  std::function<double()> time_left_ = time_left(options_.deadline);
+  double overhead_s_ = 0.0;
+};
+
+/// Rank 0 starts or continues the folder, and finds out what is owed.
+void Epoch::open() {
+  const std::vector<std::string> unsent = world_.gather(kept_.unsent.empty() ? std::string() : kept_.unsent.front(), 0);
+  kept_.unsent.clear();
+  on_rank_0(world_, [&] {
+    const auto how = kept_.deaths > 0 ? Recorder::How::rebuilt : options_.resume.empty() ? Recorder::How::fresh : Recorder::How::resume;
+    recorder_.emplace(options_, *kept_.planned, kept_.folder, kept_.created_utc, how, clock_);
+    ledger_.emplace(recorder_->run(), recorder_->journal(), recorder_->notes());
+    for (const std::string& report : unsent)
+      if (!report.empty()) ledger_->ended(jobs::parse_report(report).record);
+    if (how == Recorder::How::resume) {
+      jobs::Retry retry;
+      for (const std::string& name : options_.retry) retry.outcomes.insert(parse_outcome(name));
+      ledger_->retry(retry);
+    }
+    all_ = scaling::make_tasks(plan());
+    owed_ = ledger_->owed(all_, plan().cases, [&](const jobs::StartedVisit& visit) {
+      if (how != Recorder::How::rebuilt) return true;  // the whole run went down, nobody knows why
+      return std::ranges::any_of(kept_.lost_ranks, [&](std::int64_t r) { return r >= visit.first_rank && r < visit.first_rank + visit.ranks; });
+    });
+    owed_ = feasible(std::move(owed_), *ledger_);
+  });
+}
+
+/// After a death a case may need more ranks than are left: such a visit is a row that says so.
+std::vector<scaling::Task> Epoch::feasible(std::vector<scaling::Task> owed, jobs::Ledger& ledger) const {
+  std::erase_if(owed, [&](const scaling::Task& task) {
+    if (task.ranks <= placement_.machine.ranks) return false;
+    ledger.ended({.case_id = plan().cases[static_cast<std::size_t>(task.case_index)].id, .visit = task.visit, .outcome = Outcome::comm_error,
+                  .reason = concat("needs ", task.ranks, " ranks, and ", placement_.machine.ranks, " are left: ", kept_.deaths, " died during the run"),
+                  .ranks = task.ranks});
+    return true;
+  });
+  return owed;
+}
+
+/// Each width of what is owed measures its limits on its first block, the other ranks asleep.
+void Epoch::measure_limits() {
+  std::string text;
+  if (world_.rank() == 0) {
+    std::set<std::int64_t> widths;
+    for (const scaling::Task& task : owed_) widths.insert(task.ranks);
+    for (const std::int64_t width : widths) text += concat(width, ' ');
+  }
+  std::istringstream widths(world_.bcast(text, 0));
+  comm::BlockLinks links(world_);
+  for (std::int64_t width = 0; widths >> width;) {
+    if (world_.rank() < width) {
+      const analysis::Limits limits = jobs::measure_limits_of(links.get(0, static_cast<int>(width)), jobs::steady_clock());
+      if (recorder_) recorder_->add_limits(width, limits);
+    }
+    world_.sleepy_barrier();
+  }
+}
+
+jobs::Direction Epoch::direct(jobs::Ledger& ledger, Progress& progress, TelemetryLog& telemetry, double start_s) {
+  return {.ledger = &ledger,
+          .tasks = owed_,
+          .done = recorder_->run().visits.size(),
+          .total = all_.size(),
+          .listener = {.started = [&](const scaling::Case& c) { progress.started(c); },
+                       .finished =
+                           [&, start_s](const scaling::Case& c, const analysis::VisitRecord& record, std::size_t done, std::size_t total) {
+                             progress.finished(c, record, done);
+                             recorder_->add_telemetry(telemetry.take(start_s));
+                             recorder_->status("running", done, total, progress.seconds_left());
+                             recorder_->store_now_and_then();
+                           },
+                       .hung =
+                           [&] {
+                             recorder_->store();
+                             recorder_->status("stopped", recorder_->run().visits.size(), all_.size(), 0.0);
+                             ledger_->mark("stopped", "a visit hangs");
+                             std::cerr << "bench_scale: a visit hangs and cannot be left behind; it is a row with outcome timeout. Go on with --resume -o "
+                                       << kept_.folder << std::endl;
+                             std::_Exit(kStoppedEarly);
+                           }}};
+}
+
+void Epoch::measure() {
+  jobs::Engine engine(world_, plan(), placement_.machine, {clock_, placement_.topology.machine().l3_bytes, telemetry_reader()});
+  Progress progress(all_.size(), isatty(STDERR_FILENO) != 0, options_.quiet || world_.rank() != 0, use_color(options_, STDERR_FILENO), clock_);
+  TelemetryLog telemetry(world_.rank() == 0 ? options_.telemetry_s : 0.0);
+  const double start_s = clock_();
+  std::optional<jobs::Direction> direction;
+  if (world_.rank() == 0) direction = direct(*ledger_, progress, telemetry, start_s);
+  const jobs::EngineSettings settings{{.timeout_s = options_.timeout_s, .stop_requested = stop_requested, .time_left_s = time_left_,
+                                       .survives_deaths = comm::survives_deaths()},
+                                      session_.many_threads()};
+  engine.run(direction ? &*direction : nullptr, settings, start_s, kept_.unsent);
+  overhead_s_ = engine.overhead_s();
+}
+
+int Epoch::close() {
+  std::int64_t code = 0;
+  on_rank_0(world_, [&] {
+    const analysis::RunRecord& run = recorder_->run();
+    const bool complete = run.visits.size() >= all_.size();
+    ledger_->mark(complete ? "done" : "stopped", concat(run.visits.size(), " of ", all_.size(), " visits"));
+    recorder_->store();
+    print_results(options_, *kept_.planned, run, recorder_->folder());
+    recorder_->status(complete ? "finished" : "stopped", run.visits.size(), all_.size(), 0.0);
+    code = exit_code(run, all_.size());
+    profile_.mark("store and tables");
+    if (options_.profile_self) profile_.print(run, overhead_s_, recorder_->journal().seconds_spent(), recorder_->store_s());
+  });
+  return static_cast<int>(world_.allgather(code).front());
+}
+
+int Epoch::run() {
+  open();
+  profile_.mark("run folder");
+  listen_for_stop();
+  measure_limits();
+  profile_.mark("measured limits");
+  std::exception_ptr failure;  // on rank 0 the others wait to be told of it
+  try {
+    measure();
+  } catch (const std::exception& error) {
+    if (world_.rank() != 0 || comm::is_peer_loss(error)) throw;
+    failure = std::current_exception();
+  }
+  profile_.mark("measuring");
+  on_rank_0(world_, [&] {
+    if (failure) std::rethrow_exception(failure);
+  });
+  if (!stop_requested()) measure_limits();
+  profile_.mark("measured limits");
+  return close();
+}
+
+/// A process that has seen a death leaves without MPI's own end, which may wait for the dead.
+[[noreturn]] void leave_at_once(int code) {
+  std::cout.flush();
+  std::cerr.flush();
+  std::fflush(nullptr);
+  std::_Exit(code);
+}
+
 }  // namespace
 
 int run_verb(const Options& options, const comm::Session& session, SelfProfile& profile) {
-  const jobs::Clock clock = jobs::steady_clock();
-  const comm::Communicator unordered = session.world();
-  const Placement placement = place(unordered);
-  const comm::Communicator& world = placement.world;
-  profile.mark("ranks and cores");
-  const Planned prepared = prepare(options, placement.machine);
-  bind(placement, prepared.plan.run.bind);
-  profile.mark("study and plan");
-
-  std::size_t planned = 0;
-  for (const auto& step : prepared.plan.steps) planned += step.size();
-  analysis::RunRecord run;
-  std::optional<Recorder> recorder;
-  on_rank_0(world, [&] {
-    run = new_record(options, prepared);
-    recorder.emplace(options, prepared, run, clock);
-  });
-  profile.mark("run folder");
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
-  measure_limits(world, prepared.plan, recorder ? &*recorder : nullptr, clock);
-  profile.mark("measured limits");
-
-  std::exception_ptr failure;  // on rank 0 the others wait to be told of it
-  jobs::Engine engine(world, prepared.plan, placement.machine, recorder ? &recorder->journal() : nullptr,
-                      {clock, placement.topology.machine().l3_bytes, telemetry_reader()});
-  {
-    Progress progress(planned, isatty(STDERR_FILENO) != 0, options.quiet || world.rank() != 0, use_color(options, STDERR_FILENO), clock);
-    TelemetryLog telemetry(world.rank() == 0 ? options.telemetry_s : 0.0);
-    const double start_s = clock();
-    const jobs::Listener listener{
-        .started = [&](const scaling::Case& c) { progress.started(c); },
-        .finished = [&](const scaling::Case& c, const analysis::VisitRecord& record, std::size_t done, std::size_t total) {
-          progress.finished(c, record, done);
-          recorder->add_telemetry(telemetry.take(start_s));
-          recorder->status("running", done, total, progress.seconds_left());
-          recorder->store_now_and_then();
-        }};
+  comm::Communicator everybody = session.world();
+  Kept kept;
+  for (;;) {
+    std::optional<Placement> placement;
     try {
-      engine.run(run, listener, [] { return g_stop != 0; });
-    } catch (...) {
-      if (world.rank() != 0) throw;
-      failure = std::current_exception();
+      placement = place(everybody);
+      profile.mark("ranks and cores");
+      if (!kept.planned) {
+        kept.created_utc = everybody.bcast(system::utc_now(), 0);
+        kept.folder = options.output_dir.empty() ? default_run_folder(kept.created_utc).string() : options.output_dir;
+        kept.planned = prepare(options, placement->machine);
+      }
+      cli::bind(*placement, kept.planned->plan.run.bind);
+      profile.mark("study and plan");
+      const int code = Epoch(options, session, *placement, kept, profile).run();
+      if (kept.deaths > 0) leave_at_once(code);
+      return code;
+    } catch (const std::exception& error) {
+      if (!comm::is_peer_loss(error)) throw;
     }
+    comm::revoke_everything();
+    comm::Communicator survivors = comm::survivors_of(everybody);
+    kept.lost_ranks.clear();
+    if (placement)
+      for (const int r : comm::ranks_left_behind(placement->world, survivors)) kept.lost_ranks.insert(r);
+    kept.deaths += everybody.size() - survivors.size();
+    if (survivors.rank() == 0)
+      std::cerr << "bench_scale: " << everybody.size() - survivors.size() << " rank(s) died; " << survivors.size() << " go on" << std::endl;
+    everybody = std::move(survivors);
   }
-  profile.mark("measuring");
-  measure_limits(world, prepared.plan, recorder && !failure ? &*recorder : nullptr, clock);
-  profile.mark("measured limits");
-  std::int64_t code = 0;
-  on_rank_0(world, [&] {
-    if (failure) std::rethrow_exception(failure);
-    recorder->store();
-    recorder->status(run.visits.size() < planned ? "stopped" : "finished", run.visits.size(), planned, 0.0);
-    print_results(options, prepared, run, *recorder);
-    code = exit_code(run, planned);
-    profile.mark("store and tables");
-    if (options.profile_self) profile.print(run, engine.overhead_s(), recorder->journal().seconds_spent(), recorder->store_s());
-  });
-  return static_cast<int>(world.allgather(code).front());
 }
 
 }  // namespace bench::cli

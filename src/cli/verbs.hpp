@@ -20,6 +20,8 @@ int compare_verb(const Options& options);
 int gate_verb(const Options& options);
 /// Starts runs and waits for them; the worst of their codes.
 int launch_verb(const Options& options);
+/// Several runs as one, in a folder of its own.
+int merge_verb(const Options& options);
 
 /// The study with flags laid over it, and its cases on this machine: what run and plan have in common.
 struct Planned {

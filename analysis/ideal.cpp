@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/ideal.hpp"
+
+#include <array>
+#include <bit>
+#include <string_view>
+
+namespace bench::analysis {
+namespace {
+
+constexpr std::int64_t kMostRanks = std::int64_t{1}
+                                    << 20;  // a file may claim any number; the forms walk over the ranks
+
+std::int64_t int_of(const Params& params, const char* name, std::int64_t otherwise) {
+  const auto it = params.find(name);
+  const auto* value = it == params.end() ? nullptr : std::get_if<std::int64_t>(&it->second);
+  return value == nullptr ? otherwise : *value;
+}
+
+std::string text_of(const Params& params, const char* name, const char* otherwise) {
+  const auto it = params.find(name);
+  const auto* value = it == params.end() ? nullptr : std::get_if<std::string>(&it->second);
+  return value == nullptr ? otherwise : *value;
+}
+
+std::optional<DType> dtype_of(const Params& params) {
+  const std::string name = text_of(params, "dtype", "");
+  for (const DType dtype : {DType::f64, DType::f32, DType::bf16, DType::f16})
+    if (name == bench::to_text(dtype)) return dtype;
+  return std::nullopt;
+}
+
+/// Nothing when a parameter is missing or senseless: the file may come from anywhere.
+std::optional<attention::AttentionProblem> attention_problem(const scaling::Case& c) {
+  attention::AttentionProblem p;
+  const auto dtype = dtype_of(c.params);
+  const auto causal = c.params.find("causal");
+  if (!dtype || causal == c.params.end() || !std::holds_alternative<bool>(causal->second))
+    return std::nullopt;
+  p.dtype = *dtype;
+  p.causal = std::get<bool>(causal->second);
+  p.pass = text_of(c.params, "pass", "fwd");
+  p.ranks = c.ranks;
+  p.batch = int_of(c.params, "batch", 0);
+  p.heads = int_of(c.params, "heads", 0);
+  p.kv_heads = int_of(c.params, "kv_heads", 0);
+  if (p.kv_heads == 0) p.kv_heads = p.heads;
+  p.seq = int_of(c.params, "seq", 0);
+  p.head_dim = int_of(c.params, "head_dim", 0);
+  for (const std::int64_t extent : {p.batch, p.heads, p.kv_heads, p.seq, p.head_dim})
+    if (extent < 1 || extent > std::int64_t{1} << 40) return std::nullopt;
+  for (const auto layout :
+       {attention::Layout::contiguous, attention::Layout::zigzag, attention::Layout::striped})
+    if (text_of(c.params, "layout", "") == attention::to_text(layout)) {
+      p.layout = layout;
+      return p;
+    }
+  return std::nullopt;
+}
+
+Ideal attention_ideal(const scaling::Case& c, attention::Exchange exchange,
+                      const attention::RankRates& rates) {
+  Ideal ideal;
+  const auto problem = attention_problem(c);
+  if (!problem) return ideal;
+  ideal.layout = attention::layout_efficiency(*problem, exchange);
+  ideal.wire_bytes = attention::wire_bytes_per_rank(*problem, exchange);
+  if (rates.flops_per_s <= 0.0 || rates.link_bytes_per_s <= 0.0) return ideal;
+  ideal.overlap = attention::overlap_efficiency(*problem, exchange, rates);
+  if (exchange == attention::Exchange::ring) ideal.knee_ranks = attention::knee_ranks(*problem, rates);
+  return ideal;
+}
+
+/// How the carries of a scan get from rank to rank: one after the other, or in log2 P rounds.
+enum class Carry { exscan, chain, allgather };
+
+std::optional<Carry> carry_of(std::string_view kernel) {
+  constexpr std::array<std::pair<std::string_view, Carry>, 3> kNames{
+      {{"_ranks_", Carry::exscan}, {"_chain_", Carry::chain}, {"_allgather_", Carry::allgather}}};
+  if (!kernel.starts_with("scan/")) return std::nullopt;
+  for (const auto& [name, carry] : kNames)
+    if (kernel.find(name) != std::string_view::npos) return carry;
+  return std::nullopt;
+}
+
+/// All three carry their share from zero first and scan it from the right state then ("state first"). A
+/// recurrence reads two streams for that besides the three of the scan itself (backward: two besides five); a
+/// selective scan takes its exponentials twice.
+std::optional<double> extra_work_of(const scaling::Case& c) {
+  const bool forward = text_of(c.params, "pass", "fwd") == "fwd";
+  if (c.op == "recurrence") return forward ? 5.0 / 3.0 : 7.0 / 5.0;
+  if (c.op == "selective" && forward) return 2.0;
+  return std::nullopt;
+}
+
+Ideal scan_ideal(const scaling::Case& c, Carry carry, const attention::RankRates& rates) {
+  Ideal ideal;
+  const std::int64_t seq = int_of(c.params, "seq", 0);
+  const auto extra = extra_work_of(c);
+  if (seq < 1 || !extra) return ideal;
+  const auto ranks = static_cast<double>(c.ranks);
+  const auto longest = static_cast<double>((seq - 1) / c.ranks + 1);
+  ideal.layout = static_cast<double>(seq) / ranks / longest;
+  ideal.extra_work = *extra;
+  if (c.cost.wire_bytes > 0.0) ideal.wire_bytes = c.cost.wire_bytes;
+  if (!ideal.wire_bytes || c.cost.flops <= 0.0 || rates.flops_per_s <= 0.0 || rates.link_bytes_per_s <= 0.0)
+    return ideal;
+  const auto rounds =
+      static_cast<double>(std::bit_width(static_cast<std::uint64_t>(c.ranks - 1)));  // ceil(log2 P)
+  const double carries = carry == Carry::exscan ? rounds + 1.0 : ranks - 1.0;
+  const double compute_s = *extra * c.cost.flops / ranks / *ideal.layout / rates.flops_per_s;
+  // One carry a message; the last rank's state goes to all at the end.
+  const double wire_s =
+      (carries + rounds) * (rates.link_latency_s + *ideal.wire_bytes / rates.link_bytes_per_s);
+  ideal.overlap = compute_s / (compute_s + wire_s);
+  return ideal;
+}
+
+bool is_replicated(const scaling::Case& c) {
+  return int_of(c.params, "replicas", 1) > 1;
+}
+
+/// Divides the parameter by the ranks where that comes out even.
+bool divide(Params& params, const char* name, std::int64_t ranks) {
+  const std::int64_t value = int_of(params, name, 0);
+  if (value < 1 || value % ranks != 0) return false;
+  params[name] = value / ranks;
+  return true;
+}
+
+}  // namespace
+
+Ideal ideal_of(const scaling::Case& c, const attention::RankRates& rates) {
+  if (c.ranks == 1 || is_replicated(c))
+    return {.layout = 1.0, .extra_work = 1.0, .overlap = 1.0, .wire_bytes = 0.0, .knee_ranks = {}};
+  if (c.ranks < 1 || c.ranks > kMostRanks) return {};
+  if (const auto exchange = attention::exchange_of(c.kernel); exchange && c.op == "attention")
+    return attention_ideal(c, *exchange, rates);
+  if (const auto carry = carry_of(c.kernel)) return scan_ideal(c, *carry, rates);
+  return {};
+}
+
+std::optional<Params> one_share(const scaling::Case& c) {
+  Params params = c.params;
+  params.erase("replicas");
+  params["ranks"] = std::int64_t{1};
+  if (c.ranks == 1 || is_replicated(c)) return params;
+  const auto exchange = attention::exchange_of(c.kernel);
+  if (!exchange && !carry_of(c.kernel)) return std::nullopt;
+  if (exchange != attention::Exchange::ulysses)
+    return divide(params, "seq", c.ranks) ? std::optional(params) : std::nullopt;
+  const bool even = divide(params, "heads", c.ranks) &&
+                    (int_of(params, "kv_heads", 0) == 0 || divide(params, "kv_heads", c.ranks));
+  return even ? std::optional(params) : std::nullopt;
+}
+
+}  // namespace bench::analysis

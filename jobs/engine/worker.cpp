@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jobs/engine/worker.hpp"
+
+#include <chrono>
+#include <thread>
+
+#include "src/comm/fault_tolerance.hpp"
+
+namespace bench::jobs {
+
+/// Whether a broken transport is a death's doing: the news may come a moment after the error.
+bool Worker::lost_somebody() const {
+  comm::DeathWatch watch(world_);
+  for (const double until = clock_() + 1.0; comm::survives_deaths() && clock_() < until; std::this_thread::sleep_for(std::chrono::milliseconds(2)))
+    if (watch.lost_somebody()) return true;
+  return false;
+}
+
+/// The record of a visit, whatever happens in it; only the loss of a peer leaves as an exception.
+analysis::VisitRecord Worker::visit(const Order& order) {
+  const scaling::Case& c = plan_.cases[static_cast<std::size_t>(order.case_index)];
+  const bool shares_cores = scaling::is_oversubscribed(c, machine_);
+  analysis::VisitRecord record{.case_id = c.id, .ranks = c.ranks};
+  const Armed armed(watchdog_, order.limit_s + 2.0 * grace_s(order.limit_s));
+  const double begin = clock_();
+  try {
+    Link& link = links_.get(static_cast<int>(order.first_rank), static_cast<int>(order.ranks), order.generation);
+    link.set_deadline(order.limit_s);
+    record = harness_.visit(c, link, shares_cores);
+    link.clear_deadline();
+  } catch (const Error& error) {
+    if (comm::is_peer_loss(error) || (error.kind() == ErrorKind::comm && lost_somebody())) throw comm::peer_lost();
+    record.outcome = error.kind() == ErrorKind::timeout ? Outcome::timeout : Outcome::comm_error;
+    record.reason = error.what();
+  }
+  record.visit = order.visit;
+  record.attempt = order.attempt;
+  record.block = order.block;
+  record.first_rank = order.first_rank;
+  record.neighbours = order.neighbours;
+  record.start_s = begin - start_s_;
+  record.oversubscribed = shares_cores;
+  working_s_ += clock_() - begin;
+  return record;
+}
+
+void Worker::obey(const Order& order) {
+  const Report done{order.assignment, visit(order)};
+  if (world_.rank() != order.first_rank) return;
+  unsent_.assign(1, to_text(done));
+  control_.report(unsent_.back());
+}
+
+void Worker::run(const std::function<void()>& while_waiting) {
+  for (;;) {
+    const Order order = parse_order(control_.next_order(while_waiting));
+    unsent_.clear();  // rank 0 journals a report before it gives the block something new
+    if (order.leave) return;
+    obey(order);
+  }
+}
+
+}  // namespace bench::jobs
