@@ -53,6 +53,23 @@ std::int64_t longest_share(const AttentionProblem& problem) {
   return longest;
 }
 
+DType accumulator_of(DType dtype) {
+  return dtype == DType::f64 ? DType::f64 : DType::f32;
+}
+
+std::vector<TensorSpec> forward_results(const AttentionProblem& p) {
+  TensorSpec out, lse;
+  out.name = "out";
+  out.dtype = p.dtype;
+  out.shape = {p.batch, p.heads, p.seq, p.head_dim};
+  out.sequence_axis = 2;
+  lse.name = "lse";
+  lse.dtype = accumulator_of(p.dtype);
+  lse.shape = {p.batch, p.heads, p.seq};
+  lse.sequence_axis = 2;
+  return {out, lse};
+}
+
 namespace {
 
 std::int64_t positive(const Params& params, const std::string& name) {
@@ -78,52 +95,57 @@ std::unique_ptr<Problem> parse(const Params& params) {
   return problem;
 }
 
+TensorSpec rows_of(const AttentionProblem& p, std::string name, std::int64_t heads) {
+  TensorSpec spec;
+  spec.name = std::move(name);
+  spec.dtype = p.dtype;
+  spec.shape = {p.batch, heads, p.seq, p.head_dim};
+  spec.sequence_axis = 2;
+  return spec;
+}
+
 std::vector<TensorSpec> inputs(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  const auto spec = [&](std::string name, std::int64_t heads) {
-    TensorSpec s;
-    s.name = std::move(name);
-    s.dtype = p.dtype;
-    s.shape = {p.batch, heads, p.seq, p.head_dim};
-    s.sequence_axis = 2;
-    return s;
-  };
-  return {spec("q", p.heads), spec("k", p.kv_heads), spec("v", p.kv_heads)};
+  std::vector<TensorSpec> specs{rows_of(p, "q", p.heads), rows_of(p, "k", p.kv_heads),
+                                rows_of(p, "v", p.kv_heads)};
+  if (p.backward()) specs.push_back(rows_of(p, "dout", p.heads));
+  return specs;
 }
 
 std::vector<TensorSpec> outputs(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  TensorSpec out, lse;
-  out.name = "out";
-  out.dtype = p.dtype;
-  out.shape = {p.batch, p.heads, p.seq, p.head_dim};
-  out.sequence_axis = 2;
-  lse.name = "lse";
-  lse.dtype = p.dtype == DType::f64 ? DType::f64 : DType::f32;
-  lse.shape = {p.batch, p.heads, p.seq};
-  lse.sequence_axis = 2;
-  return {out, lse};
+  if (p.backward())
+    return {rows_of(p, "dq", p.heads), rows_of(p, "dk", p.kv_heads), rows_of(p, "dv", p.kv_heads)};
+  return forward_results(p);
 }
 
-std::int64_t io_bytes(const Problem& problem) {
+/// A backward pass reads what the forward pass left, besides its inputs.
+std::int64_t io_bytes(const AttentionProblem& p) {
   std::int64_t sum = 0;
-  for (const auto& list : {inputs(problem), outputs(problem)})
-    for (const TensorSpec& spec : list) sum += element_count(spec.shape) * size_of(spec.dtype);
+  const auto add = [&sum](const std::vector<TensorSpec>& specs) {
+    for (const TensorSpec& spec : specs) sum += element_count(spec.shape) * size_of(spec.dtype);
+  };
+  add(inputs(p));
+  add(outputs(p));
+  if (p.backward()) add(forward_results(p));
   return sum;
 }
 
-/// Two products of 2 D flops a pair; softmax is counted as exponentials, not flops. On the wire every rank
-/// hands the K and V shares of P-1 ranks on, Hkv heads wide.
+/// Forward: two products of 2 D flops a pair; softmax is counted as exponentials, not flops. On the wire
+/// every rank hands the K and V shares of P-1 ranks on, Hkv heads wide. Backward: five products (the scores
+/// again, dP, dV, dK, dQ), and every rank hands on P-1 shares of K and V with the fp32 (fp64) sums of dK and
+/// dV that go with them; its own share's sums start at home.
 Cost cost(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
   const double head_pairs = static_cast<double>(p.batch * p.heads) * pair_count(p);
   const std::int64_t share = (p.seq + p.ranks - 1) / p.ranks;
+  const std::int64_t sums = p.backward() ? size_of(accumulator_of(p.dtype)) : 0;
   Cost cost;
-  cost.flops = 4.0 * head_pairs * static_cast<double>(p.head_dim);
+  cost.flops = (p.backward() ? 10.0 : 4.0) * head_pairs * static_cast<double>(p.head_dim);
   cost.bytes = static_cast<double>(io_bytes(p));
   cost.exps = head_pairs;
-  cost.wire_bytes =
-      static_cast<double>((p.ranks - 1) * 2 * p.batch * share * p.kv_heads * p.head_dim * size_of(p.dtype));
+  cost.wire_bytes = static_cast<double>((p.ranks - 1) * 2 * p.batch * share * p.kv_heads * p.head_dim *
+                                        (size_of(p.dtype) + sums));
   return cost;
 }
 
@@ -131,19 +153,31 @@ std::vector<std::int64_t> positions(const Problem& problem, std::int64_t rank) {
   return rank_positions(problem_as<AttentionProblem>(problem), rank);
 }
 
+/// The mean over all rows. Backward, two fifths of it are spent however few rows are asked for.
 double reference_ops_per_row(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
   return cost(p).flops / static_cast<double>(p.seq);
 }
 
-/// accumulation: a score is a sum of D products and an output a sum of up to L weighted values; with N(0,1)
-/// inputs the errors are independent and grow as sqrt, so 64 eps (7.6e-6 in fp32) is ten times what good
-/// kernels show and far below any indexing mistake. storage: half an eps for rounding the output, half for
-/// weights that a 16-bit matrix unit reads. lse never passes through 16 bits, but the weights behind it may
-/// come from an exponential that is only as good as 16-bit weights need (LibTorch's is 5e-5 off): a 64th.
+/// Forward. accumulation: a score is a sum of D products and an output a sum of up to L weighted values; with
+/// N(0,1) inputs the errors are independent and grow as sqrt, so 64 eps (7.6e-6 in fp32) is ten times what
+/// good kernels show and far below any indexing mistake. storage: half an eps for rounding the output, half
+/// for weights that a 16-bit matrix unit reads. lse never passes through 16 bits, but the weights behind it
+/// may come from an exponential that is only as good as 16-bit weights need (LibTorch's is 5e-5 off): a 64th.
+///
+/// Backward. A key's gradient is one chain of L H/Hkv additions, whose rounding grows as the square root of
+/// its length (kernels show 0.6 eps times that root): accumulation grows with it. dv is a weighted sum like
+/// out. dq and dk come from dS = P (dP - delta), a difference: delta carries the rounding of out to 16 bits,
+/// so storage is doubled. Of few rows that difference can be small by chance while its rounding is not (30
+/// times the usual error at L = 2, 2 times at L = 8 in 30 seeds).
 double tolerance(const Problem& problem, std::string_view output) {
-  const double storage = output == "lse" ? 1.0 / 64.0 : 1.0;
-  return rounding_tolerance(problem.dtype, {.accumulation = 64.0, .storage = storage});
+  const auto& p = problem_as<AttentionProblem>(problem);
+  if (!p.backward())
+    return rounding_tolerance(p.dtype, {.accumulation = 64.0, .storage = output == "lse" ? 1.0 / 64.0 : 1.0});
+  const double length = static_cast<double>(p.seq), few = 1.0 + 64.0 / (length * length);
+  const double chain = 128.0 + std::sqrt(length * static_cast<double>(p.group()));
+  if (output == "dv") return rounding_tolerance(p.dtype, {.accumulation = chain, .storage = 1.0});
+  return few * rounding_tolerance(p.dtype, {.accumulation = chain, .storage = 2.0});
 }
 
 const Registrar<Op> registrar{{

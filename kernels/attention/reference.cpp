@@ -1,39 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The definition, term by term: s_j = q_i . k_j / sqrt(D) over the visible keys, w_j = exp(s_j - max s),
-// out_i = sum w_j v_j / sum w_j, lse_i = max s + log sum w_j. The maximum is subtracted only so that exp
-// stays finite; it cancels.
+// out_i = sum w_j v_j / sum w_j, lse_i = max s + log sum w_j.
 #include "kernels/attention/reference.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "kernels/attention/attention.hpp"
+#include "kernels/attention/reference_bwd.hpp"
+#include "kernels/attention/reference_row.hpp"
 
 namespace bench::attention {
 namespace {
-
-using Row = std::vector<double>;
-
-Row scores(const double* q, View<const double, 4> k, std::int64_t b, std::int64_t h, std::int64_t keys,
-           double scale) {
-  Row s(static_cast<std::size_t>(keys));
-  for (std::int64_t j = 0; j < keys; ++j) {
-    const double* key = &k(b, h, j, 0);
-    double dot = 0.0;
-    for (std::int64_t d = 0; d < k.extent[3]; ++d) dot += q[d] * key[d];
-    s[static_cast<std::size_t>(j)] = dot * scale;
-  }
-  return s;
-}
-
-/// Turns scores into weights in place and returns their log-sum-exp.
-double softmax(Row& s) {
-  const double max = *std::max_element(s.begin(), s.end());
-  double sum = 0.0;
-  for (double& x : s) sum += (x = std::exp(x - max));
-  for (double& x : s) x /= sum;
-  return max + std::log(sum);
-}
 
 void weigh(const Row& w, View<const double, 4> v, std::int64_t b, std::int64_t h, double* out) {
   std::fill_n(out, v.extent[3], 0.0);
@@ -47,6 +24,7 @@ void weigh(const Row& w, View<const double, 4> v, std::int64_t b, std::int64_t h
 
 Tensors reference(const Problem& problem, const Tensors& inputs, std::span<const std::int64_t> rows) {
   const auto& p = problem_as<AttentionProblem>(problem);
+  if (p.backward()) return reference_bwd(problem, inputs, rows);
   const auto q = view<double, 4>(inputs["q"]);
   const auto k = view<double, 4>(inputs["k"]), v = view<double, 4>(inputs["v"]);
   const auto row_count = static_cast<std::int64_t>(rows.size());
@@ -62,7 +40,7 @@ Tensors reference(const Problem& problem, const Tensors& inputs, std::span<const
       for (std::int64_t i = 0; i < row_count; ++i) {
         const std::int64_t position = rows[static_cast<std::size_t>(i)];
         const std::int64_t keys = p.causal ? position + 1 : p.seq;
-        Row w = scores(&q(b, h, position, 0), k, b, kv_head, keys, p.scale());
+        Row w = products(&q(b, h, position, 0), k, b, kv_head, keys, p.scale());
         lse(b, h, i) = softmax(w);
         weigh(w, v, b, kv_head, &out(b, h, i, 0));
       }

@@ -63,7 +63,7 @@ struct Strip {
     for (; column < a.padded_dim; column += kLanes) weigh<1>(a, keys, alpha, column);
   }
 
- private:
+ protected:  // grad_strip.hpp builds on score_panels and exp2
   /// Scores of all columns below `keys`, whole vectors at a time.
   static void score_panels(const StripArgs<Real>& a, std::int64_t keys) {
     const Real* k = a.k;

@@ -1,7 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/scan/carry.hpp"
 
+#include <algorithm>
+
 namespace bench::scan {
+namespace {
+
+/// The state before rank r is the record of all lower ranks, applied to the first state.
+void by_exscan(Link& link, const CarryRules& rules, std::span<std::byte> record, std::span<std::byte> state,
+               std::span<std::byte> room) {
+  rules.clear(room);
+  link.exscan(record, room, rules.combine);
+  rules.apply(record, state);
+}
+
+/// Neighbours exchange a state against nothing: each post has its match in the one other rank it names, so a
+/// rank waits for no one but its lower neighbour.
+void by_chain(Link& link, const CarryRules& rules, std::span<std::byte> record, std::span<std::byte> state,
+              std::span<std::byte> room) {
+  const int me = link.rank();
+  if (me > 0) link.sendrecv({}, me - 1, state, me - 1);
+  if (me + 1 == link.size()) return;
+  std::ranges::copy(state, room.begin());
+  rules.apply(record, room);
+  link.sendrecv(room, me + 1, {}, me + 1);
+}
+
+/// All records everywhere; the lower ones in turn.
+void by_allgather(Link& link, const CarryRules& rules, std::span<std::byte> record,
+                  std::span<std::byte> state, std::span<std::byte> room) {
+  link.allgather(record, room);
+  for (int r = 0; r < link.rank(); ++r)
+    rules.apply(room.subspan(static_cast<std::size_t>(r) * record.size(), record.size()), state);
+}
+
+}  // namespace
+
+std::int64_t exchange_room(Exchange how, std::int64_t ranks, std::int64_t record_bytes,
+                           std::int64_t state_bytes) {
+  switch (how) {
+    case Exchange::exscan:
+      return record_bytes;
+    case Exchange::chain:
+      return state_bytes;
+    case Exchange::allgather:
+      return ranks * record_bytes;
+  }
+  return 0;
+}
+
+void start_state(Exchange how, Link& link, const CarryRules& rules, std::span<std::byte> record,
+                 std::span<std::byte> state, std::span<std::byte> room) {
+  const auto needed = exchange_room(how, link.size(), static_cast<std::int64_t>(record.size()),
+                                    static_cast<std::int64_t>(state.size()));
+  const auto used = room.subspan(0, static_cast<std::size_t>(needed));
+  switch (how) {
+    case Exchange::exscan:
+      return by_exscan(link, rules, record, state, used);
+    case Exchange::chain:
+      return by_chain(link, rules, record, state, used);
+    case Exchange::allgather:
+      return by_allgather(link, rules, record, state, used);
+  }
+}
 
 void broadcast_from_last(Link& link, std::span<std::byte> bytes) {
   const int p = link.size();

@@ -2,6 +2,7 @@
 // Parameters, fp64 oracle, cost model and tolerance of the recurrence op, and its registration.
 #include "kernels/scan/recurrence.hpp"
 
+#include "kernels/scan/recurrence_bwd.hpp"
 #include "kernels/scan/scan.hpp"
 #include "kernels/tolerance.hpp"
 
@@ -10,6 +11,7 @@ namespace bench::scan {
 Tensors recurrence_reference(const Problem& problem, const Tensors& inputs,
                              std::span<const std::int64_t> rows) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
+  if (p.backward()) return recurrence_bwd_reference(p, inputs, rows);
   const auto a = view<double, 3>(inputs["a"]);
   const auto b = view<double, 3>(inputs["b"]);
   const auto h0 = view<double, 2>(inputs["h0"]);
@@ -48,6 +50,7 @@ std::unique_ptr<Problem> parse(const Params& params) {
 /// within a few steps; a > 1 would overflow.
 std::vector<TensorSpec> inputs(const Problem& problem) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
+  if (p.backward()) return recurrence_bwd_inputs(p);
   const Shape steps{p.batch, p.seq, p.channels};
   return {make_uniform_spec("a", p.dtype, steps, 1, 0.5, 1.0), make_spec("b", p.dtype, steps, 1),
           make_spec("h0", state_dtype(p.dtype), {p.batch, p.channels}, -1)};
@@ -55,22 +58,24 @@ std::vector<TensorSpec> inputs(const Problem& problem) {
 
 std::vector<TensorSpec> outputs(const Problem& problem) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
+  if (p.backward()) return recurrence_bwd_outputs(p);
   return {make_spec("h", p.dtype, {p.batch, p.seq, p.channels}, 1),
           make_spec("h_last", state_dtype(p.dtype), {p.batch, p.channels}, -1)};
 }
 
 /// Bytes: a and b read, h written once, h0 read, h_last written. FLOPs: one multiply and one add a step.
-/// Wire: one record (product of the decays, end state) per batch entry and channel, which a rank must pass on
-/// for the next to begin; independent of L.
+/// Wire: one state per batch entry and channel, which a rank must pass on for the next to begin; independent
+/// of L.
 Cost cost(const Problem& problem) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
+  if (p.backward()) return recurrence_bwd_cost(p);
   const double states = static_cast<double>(p.batch * p.channels);
   const double steps = states * static_cast<double>(p.seq);
   const double state_bytes = static_cast<double>(size_of(state_dtype(p.dtype)));
   Cost cost;
   cost.flops = 2.0 * steps;
   cost.bytes = 3.0 * static_cast<double>(size_of(p.dtype)) * steps + 2.0 * state_bytes * states;
-  cost.wire_bytes = p.ranks > 1 ? 2.0 * state_bytes * states : 0.0;
+  cost.wire_bytes = p.ranks > 1 ? state_bytes * states : 0.0;
   return cost;
 }
 
@@ -80,14 +85,16 @@ std::vector<std::int64_t> positions(const Problem& problem, std::int64_t rank) {
 
 double reference_ops_per_row(const Problem&) {
   return 0.0;
-}  // every step is needed for the last one
+}  // every step is needed for the last one, or backward for the first
 
 /// A step adds at most 1 eps of the largest state (two roundings), and earlier errors fade with the decays:
 /// with a ~ U(0.5, 1) the sum is some 4 eps, with decays near 1 it grows like sqrt(L): 11 eps measured at L =
 /// 1M, 15 in tree order. 32 eps = 4e-6 covers both orders. A 16-bit h adds half an eps of its own when it is
 /// stored; 1 leaves room. The states stay in the accumulator's type.
 double tolerance(const Problem& problem, std::string_view output) {
-  const DType stored = output == "h_last" ? state_dtype(problem.dtype) : problem.dtype;
+  const auto& p = problem_as<RecurrenceProblem>(problem);
+  if (p.backward()) return recurrence_bwd_tolerance(p, output);
+  const DType stored = output == "h_last" ? state_dtype(p.dtype) : p.dtype;
   return rounding_tolerance(stored, {.accumulation = 32.0, .storage = 1.0});
 }
 

@@ -2,21 +2,15 @@
 #include "kernels/scan/recurrence_rows.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "kernels/isa.hpp"
 #include "kernels/scan/flush_denormals.hpp"
+#include "kernels/scan/row_output.hpp"
 #include "kernels/scan/scan.hpp"
 #include "kernels/simd_math.hpp"
 
-#if defined(__x86_64__)
-#include <emmintrin.h>
-#endif
-
 namespace bench::scan {
 namespace {
-
-constexpr std::int64_t kStreamBytes = 16;  // one non-temporal store, SSE2: every x86-64 has it
 
 /// One row: state <- a * state + b.
 template <class V, class T>
@@ -47,29 +41,6 @@ BS_INLINE void step_carry(const T* a, const T* b, StateOf<T>* product, StateOf<T
     state[i] = load(a[i]) * state[i] + load(b[i]);
     product[i] *= load(a[i]);
   }
-}
-
-/// The state row rounded to the output's type.
-template <class V, class T>
-BS_INLINE void round_row(const StateOf<T>* state, T* out, std::int64_t channels) {
-  std::int64_t c = 0;
-  if constexpr (!std::is_same_v<T, double>) {
-    for (; c + simd::kWidth<V> <= channels; c += simd::kWidth<V>)
-      simd::store<V>(out + c, simd::load<V>(state + c));
-  }
-  for (; c < channels; ++c) out[c] = store<T>(state[c]);
-}
-
-/// Copies a row that lies in L1 to memory without reading or keeping the line there. `bytes` and `out` are
-/// multiples of kStreamBytes.
-BS_INLINE void stream_row(const void* row, void* out, std::int64_t bytes) {
-#if defined(__x86_64__)
-  const auto* from = static_cast<const __m128i*>(row);
-  auto* to = static_cast<__m128i*>(out);
-  for (std::int64_t i = 0; i < bytes / kStreamBytes; ++i) _mm_stream_si128(to + i, _mm_loadu_si128(from + i));
-#else
-  std::memcpy(out, row, static_cast<std::size_t>(bytes));
-#endif
 }
 
 template <class V, class T>
@@ -136,9 +107,7 @@ void run_block(const RowBlock& block, std::byte* product, std::byte* state) {
           state + c * state_bytes);
     }
   });
-#if defined(__x86_64__)
-  if (block.streams) _mm_sfence();  // non-temporal stores are weakly ordered; another thread may read h next
-#endif
+  if (block.streams) end_streams();
 }
 
 }  // namespace

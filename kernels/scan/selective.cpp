@@ -91,8 +91,8 @@ std::vector<TensorSpec> outputs(const Problem& problem) {
 
 /// Bytes: u, delta, z, B and C read and out written once, and the constants and states once. FLOPs: 6 a step
 /// and state (d A; e h + x B; C h). Exps: one a step and state, two for softplus (exp, log1p), two for silu
-/// (exp, quotient). Wire: one record (sum of d; N end states) per batch entry and channel, which a rank must
-/// pass on for the next to begin; independent of L.
+/// (exp, quotient). Wire: the N states per batch entry and channel, which a rank must pass on for the next
+/// to begin; independent of L.
 Cost cost(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
   const double batch = static_cast<double>(p.batch), channels = static_cast<double>(p.channels);
@@ -105,7 +105,7 @@ Cost cost(const Problem& problem) {
   cost.bytes = size * rows * (4.0 * channels + 2.0 * groups * state) +
                state_size * channels * (state + 2.0 + 2.0 * batch * state);
   cost.exps = rows * channels * (state + 4.0);
-  cost.wire_bytes = p.ranks > 1 ? state_size * batch * channels * (1.0 + state) : 0.0;
+  cost.wire_bytes = p.ranks > 1 ? state_size * batch * channels * state : 0.0;
   return cost;
 }
 

@@ -120,20 +120,21 @@ inline Matrix link_matrix(int rank) {
   return {r + 2, 2 * r + 1, 3 * r + 7, r * r + 5};
 }
 
+inline void combine_matrices(std::span<const std::byte> earlier, std::span<std::byte> later) {
+  Matrix a, b;
+  std::memcpy(a.data(), earlier.data(), sizeof a);
+  std::memcpy(b.data(), later.data(), sizeof b);
+  b = multiply(a, b);
+  std::memcpy(later.data(), b.data(), sizeof b);
+}
+
 /// exscan equals the serial product of the lower ranks' records, in rank order; rank 0 gets the identity.
 inline void law_exscan_keeps_the_order_of_the_ranks(Link& link) {
   const Matrix identity{1, 0, 0, 1};
   Matrix expected = identity;
   for (int r = 0; r < link.rank(); ++r) expected = multiply(expected, link_matrix(r));
   Matrix record = link_matrix(link.rank());
-  const auto combine = [](std::span<const std::byte> earlier, std::span<std::byte> later) {
-    Matrix a, b;
-    std::memcpy(a.data(), earlier.data(), sizeof a);
-    std::memcpy(b.data(), later.data(), sizeof b);
-    b = multiply(a, b);
-    std::memcpy(later.data(), b.data(), sizeof b);
-  };
-  link.exscan(std::as_writable_bytes(std::span(record)), std::as_bytes(std::span(identity)), combine);
+  link.exscan(std::as_writable_bytes(std::span(record)), std::as_bytes(std::span(identity)), combine_matrices);
   EXPECT_EQ(record, expected) << "rank " << link.rank() << " of " << link.size();
 }
 

@@ -51,10 +51,10 @@ TEST_P(RingSchedule, StartsEachExchangeBeforeTheComputeThatHidesIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Groups, RingSchedule,
-                         ::testing::Values(1,     // no exchange
-                                           2,     // next and previous rank are the same
-                                           3,     // odd: parity and modulus mistakes show
-                                           4, 8,  // slots are reused more than once
+                         ::testing::Values(1,           // no exchange
+                                           2,           // next and previous rank are the same
+                                           3, 5, 7, 9,  // odd: parity and modulus mistakes show
+                                           4, 6, 8,     // slots are reused more than once
                                            16));
 
 TEST(RingSchedule, RejectsARankOutsideTheGroup) {

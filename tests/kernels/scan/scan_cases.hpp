@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,10 +32,14 @@ inline std::string text_of(const Params& params) {
   return text;
 }
 
-inline std::vector<const Kernel*> kernels_of(const std::string& op, bool only_collective = false) {
+/// The op's kernels that have this pass.
+inline std::vector<const Kernel*> kernels_of(const std::string& op, bool only_collective = false,
+                                             const std::string& pass = "fwd") {
   std::vector<const Kernel*> kernels;
   for (const Kernel* kernel : Registry<Kernel>::instance().all())
-    if (kernel->op == op && (kernel->collective || !only_collective)) kernels.push_back(kernel);
+    if (kernel->op == op && (kernel->collective || !only_collective) &&
+        std::ranges::find(kernel->passes, pass) != kernel->passes.end())
+      kernels.push_back(kernel);
   return kernels;
 }
 
@@ -69,6 +74,39 @@ inline void expect_like_oracle(const Kernel& kernel, const Params& changes, cons
   const Tensors outputs = run_on_threads(kernel, *problem, inputs);
   for (const auto& e : support::compare(kernel, op, *problem, inputs, outputs))
     EXPECT_LE(e.error, e.tolerance) << e.text();
+}
+
+inline std::vector<std::int64_t> row_range(std::int64_t begin, std::int64_t end) {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t t = begin; t < end; ++t) rows.push_back(t);
+  return rows;
+}
+
+/// sum of weight * value over two tensors of equal shape.
+inline double dot(const Tensor& weight, const Tensor& value) {
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < value.count(); ++i) sum += weight.at(i) * value.at(i);
+  return sum;
+}
+
+/// Holds `gradient` to the central differences of `loss` by every element of input `name`, to `allowed` of
+/// the largest of them.
+inline void expect_gradient(Tensors& inputs, const std::string& name, const Tensor& gradient,
+                            const std::function<double()>& loss, double step, double allowed) {
+  Tensor& x = inputs[name];
+  ASSERT_EQ(gradient.count(), x.count()) << name;
+  double scale = 0.0;
+  for (std::int64_t i = 0; i < x.count(); ++i) scale = std::max(scale, std::abs(gradient.at(i)));
+  for (std::int64_t i = 0; i < x.count(); ++i) {
+    const double at = x.at(i);
+    x.set(i, at + step);
+    const double above = loss();
+    x.set(i, at - step);
+    const double below = loss();
+    x.set(i, at);
+    EXPECT_NEAR(gradient.at(i), (above - below) / (2.0 * step), allowed * scale)
+        << "d" << name << "[" << i << "]";
+  }
 }
 
 inline const std::vector<std::string>& all_dtypes() {

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// AVX2 with FMA, tiles as in tile_avx2.cpp, whose remark on the pragma holds here too.
+#include "kernels/attention/grad_tile.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+
+#include "kernels/attention/softmax_state.hpp"
+
+#if defined(__x86_64__)
+#pragma GCC target("avx2,fma")
+#include "kernels/attention/grad_strip.hpp"
+
+namespace bench::attention {
+
+GradEngine<float> grad_float_avx2() {
+  return {"avx2", 6, 2 * 8, GradStrip<float, 8, 6, 2>::add};
+}
+GradEngine<double> grad_double_avx2() {
+  return {"avx2", 6, 2 * 4, GradStrip<double, 4, 6, 2>::add};
+}
+
+}  // namespace bench::attention
+#endif

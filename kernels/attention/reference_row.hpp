@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// One query row in fp64, as the definition has it: what the forward and the backward oracle share.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "src/core/tensor.hpp"
+
+namespace bench::attention {
+
+/// One number per key.
+using Row = std::vector<double>;
+
+/// factor * (x . y_j) for the first `keys` rows y_j of head (b, h) of y (B, H, L, D).
+inline Row products(const double* x, View<const double, 4> y, std::int64_t b, std::int64_t h,
+                    std::int64_t keys, double factor) {
+  Row row(static_cast<std::size_t>(keys));
+  for (std::int64_t j = 0; j < keys; ++j) {
+    const double* other = &y(b, h, j, 0);
+    double dot = 0.0;
+#pragma omp simd reduction(+ : dot)
+    for (std::int64_t d = 0; d < y.extent[3]; ++d) dot += x[d] * other[d];
+    row[static_cast<std::size_t>(j)] = dot * factor;
+  }
+  return row;
+}
+
+/// Turns scores into weights in place and returns their log-sum-exp. The maximum is subtracted only so that
+/// exp stays finite; it cancels.
+inline double softmax(Row& s) {
+  const double max = *std::max_element(s.begin(), s.end());
+  double sum = 0.0;
+  for (double& x : s) sum += (x = std::exp(x - max));
+  for (double& x : s) x /= sum;
+  return max + std::log(sum);
+}
+
+}  // namespace bench::attention

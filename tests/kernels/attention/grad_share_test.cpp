@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// The backward pass over packed shares on every engine that this processor can run (the dispatch would only
+// ever pick the best one), keys handed over in two uneven shares, so that dQ is carried between them.
+#include "kernels/attention/grad_share.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "kernels/attention/attention.hpp"
+#include "kernels/attention/flash_tiled_bwd_cpu.hpp"
+#include "tests/support/run_case.hpp"
+
+namespace bench::attention {
+namespace {
+
+struct Shares {
+  std::int64_t seq, head_dim, cut;
+};
+constexpr Shares kShares[] = {
+    {1, 1, 1},       // nothing but one pair; the second share is empty
+    {50, 64, 13},    // the first rows see nothing of the second share: masked rows in a live strip
+    {250, 32, 201},  // more than one key block and two query blocks, then a share that some rows see partly
+    {97, 20, 96},    // a single key in the second share, seen by the last row only; D not whole vectors
+};
+
+Tensor zeros(DType dtype, Shape shape) {
+  Tensor tensor(dtype, std::move(shape));
+  for (std::int64_t i = 0; i < tensor.count(); ++i) tensor.set(i, 0.0);
+  return tensor;
+}
+
+/// Rounds what the forward oracle leaves to the dtypes in which a forward pass leaves it.
+void add_forward(const Op& op, const AttentionProblem& p, std::span<const std::int64_t> rows,
+                 Tensors& tensors) {
+  AttentionProblem forward = p;
+  forward.pass = "fwd";
+  const Tensors results = op.reference(forward, support::widen(tensors), rows);
+  for (const TensorSpec& spec : forward_results(p)) {
+    Tensor& tensor = tensors.add(spec.name, Tensor(spec.dtype, spec.shape));
+    for (std::int64_t i = 0; i < tensor.count(); ++i) tensor.set(i, results[spec.name].at(i));
+  }
+}
+
+/// One key/value head, two query heads, causal; keys arrive as [0, cut) and [cut, L).
+template <class T>
+Tensors backward_in_two(const GradEngine<RealOf<T>>& engine, const AttentionProblem& p, Tensors& tensors,
+                        std::int64_t cut) {
+  using Real = RealOf<T>;
+  const GradShape shape = grad_shape(p, p.seq);
+  Carver measure;
+  GradWorkspace<Real>::carve(measure, shape, p.seq, values_in_place<T>(p.head_dim));
+  Tensor memory(DType::f64, {measure.used_bytes() / 8});
+  Carver carver({memory.data(), static_cast<std::size_t>(memory.bytes())});
+  auto work = GradWorkspace<Real>::carve(carver, shape, p.seq, values_in_place<T>(p.head_dim));
+  work.engine = &engine;
+
+  Tensors results;
+  results.add("dq", zeros(p.dtype, {1, p.heads, p.seq, p.head_dim}));
+  for (const char* name : {"dk", "dv"}) results.add(name, zeros(p.dtype, {1, 1, p.seq, p.head_dim}));
+  begin_rows(work, shape, grad_rows<T>(tensors));
+  const auto add = [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = 0; r < work.row_stride; ++r)
+      work.visible[r] = std::clamp(std::min(r, p.seq - 1) + 1 - begin, std::int64_t{0}, end - begin);
+    const std::int64_t at = begin * p.head_dim;
+    add_share<T>(work, shape, tensors["k"].as<T>() + at, tensors["v"].as<T>() + at, end - begin,
+                 results["dk"].as<T>() + at, results["dv"].as<T>() + at, nullptr);
+  };
+  add(0, cut);
+  add(cut, p.seq);
+  finish_dq(work, shape, results["dq"].as<T>());
+  return results;
+}
+
+template <class T>
+void check_engine(const GradEngine<RealOf<T>>& engine, DType dtype) {
+  const Op& op = support::find_op("attention");
+  for (const Shares& shares : kShares) {
+    AttentionProblem p;
+    p.heads = 2;
+    p.kv_heads = 1;
+    p.seq = shares.seq;
+    p.head_dim = shares.head_dim;
+    p.dtype = dtype;
+    p.pass = "bwd";
+    SCOPED_TRACE(concat(engine.isa, " ", bench::to_text(dtype), " L ", p.seq, " D ", p.head_dim));
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(p.seq));
+    std::iota(rows.begin(), rows.end(), std::int64_t{0});
+    Tensors tensors = support::make_inputs(op, p, 2);
+    add_forward(op, p, rows, tensors);
+    const Tensors results = backward_in_two<T>(engine, p, tensors, shares.cut);
+    const Kernel all_outputs;
+    for (const auto& e : support::compare(all_outputs, op, p, tensors, results))
+      EXPECT_LE(e.error, e.tolerance) << e.text();
+  }
+}
+
+TEST(GradShare, EqualsTheOracleOnEveryEngine) {
+  for (const auto& engine : grad_engines<double>()) check_engine<double>(engine, DType::f64);
+  for (const auto& engine : grad_engines<float>()) {
+    check_engine<float>(engine, DType::f32);
+    check_engine<Bf16>(engine, DType::bf16);
+    check_engine<F16>(engine, DType::f16);
+  }
+}
+
+TEST(GradShare, TilesDivideTheBlocks) {
+  for (const auto& engine : grad_engines<float>()) {
+    EXPECT_EQ(kQueryBlock % engine.rows, 0) << engine.isa;
+    EXPECT_EQ(kGradKeyBlock % engine.panel, 0) << engine.isa;
+  }
+  EXPECT_EQ(grad_engines<float>().front().isa, "plain");
+}
+
+// The sums of a share that no row sees are zero, not what the memory held.
+TEST(GradShare, AnUnseenShareLeavesZeros) {
+  const Op& op = support::find_op("attention");
+  AttentionProblem p;
+  p.heads = p.kv_heads = 1;
+  p.seq = 5;
+  p.head_dim = 8;
+  p.pass = "bwd";
+  Tensors tensors = support::make_inputs(op, p, 2);
+  const std::vector<std::int64_t> rows{0, 1, 2, 3, 4};
+  add_forward(op, p, rows, tensors);
+  Tensor sums = zeros(DType::f32, {2, 5, 8});
+  for (std::int64_t i = 0; i < sums.count(); ++i) sums.set(i, 7.0);
+  const GradShape shape = grad_shape(p, p.seq);
+  Carver measure;
+  GradWorkspace<float>::carve(measure, shape, p.seq, false);
+  Tensor memory(DType::f64, {measure.used_bytes() / 8});
+  Carver carver({memory.data(), static_cast<std::size_t>(memory.bytes())});
+  const auto work = GradWorkspace<float>::carve(carver, shape, p.seq, false);
+  begin_rows(work, shape, grad_rows<float>(tensors));
+  std::fill_n(work.visible, work.row_stride, 0);
+  add_share<float>(work, shape, tensors["k"].as<float>(), tensors["v"].as<float>(), p.seq, sums.as<float>(),
+                   sums.as<float>() + 40, nullptr);
+  for (std::int64_t i = 0; i < sums.count(); ++i) ASSERT_EQ(sums.at(i), 0.0) << "element " << i;
+}
+
+}  // namespace
+}  // namespace bench::attention
