@@ -131,6 +131,7 @@ json to_json(const VisitRecord& v) {
           {"block", v.block},
           {"first_rank", v.first_rank},
           {"session", v.session},
+          {"placement", v.placement},
           {"neighbours", v.neighbours},
           {"rank_time_s", v.rank_time_s},
           {"rank_start_s", v.rank_start_s},
@@ -169,6 +170,7 @@ VisitRecord visit_from_json(const json& j) {
   read_field(j, "block", v.block);
   read_field(j, "first_rank", v.first_rank);
   read_field(j, "session", v.session);
+  read_field(j, "placement", v.placement);
   read_field(j, "neighbours", v.neighbours);
   read_field(j, "rank_time_s", v.rank_time_s);
   read_field(j, "rank_start_s", v.rank_start_s);

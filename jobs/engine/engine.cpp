@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "jobs/engine/worker.hpp"
+#include "scaling/static_dispatch.hpp"
 #include "src/comm/fault_tolerance.hpp"
 #include "src/comm/mpi_check.hpp"
 
@@ -77,8 +78,8 @@ void Engine::run(Direction* direction, const EngineSettings& settings, double st
   Worker worker(world_, control, plan_, machine_, machinery_, start_s, unsent);
   if (direction == nullptr) return worker.run([&] { require_everybody(watch); });
 
-  scaling::Dispatcher dispatcher(machine_, direction->tasks);
-  Coordinator coordinator(control, *direction->ledger, dispatcher, plan_, direction->listener, settings.coordinator, machinery_.clock,
+  const std::unique_ptr<scaling::AnyDispatcher> dispatcher = scaling::make_dispatcher(plan_.run, machine_, direction->tasks);
+  Coordinator coordinator(control, *direction->ledger, *dispatcher, plan_, direction->listener, settings.coordinator, machinery_.clock,
                           direction->done, direction->total);
   std::exception_ptr failure;
   if (settings.thread) {

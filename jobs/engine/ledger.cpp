@@ -2,25 +2,31 @@
 #include "jobs/engine/ledger.hpp"
 
 namespace bench::jobs {
+namespace {
+
+std::pair<Ledger::Key, std::int64_t> end_of(const analysis::VisitRecord& visit) {
+  return {{visit.case_id, visit.visit}, visit.placement == "replicated" ? visit.block : 0};
+}
+
+}  // namespace
 
 Ledger::Ledger(analysis::RunRecord& run, Journal& journal, const JournalNotes& notes)
     : run_(run), journal_(journal), started_(notes.started), session_(notes.sessions) {
-  for (const analysis::VisitRecord& visit : run_.visits) ended_.insert({visit.case_id, visit.visit});
+  for (const analysis::VisitRecord& visit : run_.visits) ended_.insert(end_of(visit));
 }
 
 void Ledger::retry(const Retry& which) {
   std::erase_if(run_.visits, [&](const analysis::VisitRecord& visit) {
     if (!which.outcomes.contains(visit.outcome)) return false;
-    ended_.erase({visit.case_id, visit.visit});
+    ended_.erase(end_of(visit));
     started_.erase({visit.case_id, visit.visit});
     return true;
   });
 }
 
 bool Ledger::ended(analysis::VisitRecord record) {
-  const Key key{record.case_id, record.visit};
-  if (!ended_.insert(key).second) return false;
-  started_[key].open = false;
+  if (!ended_.insert(end_of(record)).second) return false;
+  started_[{record.case_id, record.visit}].open = false;
   record.session = session_;
   journal_.append(visit_record(record), true);
   run_.visits.push_back(std::move(record));

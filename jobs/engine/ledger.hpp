@@ -31,7 +31,7 @@ class Ledger {
 
   /// Drops the records of these outcomes, so that their visits are owed again.
   void retry(const Retry& which);
-  bool has_ended(const Key& key) const { return ended_.contains(key); }
+  bool has_ended(const Key& key) const { return ended_.contains({key, 0}); }
   /// A record of a visit that ended before, as a leader may send it twice, is ignored: false.
   bool ended(analysis::VisitRecord record);
   void started(const Key& key, const StartedVisit& visit);
@@ -50,7 +50,7 @@ class Ledger {
   analysis::RunRecord& run_;
   Journal& journal_;
   std::map<Key, StartedVisit> started_;
-  std::set<Key> ended_;
+  std::set<std::pair<Key, std::int64_t>> ended_;  // with the block: a replicated visit ends once on each
   std::int64_t session_;
 };
 

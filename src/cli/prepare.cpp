@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "analysis/compare/policy.hpp"
+#include "scaling/shard.hpp"
 #include "src/cli/torch_plugin.hpp"
 #include "src/cli/verbs.hpp"
 
@@ -51,7 +52,9 @@ Planned prepare(const Options& options, const scaling::Machine& machine) {
     std::ifstream file(planned.study.policy);
     planned.policy.assign(std::istreambuf_iterator<char>(file), {});
   }
-  planned.plan = scaling::make_plan(planned.study, scaling::make_cases(planned.study, missing, machine), machine);
+  std::vector<scaling::Case> cases = scaling::make_cases(planned.study, missing, machine);
+  if (!options.shard.empty()) scaling::keep_shard(cases, scaling::parse_shard(options.shard));
+  planned.plan = scaling::make_plan(planned.study, std::move(cases), machine);
   return planned;
 }
 

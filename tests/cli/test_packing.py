@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several cases in one allocation: measured on real ranks with kernels that sleep, so that more ranks than cores do not disturb each other."""
+from faults import Sweep
+
+# The fixed plan of N = 8 in widths, cut to four ranks: 2 of 4 x 10, 3 of 2 x 8, 10 of 1 x 3 and one 1 x 20, in naps.
+STUDY = """
+schema_version: 1
+name: packing
+run: {warmup: 0, warmup_time: 0, min_samples: 3, max_samples: 3, min_time: 0, budget: 60, visits: 1, isolation: none, order: longest}
+sweeps:
+  - {name: wide, op: attention, kernels: [attention/planted_sleepy], axes: {seq: [60, 64]}, fixed: {ranks: 4, batch: 10, heads: 1, head_dim: 16}}
+  - {name: pairs, op: attention, kernels: [attention/planted_sleepy], axes: {seq: [56, 60, 64]}, fixed: {ranks: 2, batch: 8, heads: 1, head_dim: 16}}
+  - {name: singles, op: attention, kernels: [attention/planted_sleepy], axes: {seq: 28..64+4}, fixed: {ranks: 1, batch: 3, heads: 1, head_dim: 16}}
+  - {name: long, op: attention, kernels: [attention/planted_sleepy], fixed: {seq: 64, ranks: 1, batch: 20, heads: 1, head_dim: 16}}
+"""
+NAP_MS = 30  # times 5 calls a visit: 0.15 s a unit, long beside the milliseconds of starting and ending a visit
+
+
+def test_the_makespan_is_near_its_lower_bound_on_four_ranks(tmp_path):
+    sweep = Sweep(tmp_path, 4, survive=False, study=STUDY, env={"BENCH_SCALE_PLANTED_NAP_MS": str(NAP_MS)})
+    assert sweep.finish() == 0, sweep.words()
+    visits = [record["visit"] for record in sweep.journal() if record["kind"] == "visit"]
+    assert len(visits) == 16 and {visit["outcome"] for visit in visits} == {"ok"}
+    spans = [(v["start_s"], v["start_s"] + v["check_s"] + v["warmup_s"] + v["measure_s"], v["first_rank"], v["ranks"]) for v in visits]
+    for i, (begin, end, first, ranks) in enumerate(spans):
+        for other_begin, other_end, other_first, other_ranks in spans[:i]:
+            apart_in_ranks = first + ranks <= other_first or other_first + other_ranks <= first
+            # 20 ms: ranks read the run's start each for themselves
+            assert apart_in_ranks or end <= other_begin + 0.02 or other_end <= begin + 0.02, "two visits shared a rank"
+    makespan = max(end for _, end, _, _ in spans) - min(begin for begin, _, _, _ in spans)
+    lasts = [(end - begin, ranks) for begin, end, _, ranks in spans]
+    bound = max(sum(last * ranks for last, ranks in lasts) / 4, max(last for last, _ in lasts), sum(last for last, ranks in lasts if ranks > 2))
+    assert makespan / bound <= 1.10, f"makespan {makespan:.2f} s over a bound of {bound:.2f} s"
+    assert any(visit["neighbours"] for visit in visits), "nothing ran beside anything"
