@@ -15,6 +15,8 @@ readonly packages=(
   g++ cmake ninja-build ccache mold git ca-certificates python3-venv python3-dev
   libhdf5-dev hdf5-tools libcli11-dev libyaml-cpp-dev nlohmann-json3-dev libfmt-dev libspdlog-dev
   libboost-dev libhwloc-dev libssl-dev zlib1g-dev libgtest-dev libbenchmark-dev)
+# Only some tests use these, and skip with a reason where they are absent: a whole Slurm on this machine, and a critic of scripts.
+readonly test_packages=(slurm-wlm munge shellcheck)
 
 # What each step takes on two cores and a fast line, in seconds: only for the forecast.
 readonly seconds_packages=60 seconds_python=150 seconds_configure=10 seconds_build=360
@@ -84,10 +86,11 @@ begin() {
 
 # --- 1 Debian packages --------------------------------------------------------------------------------------
 
+# missing_packages NAMES...
 missing_packages() {
   local name
   command -v dpkg-query >/dev/null || return 0
-  for name in "${packages[@]}"; do
+  for name in "$@"; do
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || printf '%s ' "$name"
   done
 }
@@ -120,6 +123,19 @@ install_packages() {
     fail "Debian packages could not be installed." \
       "make this work, then call again: apt-get update && $command"
   fi
+}
+
+# Never a reason to stop: what they test is skipped without them.
+install_test_packages() {
+  local missing as_root
+  missing=$(missing_packages "${test_packages[@]}")
+  [[ -n $missing ]] && as_root=$(become_root) || return 0
+  say "      installing for the tests: ${missing% }"
+  # Word splitting is wanted: both are lists of plain words.
+  # shellcheck disable=SC2086
+  { ${as_root}apt-get update || true
+    ${as_root}env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing; } >>"$log" 2>&1 </dev/null ||
+    say "      they could not be installed (see ${log#"$root"/}); their tests will be skipped"
 }
 
 # --- 2 Python environment -----------------------------------------------------------------------------------
@@ -200,7 +216,7 @@ configure() {
   (cd "$root" && cmake --preset release) >>"$log" 2>&1 && return
   rm -rf "$build_dir/CMakeCache.txt" "$build_dir/CMakeFiles"
   local remedy="mend or install what the lines above name, then call again" missing
-  missing=$(missing_packages)
+  missing=$(missing_packages "${packages[@]}")
   [[ -z $missing ]] || remedy="sudo apt-get install -y --no-install-recommends ${missing% }"
   fail "CMake could not configure." "$remedy"
 }
@@ -261,7 +277,7 @@ forecast() {
   [[ -x $build_dir/bin/bench_scale ]] || seconds_left=$((seconds_left + seconds_build))
 }
 
-# Steps 1 to 4. A second call waits here until the first is through: two pips in one .venv would spoil it.
+# set_up VERB: steps 1 to 4. A second call waits here until the first is through: two pips in one .venv would spoil it.
 set_up() {
   local missing python
   mkdir -p "$log_dir"
@@ -270,10 +286,11 @@ set_up() {
     say "another ./setup.sh is at work here; waiting for it"
     flock 9
   fi
-  missing=$(missing_packages)
+  missing=$(missing_packages "${packages[@]}")
   python=$(find_python) || python=
   forecast "$missing" "$python"
   install_packages "$missing"
+  [[ $1 != test ]] || install_test_packages
   [[ -n $python ]] || python=$(find_python) || python=
   require_tools
   install_python "$python"
@@ -325,7 +342,7 @@ main() {
     exit 2
   fi
   [[ $verb != build ]] || steps=4
-  set_up
+  set_up "$verb"
   case $verb in
     run) run_program "$@" ;;
     test) run_tests "$@" ;;

@@ -162,7 +162,7 @@ VisitRecord visit_from_json(const json& j) {
   VisitRecord v;
   read_field(j, "case_id", v.case_id);
   read_field(j, "visit", v.visit);
-  if (j.contains("run")) read_field(j, "run", v.run);  // newer than the journal's other fields
+  read_field(j, "run", v.run);
   read_field(j, "attempt", v.attempt);
   read_field(j, "outcome", v.outcome);
   read_field(j, "reason", v.reason);

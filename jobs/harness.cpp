@@ -105,10 +105,15 @@ std::string Harness::set_up(Running& running, Outcome& outcome) const {
     running.workspace = Tensor(DType::f64, {(bytes + 7) / 8});
     running.context.link = problem.ranks == running.link.size() ? &running.link : &running.alone;
     running.context.workspace = {running.workspace.data(), static_cast<std::size_t>(bytes)};
-    if (running.kernel.prepare != nullptr) {
-      running.prepared = running.kernel.prepare(problem, running.tensors, running.context);
-      running.context.prepared = running.prepared.get();
-    }
+  });
+}
+
+/// A step of its own, after all ranks have their memory: it may talk over the link.
+std::string Harness::prepare(Running& running, Outcome& outcome) const {
+  if (running.kernel.prepare == nullptr) return {};
+  return together(running.link, outcome, [&] {
+    running.prepared = running.kernel.prepare(*running.problem, running.tensors, running.context);
+    running.context.prepared = running.prepared.get();
   });
 }
 
@@ -216,6 +221,7 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
   Running& running = *owner;
   const double start = machinery_.clock();
   record.reason = set_up(running, record.outcome);
+  if (record.outcome == Outcome::ok) record.reason = prepare(running, record.outcome);
   if (record.outcome == Outcome::ok) {
     std::int64_t sent = 0;
     record.reason = together(link, record.outcome, [&] {

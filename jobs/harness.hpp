@@ -41,6 +41,7 @@ class Harness {
  private:
   struct Running;
   std::string set_up(Running& running, Outcome& outcome) const;
+  std::string prepare(Running& running, Outcome& outcome) const;
   void check(Running& running, analysis::VisitRecord& record);
   double warm_up(Running& running, analysis::VisitRecord& record) const;
   Timer& timer_of(const Kernel& kernel);

@@ -49,7 +49,8 @@ struct Kernel {
   std::string (*supports)(const Problem&) = nullptr;  // null: everything
   /// Bytes of scratch per rank; null: none.
   std::int64_t (*workspace_bytes)(const Problem&) = nullptr;
-  /// May allocate, plan and compile; null: nothing to prepare. `tensors` are this rank's shares, inputs filled.
+  /// May allocate, plan and compile; null: nothing to prepare. `tensors` are this rank's shares, inputs filled. Collective, like run: it may
+  /// talk over ctx.link, and all ranks have their tensors and workspace by then.
   std::unique_ptr<Prepared> (*prepare)(const Problem&, Tensors& tensors, Context&) = nullptr;
   /// Computes the outputs from the inputs. Neither allocates nor synchronises, reads no clock, touches no input. Collective kernels talk
   /// through ctx.link only, and all ranks of the problem call run together.

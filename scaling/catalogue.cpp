@@ -2,6 +2,7 @@
 #include "scaling/catalogue.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "scaling/glob.hpp"
 #include "scaling/nearest.hpp"
@@ -35,6 +36,32 @@ bool fits_some(const std::string& pattern, const std::vector<std::string>& names
                          "' belongs to op '", other.op, "'"));
   usage_error(
       concat("no kernel of op '", op, "' is called ", show(pattern), suggestion(pattern, names_of(all, op))));
+}
+
+/// The passes that a sweep's points may have; fwd where it says nothing.
+std::set<std::string> passes_of(const AxisSpec& axes) {
+  std::set<std::string> passes;
+  const auto add = [&](const Value& value) {
+    if (const auto* text = std::get_if<std::string>(&value)) passes.insert(*text);
+  };
+  for (const Axis& axis : axes.axes)
+    if (axis.name == "pass") std::ranges::for_each(axis.values, add);
+  for (const AxisSpec::Zip& zip : axes.zips)
+    for (std::size_t i = 0; i < zip.names.size(); ++i)
+      if (zip.names[i] == "pass")
+        for (const auto& tuple : zip.tuples) add(tuple[i]);
+  for (const Params& point : axes.include)
+    if (const auto it = point.find("pass"); it != point.end()) add(it->second);
+  if (const auto it = axes.fixed.find("pass"); passes.empty() && it != axes.fixed.end()) add(it->second);
+  if (passes.empty()) passes.insert("fwd");
+  return passes;
+}
+
+/// A pattern means the kernels that can do one of the sweep's passes; a name means that kernel, and gets a row
+/// with the reason when it cannot.
+bool is_meant(const Candidate& candidate, const std::vector<std::string>& wanted, const std::set<std::string>& passes) {
+  if (candidate.kernel == nullptr || std::ranges::find(wanted, candidate.name) != wanted.end()) return true;
+  return std::ranges::any_of(candidate.kernel->passes, [&](const std::string& pass) { return passes.contains(pass); });
 }
 
 }  // namespace
@@ -81,9 +108,11 @@ std::vector<Candidate> choose_kernels(const Sweep& sweep, const KernelFilter& fi
   if (!sweep.baseline.empty() && std::ranges::find(names, sweep.baseline) == names.end())
     unknown_kernel(sweep.baseline, sweep.op, all);
   const std::vector<std::string>& wanted = filter.only.empty() ? sweep.kernels : filter.only;
+  const std::set<std::string> passes = passes_of(sweep.axes);
   std::vector<Candidate> chosen;
   for (const Candidate& candidate : all) {
     if (!belongs(candidate, sweep.op) || !matches_any(wanted, candidate.name)) continue;
+    if (!is_meant(candidate, wanted, passes)) continue;
     if (!filter.include.empty() && !matches_any(filter.include, candidate.name)) continue;
     if (!matches_any(filter.exclude, candidate.name)) chosen.push_back(candidate);
   }

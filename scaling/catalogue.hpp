@@ -30,7 +30,7 @@ std::vector<Candidate> all_candidates(const std::vector<MissingKernel>& missing)
 void check_filter(const KernelFilter& filter, const std::vector<Candidate>& all);
 
 /// The kernels of one sweep, sorted by name: its own patterns, or the filter's `only`, less what include and
-/// exclude take away. Usage errors: a pattern of the sweep that fits no kernel of its op; a baseline that is
+/// exclude take away. A pattern leaves out kernels that can do none of the sweep's passes; a plain name does not. Usage errors: a pattern of the sweep that fits no kernel of its op; a baseline that is
 /// none.
 std::vector<Candidate> choose_kernels(const Sweep& sweep, const KernelFilter& filter,
                                       const std::vector<Candidate>& all);

@@ -117,11 +117,10 @@ export_deadline() {
   if end=$(date -d "$end" +%s 2>/dev/null); then export BENCH_DEADLINE_UNIX=$end; fi
 }
 
-# journal_steps FOLDER: visits begun and ended. It grows by every try that did anything, and no try can grow it for ever: a visit that
-# twice began and never ended is not begun again.
-journal_steps() {
+# visits_in FOLDER: how many its journal holds. Visits that began and never ended are the supervisor's: it tries them again, and twice at most.
+visits_in() {
   local count
-  count=$(grep -cE '"kind":"(start|visit)"' "$1/journal.jsonl" 2>/dev/null) || true
+  count=$(grep -c '"kind":"visit"' "$1/journal.jsonl" 2>/dev/null) || true
   printf '%d' "${count:-0}"
 }
 
@@ -143,16 +142,16 @@ run_study() {
   return $code
 }
 
-# finish CODE STEPS_BEFORE FOLDER: leaves with CODE. A study that was stopped early goes back into the queue, while it gets further.
+# finish CODE VISITS_BEFORE FOLDER: leaves with CODE. A study that was stopped early goes back into the queue, while it gets further.
 finish() {
   local code=$1 before=$2 after
-  after=$(journal_steps "$3")
+  after=$(visits_in "$3")
   ((code == 75)) || exit "$code"
   [[ $stopped_by != TERM ]] || die 75 "cancelled; submit again with BENCH_SCALE_OUTPUT_DIR='$3' to continue"
   [[ ${BENCH_SCALE_REQUEUE:-1} == 1 ]] || die 75 "stopped early; not requeued, as BENCH_SCALE_REQUEUE says"
   ((after > before)) || die 75 "stopped early and no visit further than before: not requeued"
   ((${SLURM_RESTART_COUNT:-0} < ${BENCH_SCALE_MAX_REQUEUE:-20})) || die 75 "stopped early; requeued ${SLURM_RESTART_COUNT} times already"
-  say "stopped early after $((after - before)) records; requeued"
+  say "stopped early after $((after - before)) visits; requeued"
   scontrol requeue "$(job_name)" || die 75 "scontrol requeue failed; submit again with BENCH_SCALE_OUTPUT_DIR='$3' to continue"
   exit 75
 }

@@ -8,6 +8,7 @@
 #include "jobs/engine/coordinator.hpp"
 #include "jobs/harness.hpp"
 #include "scaling/plan.hpp"
+#include "src/comm/block_links.hpp"
 #include "src/comm/communicator.hpp"
 
 namespace bench::jobs {
@@ -27,8 +28,9 @@ struct Direction {
 
 class Engine {
  public:
-  Engine(const comm::Communicator& world, const scaling::Plan& plan, const scaling::Machine& machine, Machinery machinery)
-      : world_(world), plan_(plan), machine_(machine), machinery_(std::move(machinery)) {}
+  /// `links`: made for every block of the plan's cases.
+  Engine(const comm::Communicator& world, comm::BlockLinks& links, const scaling::Plan& plan, const scaling::Machine& machine, Machinery machinery)
+      : world_(world), links_(links), plan_(plan), machine_(machine), machinery_(std::move(machinery)) {}
 
   /// Collective. Returns when everything owed was measured, or when a stop was asked for. `unsent` as in Worker. A rank that died surfaces as
   /// comm::CommError on all others, soon or at the end of the visit they are in; an io error of the journal on rank 0 after the others were
@@ -38,6 +40,7 @@ class Engine {
 
  private:
   const comm::Communicator& world_;
+  comm::BlockLinks& links_;
   const scaling::Plan& plan_;
   const scaling::Machine& machine_;
   Machinery machinery_;

@@ -22,10 +22,10 @@ inline double grace_s(double limit_s) { return limit_s < 10.0 ? 1.0 : 0.1 * limi
 
 class Worker {
  public:
-  /// `unsent`: the last report until it is known to be in the journal; it outlives the worker.
-  Worker(const comm::Communicator& world, Control& control, const scaling::Plan& plan, const scaling::Machine& machine, Machinery machinery,
-         double start_s, std::vector<std::string>& unsent)
-      : world_(world), control_(control), plan_(plan), machine_(machine), clock_(machinery.clock), harness_(plan.run, std::move(machinery)),
+  /// `links`: of the plan's blocks. `unsent`: the last report until it is known to be in the journal; it outlives the worker.
+  Worker(const comm::Communicator& world, comm::BlockLinks& links, Control& control, const scaling::Plan& plan, const scaling::Machine& machine,
+         Machinery machinery, double start_s, std::vector<std::string>& unsent)
+      : world_(world), links_(links), control_(control), plan_(plan), machine_(machine), clock_(machinery.clock), harness_(plan.run, std::move(machinery)),
         start_s_(start_s), unsent_(unsent) {}
 
   /// Until it is sent home. `while_waiting` runs between looks for an order. A lost peer surfaces as comm::CommError.
@@ -39,12 +39,12 @@ class Worker {
   bool lost_somebody() const;
 
   const comm::Communicator& world_;
+  comm::BlockLinks& links_;
   Control& control_;
   const scaling::Plan& plan_;
   const scaling::Machine& machine_;
   Clock clock_;
   Harness harness_;
-  comm::BlockLinks links_{world_};
   Watchdog watchdog_{[] { std::raise(SIGKILL); }};  // a kernel that does not return: the process is all that can be ended
   double start_s_, working_s_ = 0.0;
   std::vector<std::string>& unsent_;

@@ -50,13 +50,17 @@ std::string size_words(const SlurmOptions& slurm, int nodes) {
   return text;
 }
 
+std::vector<int> ascending(std::vector<int> nodes) {
+  std::ranges::sort(nodes);
+  return nodes;
+}
+
 void check(const LaunchOptions& options) {
   for (const std::string& word : options.arguments)
     for (const std::string_view own : {"-o", "--output-dir", "--shard", "--resume"})
       if (word == own || word.starts_with(std::string(own) + '='))
         usage_error(concat("launch slurm: '", word, "' cannot be among the run's arguments: the jobs set it themselves; the folder is launch slurm -o DIR"));
-  std::vector<int> nodes = options.slurm.nodes;
-  std::ranges::sort(nodes);
+  const std::vector<int> nodes = ascending(options.slurm.nodes);
   if (const auto twice = std::ranges::adjacent_find(nodes); twice != nodes.end())
     usage_error(concat("--nodes names ", *twice, " twice; each number of nodes is one array"));
 }
@@ -81,12 +85,14 @@ std::string slurm_script(const LaunchOptions& options, const std::string& progra
                             "export BENCH_SCALE_OUTPUT_DIR=", quoted(folder), " BENCH_SCALE_SHARDS=", slurm.shards, "\n", "mkdir -p ", quoted(logs), "\n");
   std::string arguments, after, names;
   for (const std::string& word : options.arguments) arguments += ' ' + quoted(word);
-  for (const int nodes : slurm.nodes) {
-    const std::string name = concat('n', nodes);
+  int fewer = 0;  // ranks of the next smaller number of nodes, whose jobs measure the cases that fit there
+  for (const int nodes : ascending(slurm.nodes)) {
+    const std::string name = concat('n', nodes), wider = fewer > 0 ? concat(" --wider-than ", fewer) : "";
     text += concat(name, "=$(sbatch --parsable", size_words(slurm, nodes), site_words(slurm), " --job-name=bench_scale_", name, " --output=",
-                   quoted(concat(logs, '/', name, "_%A_%a.log")), ' ', quoted(scripts + "/array.sbatch"), arguments, ")\n");
+                   quoted(concat(logs, '/', name, "_%A_%a.log")), ' ', quoted(scripts + "/array.sbatch"), arguments, wider, ")\n");
     after += concat(":${", name, "%%;*}");
     names += concat(" $", name);
+    fewer = nodes * slurm.tasks_per_node;
   }
   text += concat("merge=$(sbatch --parsable --dependency=afterany", after, site_words(slurm), " --output=", quoted(logs + "/merge_%j.log"), ' ',
                  quoted(scripts + "/merge.sbatch"), ' ', quoted(folder + "/merged"), ' ', quoted(folder), ")\n");

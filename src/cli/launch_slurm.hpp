@@ -8,7 +8,8 @@
 
 namespace bench::cli {
 
-/// One array of slurm/array.sbatch per number of nodes, and slurm/merge.sbatch after all of them. `folder` takes n<nodes>/shard_<i>_of_<n>
+/// One array of slurm/array.sbatch per number of nodes, each for the cases that do not fit on the next smaller one, and slurm/merge.sbatch
+/// after all of them. `folder` takes n<nodes>/shard_<i>_of_<n>
 /// and merged; `program` is what the jobs start; `scripts` holds the sbatch files. Error(usage) for run arguments that the scripts set
 /// themselves (-o, --shard, --resume) and for numbers of nodes given twice.
 std::string slurm_script(const LaunchOptions& options, const std::string& program, const std::string& scripts, const std::string& folder);

@@ -113,6 +113,8 @@ void add_running_flags(CLI::App& app, Options& options) {
   app.add_option("--retry", options.retry, "with --resume: measure these outcomes again (oom, timeout, ...)")
       ->delimiter(',')->check(CLI::IsMember(failures))->group(group);
   app.add_flag("--allow-env-change", options.allow_env_change, "with --resume: though build, libraries or machine are others")->group(group);
+  app.add_option("--wider-than", options.wider_than, "only cases of more ranks than this: the others are measured by a smaller job")
+      ->check(CLI::NonNegativeNumber)->group(group);
   app.add_option("--shard", options.shard, "only part I of N of the study's cases, as one task of a job array does: 0/8 ... 7/8")
       ->type_name("I/N")->group(group);
   app.add_option("--deadline", options.deadline, "start nothing that would end later: SECONDS from now or @UNIX time (default: the Slurm job's end)")

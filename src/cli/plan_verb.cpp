@@ -42,12 +42,12 @@ void print_cases(const scaling::Plan& plan) {
 
 /// What runs where and when, on estimated times.
 void print_schedule(const scaling::Plan& plan, const scaling::Schedule& schedule) {
-  std::printf("\n%-10s %-10s %-9s %-12s visit\n", "start", "end", "ranks", "case");
+  std::printf("\n%10s %10s  %-9s %-12s visit\n", "start s", "end s", "ranks", "case");
   for (const scaling::Slot& slot : schedule.slots) {
     const scaling::Assignment& a = slot.assignment;
     const std::int64_t last = a.first_rank + a.ranks - 1;
     const std::string ranks = a.ranks == 1 ? std::to_string(last) : concat(a.first_rank, "-", last);
-    std::printf("%-10s %-10s %-9s %s %ld\n", format_duration(slot.start_s).c_str(), format_duration(slot.end_s).c_str(), ranks.c_str(),
+    std::printf("%10.2f %10.2f  %-9s %s %ld\n", slot.start_s, slot.end_s, ranks.c_str(),
                 scaling::short_id(case_of(plan, a.task).id).c_str(), static_cast<long>(a.task.visit));
   }
 }

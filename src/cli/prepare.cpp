@@ -53,6 +53,7 @@ Planned prepare(const Options& options, const scaling::Machine& machine) {
     planned.policy.assign(std::istreambuf_iterator<char>(file), {});
   }
   std::vector<scaling::Case> cases = scaling::make_cases(planned.study, missing, machine);
+  std::erase_if(cases, [&](const scaling::Case& c) { return c.ranks <= options.wider_than; });
   if (!options.shard.empty()) scaling::keep_shard(cases, scaling::parse_shard(options.shard));
   planned.plan = scaling::make_plan(planned.study, std::move(cases), machine);
   return planned;

@@ -3,6 +3,7 @@
 // MPI can, the survivors begin another one from the journal.
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -14,7 +15,9 @@
 #include "analysis/results.hpp"
 #include "analysis/table.hpp"
 #include "jobs/engine/engine.hpp"
+#include "jobs/engine/watchdog.hpp"
 #include "jobs/roofline.hpp"
+#include "scaling/blocks.hpp"
 #include "scaling/tasks.hpp"
 #include "src/cli/deadline.hpp"
 #include "src/cli/exit_codes.hpp"
@@ -30,6 +33,9 @@
 
 namespace bench::cli {
 namespace {
+
+// Mostly waiting for those that are in a visit. Whoever waits longer than this is lost, and had better be a death than a hang.
+constexpr double kLongestRebuild_s = 600.0;
 
 bool use_color(const Options& options, int stream) {
   if (options.color == "always") return true;
@@ -95,6 +101,7 @@ class Epoch {
  private:
   const scaling::Plan& plan() const { return kept_.planned->plan; }
   void open();
+  void make_links();
   void measure_limits();
   jobs::Direction direct(jobs::Ledger& ledger, Progress& progress, TelemetryLog& telemetry, double start_s);
   std::vector<scaling::Task> feasible(std::vector<scaling::Task> owed, jobs::Ledger& ledger) const;
@@ -111,6 +118,8 @@ class Epoch {
   std::optional<Recorder> recorder_;       // rank 0
   std::optional<jobs::Ledger> ledger_;     // rank 0
   std::vector<scaling::Task> all_, owed_;  // rank 0
+  std::vector<std::int64_t> widths_;       // of what is owed
+  comm::BlockLinks links_{world_};
   std::function<double()> time_left_ = time_left(options_.deadline);
   double overhead_s_ = 0.0;
 };
@@ -151,8 +160,8 @@ std::vector<scaling::Task> Epoch::feasible(std::vector<scaling::Task> owed, jobs
   return owed;
 }
 
-/// Each width of what is owed measures its limits on its first block, the other ranks asleep.
-void Epoch::measure_limits() {
+/// The links of every block that what is owed may use.
+void Epoch::make_links() {
   std::string text;
   if (world_.rank() == 0) {
     std::set<std::int64_t> widths;
@@ -160,10 +169,18 @@ void Epoch::measure_limits() {
     for (const std::int64_t width : widths) text += concat(width, ' ');
   }
   std::istringstream widths(world_.bcast(text, 0));
-  comm::BlockLinks links(world_);
+  const scaling::Machine& machine = placement_.machine;
   for (std::int64_t width = 0; widths >> width;) {
+    widths_.push_back(width);
+    links_.make(scaling::block_starts(scaling::block_width(width, machine), machine), width);
+  }
+}
+
+/// Each width of what is owed measures its limits on its first block, the other ranks asleep.
+void Epoch::measure_limits() {
+  for (const std::int64_t width : widths_) {
     if (world_.rank() < width) {
-      const analysis::Limits limits = jobs::measure_limits_of(links.get(0, static_cast<int>(width)), jobs::steady_clock());
+      const analysis::Limits limits = jobs::measure_limits_of(links_.get(0, static_cast<int>(width)), jobs::steady_clock());
       if (recorder_) recorder_->add_limits(width, limits);
     }
     world_.sleepy_barrier();
@@ -195,7 +212,7 @@ jobs::Direction Epoch::direct(jobs::Ledger& ledger, Progress& progress, Telemetr
 }
 
 void Epoch::measure() {
-  jobs::Engine engine(world_, plan(), placement_.machine, {clock_, placement_.topology.machine().l3_bytes, telemetry_reader()});
+  jobs::Engine engine(world_, links_, plan(), placement_.machine, {clock_, placement_.topology.machine().l3_bytes, telemetry_reader()});
   Progress progress(all_.size(), isatty(STDERR_FILENO) != 0, options_.quiet || world_.rank() != 0, use_color(options_, STDERR_FILENO), clock_);
   TelemetryLog telemetry(world_.rank() == 0 ? options_.telemetry_s : 0.0);
   const double start_s = clock_();
@@ -228,6 +245,7 @@ int Epoch::run() {
   open();
   profile_.mark("run folder");
   listen_for_stop();
+  make_links();
   measure_limits();
   profile_.mark("measured limits");
   std::exception_ptr failure;  // on rank 0 the others wait to be told of it
@@ -278,6 +296,8 @@ int run_verb(const Options& options, const comm::Session& session, SelfProfile& 
       if (!comm::is_peer_loss(error)) throw;
     }
     comm::revoke_everything();
+    jobs::Watchdog watchdog([] { std::raise(SIGKILL); });
+    const jobs::Armed armed(watchdog, kLongestRebuild_s);
     comm::Communicator survivors = comm::survivors_of(everybody);
     kept.lost_ranks.clear();
     if (placement)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/comm/block_links.hpp"
 
+#include <optional>
+
 #include "src/comm/link_mpi.hpp"
 #include "src/comm/link_self.hpp"
 #include "src/comm/mpi_check.hpp"
@@ -24,6 +26,15 @@ Communicator group_of(const Communicator& world, int first, int size) {
 }
 
 }  // namespace
+
+void BlockLinks::make(const std::vector<std::int64_t>& firsts, std::int64_t size) {
+  if (size == 1) return;
+  int mine = -1;
+  for (const std::int64_t first : firsts)
+    if (world_.rank() >= first && world_.rank() < first + size) mine = static_cast<int>(first);
+  if (const std::optional<Communicator> block = world_.split(mine, world_.rank()))
+    links_[{mine, static_cast<int>(size)}] = {std::make_unique<LinkMpi>(*block), 0};
+}
 
 Link& BlockLinks::get(int first, int size, std::int64_t generation) {
   Entry& entry = links_[{first, size}];

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links of the blocks that this rank has worked in: made the first time a block is used, kept for the next.
+// Links of the blocks that this rank works in. They are made by one split of the world for each size, while everybody is there: a group that
+// is made later, by its members alone, waits for ever for a member that died or left meanwhile.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "src/comm/communicator.hpp"
 #include "src/core/link.hpp"
@@ -15,9 +17,11 @@ namespace bench::comm {
 class BlockLinks {
  public:
   explicit BlockLinks(const Communicator& world) : world_(world) {}
-  /// The link of world ranks [first, first + size). Collective over those ranks only; the others need not
-  /// call. One rank: LinkSelf. All ranks of the block name the same `generation`: another one than the last
-  /// drops the old link, whose messages may be out of step, for a new one.
+  /// Makes the links of blocks [f, f + size) for every f of `firsts`, which do not overlap. Collective over the world.
+  void make(const std::vector<std::int64_t>& firsts, std::int64_t size);
+  /// The link of world ranks [first, first + size). One rank: LinkSelf. All ranks of the block name the same `generation`: another one
+  /// than the last drops the old link, whose messages may be out of step, for a new one; that, and a block that make() was not told of,
+  /// is collective over those ranks only.
   Link& get(int first, int size, std::int64_t generation = 0);
 
  private:

@@ -127,10 +127,10 @@ def test_a_site_can_limit_requeues(site, why, given):
 
 def test_a_study_that_gets_no_further_is_not_requeued(site):
     done = site.run("study.sbatch", *STUDY, PLAYER_DIE=" ".join(["0:137"] * 9))
-    first_try = site.requeued()
-    site.run("study.sbatch", *STUDY, PLAYER_DIE=" ".join(["0:137"] * 9))
-    assert done.returncode == 75
-    assert len(site.requeued()) == len(first_try) <= 2, "the second pass found the journal as it was"
+    assert done.returncode == 75 and "not requeued" in done.stderr, "a visit that began is no step yet"
+    assert not site.requeued()
+    assert site.run("study.sbatch", *STUDY, PLAYER_DIE="0:1 0:1 0:1 1:137 0:137 0:137").returncode == 75
+    assert site.requeued() == ["requeue", "7"], "one visit further is worth another pass"
 
 
 @pytest.mark.parametrize("code", [2, 4, 5])
@@ -184,6 +184,7 @@ def test_launch_slurm_prints_a_script_that_sbatch_could_take(site):
     assert len(arrays) == 2 and "--nodes=1 " in arrays[0] and "--nodes=2 " in arrays[1]
     for word in ("--array=0-2%2", "--ntasks-per-node=4", "--gpus-per-node=4", "--gpu-bind=none", "--time=1:00:00", "--partition=gpu", "--exclusive", "--seed 3"):
         assert all(word in line for line in arrays), word
+    assert "--wider-than" not in arrays[0] and "--wider-than 4)" in arrays[1], "what fits on one node is measured there and not again on two"
     merge = next(line for line in lines if "merge.sbatch" in line)
     assert "--dependency=afterany:${n1%%;*}:${n2%%;*}" in merge
     site.fake("sbatch", f'echo "$BENCH_SCALE_SHARDS" "$@" >>{site.folder}/sbatch.log; echo "1$(wc -l <{site.folder}/sbatch.log);cluster"')

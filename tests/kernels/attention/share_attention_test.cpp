@@ -59,15 +59,15 @@ class SharesThatAddUp : public ::testing::Test {
   static constexpr std::int64_t kRows = 60;
   AttentionProblem p = small(kRows);
   std::vector<std::int64_t> all = std::vector<std::int64_t>(kRows);
-  std::vector<double> q = draw("q", p.heads), k = draw("k", 1), v = draw("v", 1);
+  Tensor q = draw("q", p.heads), k = draw("k", 1), v = draw("v", 1);  // aligned, as values are read in place
   std::unique_ptr<Link> link = std::move(comm::make_thread_links(1).front());
 
   SharesThatAddUp() { std::iota(all.begin(), all.end(), std::int64_t{0}); }
 
-  std::vector<double> draw(const char* name, std::int64_t heads) const {
-    std::vector<double> values(static_cast<std::size_t>(heads * kRows * p.head_dim));
+  Tensor draw(const char* name, std::int64_t heads) const {
+    Tensor values(DType::f64, {heads, kRows, p.head_dim});
     const CounterRng rng(3, name);
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = rng.normal(i);
+    for (std::int64_t i = 0; i < values.count(); ++i) values.as<double>()[i] = rng.normal(static_cast<std::uint64_t>(i));
     return values;
   }
   /// All queries meet the keys at [first, end).
@@ -79,10 +79,10 @@ class SharesThatAddUp : public ::testing::Test {
     const auto scratch = ShareScratch<double>::carve<double>(carver, p, kRows);
     const auto at = first * p.head_dim;
     const KeyShare<double> keys{
-        k.data() + at, v.data() + at,
+        k.as<double>() + at, v.as<double>() + at,
         Positions(all).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(end - first))};
     pack_keys(p, scratch, keys);
-    attend_share(p, scratch, QueryShare<double>{q.data(), all}, keys, rows.state, *link);
+    attend_share(p, scratch, QueryShare<double>{q.as<double>(), all}, keys, rows.state, *link);
   }
   static void expect_near(const Rows& a, const Rows& b) {
     for (std::size_t i = 0; i < a.out.size(); ++i) ASSERT_NEAR(a.out[i], b.out[i], 1e-14) << "out " << i;
