@@ -64,6 +64,24 @@ void start_state(Exchange how, Link& link, const CarryRules& rules, std::span<st
   }
 }
 
+void reduce_to_last(
+    Link& link, std::span<std::byte> mine, std::span<std::byte> room,
+    const std::function<void(std::span<const std::byte> other, std::span<std::byte> mine)>& add) {
+  const int p = link.size();
+  const int place = p - 1 - link.rank();  // the last rank is at place 0
+  const auto rank_at = [&](int at) { return p - 1 - (at + p) % p; };
+  // After the round of distance d, a place that is a multiple of 2d holds the sum of the 2d places from it
+  // on.
+  for (int distance = 1; distance < p; distance *= 2) {
+    const bool sends = place % (2 * distance) == distance;
+    const bool receives = place % (2 * distance) == 0 && place + distance < p;
+    const auto out = sends ? std::span<const std::byte>(mine) : std::span<const std::byte>();
+    const auto in = receives ? room : std::span<std::byte>();
+    link.sendrecv(out, rank_at(place - distance), in, rank_at(place + distance));
+    if (receives) add(room, mine);
+  }
+}
+
 void broadcast_from_last(Link& link, std::span<std::byte> bytes) {
   const int p = link.size();
   const int place = p - 1 - link.rank();  // the last rank is at place 0

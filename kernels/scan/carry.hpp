@@ -39,6 +39,13 @@ std::int64_t exchange_room(Exchange how, std::int64_t ranks, std::int64_t record
 void start_state(Exchange how, Link& link, const CarryRules& rules, std::span<std::byte> record,
                  std::span<std::byte> state, std::span<std::byte> room);
 
+/// Adds up all ranks' `mine` on the highest rank, in an order that depends on P alone; on the others what is
+/// left in `mine` has no meaning. `room` is as long as `mine`; `add` is mine <- mine + other. ceil(log2 P)
+/// rounds; each rank but the highest sends once.
+void reduce_to_last(
+    Link& link, std::span<std::byte> mine, std::span<std::byte> room,
+    const std::function<void(std::span<const std::byte> other, std::span<std::byte> mine)>& add);
+
 /// Copies `bytes` of the highest rank to all ranks, in ceil(log2 P) rounds; each rank sends at most that many
 /// times, most of them once or never. Point to point only, so every back end gives the same bits.
 void broadcast_from_last(Link& link, std::span<std::byte> bytes);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/scan/scan.hpp"
+#include "kernels/scan/selective_bwd.hpp"
 #include "kernels/tolerance.hpp"
 
 namespace bench::scan {
@@ -35,6 +36,7 @@ void reference_channel(const SelectiveProblem& p, const Tensors& in, std::span<c
 Tensors selective_reference(const Problem& problem, const Tensors& inputs,
                             std::span<const std::int64_t> rows) {
   const auto& p = problem_as<SelectiveProblem>(problem);
+  if (p.backward()) return selective_bwd_reference(p, inputs, rows);
   Tensors outputs;
   outputs.add("out", Tensor(DType::f64, {p.batch, static_cast<std::int64_t>(rows.size()), p.channels}));
   outputs.add("h_last", Tensor(DType::f64, {p.batch, p.channels, p.state}));
@@ -72,19 +74,23 @@ std::vector<TensorSpec> inputs(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
   const DType state = state_dtype(p.dtype);
   const Shape steps{p.batch, p.seq, p.channels}, mixers{p.batch, p.seq, p.groups, p.state};
-  return {make_spec("u", p.dtype, steps, 1),
-          make_spec("delta", p.dtype, steps, 1),
-          make_uniform_spec("A", state, {p.channels, p.state}, -1, -16.0, -0.5),
-          make_spec("B", p.dtype, mixers, 1),
-          make_spec("C", p.dtype, mixers, 1),
-          make_spec("D", state, {p.channels}, -1),
-          make_spec("z", p.dtype, steps, 1),
-          make_uniform_spec("delta_bias", state, {p.channels}, -1, -6.9, -2.25),
-          make_spec("h0", state, {p.batch, p.channels, p.state}, -1)};
+  std::vector<TensorSpec> specs{make_spec("u", p.dtype, steps, 1),
+                                make_spec("delta", p.dtype, steps, 1),
+                                make_uniform_spec("A", state, {p.channels, p.state}, -1, -16.0, -0.5),
+                                make_spec("B", p.dtype, mixers, 1),
+                                make_spec("C", p.dtype, mixers, 1),
+                                make_spec("D", state, {p.channels}, -1),
+                                make_spec("z", p.dtype, steps, 1),
+                                make_uniform_spec("delta_bias", state, {p.channels}, -1, -6.9, -2.25),
+                                make_spec("h0", state, {p.batch, p.channels, p.state}, -1)};
+  if (p.backward())
+    for (TensorSpec& spec : selective_bwd_more_inputs(p)) specs.push_back(std::move(spec));
+  return specs;
 }
 
 std::vector<TensorSpec> outputs(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
+  if (p.backward()) return selective_bwd_outputs(p);
   return {make_spec("out", p.dtype, {p.batch, p.seq, p.channels}, 1),
           make_spec("h_last", state_dtype(p.dtype), {p.batch, p.channels, p.state}, -1)};
 }
@@ -95,6 +101,7 @@ std::vector<TensorSpec> outputs(const Problem& problem) {
 /// to begin; independent of L.
 Cost cost(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
+  if (p.backward()) return selective_bwd_cost(p);
   const double batch = static_cast<double>(p.batch), channels = static_cast<double>(p.channels);
   const double state = static_cast<double>(p.state), groups = static_cast<double>(p.groups);
   const double rows = batch * static_cast<double>(p.seq);
@@ -115,19 +122,21 @@ std::vector<std::int64_t> positions(const Problem& problem, std::int64_t rank) {
 
 double reference_ops_per_row(const Problem&) {
   return 0.0;
-}  // every step is needed for the last one
+}  // every step is needed for the last one, or backward for the first
 
 /// Per step: 2 eps in d, up to 2 eps times |d A| e^-|d A| (at most 0.4 |h|) in the decay, 2 eps in the sum,
 /// and the sum over n; they add up over a state's memory of some 10 steps. 80 eps = 1e-5. A 16-bit `out` adds
 /// half an eps of its own when it is stored; 1 leaves room. The states stay in the accumulator's type.
 double tolerance(const Problem& problem, std::string_view output) {
-  const DType stored = output == "h_last" ? state_dtype(problem.dtype) : problem.dtype;
+  const auto& p = problem_as<SelectiveProblem>(problem);
+  if (p.backward()) return selective_bwd_tolerance(p, output);
+  const DType stored = output == "h_last" ? state_dtype(p.dtype) : p.dtype;
   return rounding_tolerance(stored, {.accumulation = 80.0, .storage = 1.0});
 }
 
 const Registrar<Op> registrar{{
     .name = "selective",
-    .help = "Mamba-1 selective scan, forward, with skip and z gate",
+    .help = "Mamba-1 selective scan with skip and z gate",
     .params = {{"batch", std::int64_t{1}, "batch entries (B)"},
                {"seq", std::int64_t{2048}, "steps (L)"},
                {"channels", std::int64_t{1024}, "channels (C)"},

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The selective op: the forward pass of Mamba-1's selective scan (Gu and Dao 2023) with skip, z gate and
-// start state.
+// The selective op: Mamba-1's selective scan (Gu and Dao 2023) with skip, z gate and start state.
 //
 //   d_t    = softplus(delta_t + delta_bias)                          per channel c
 //   h_t[n] = exp(d_t A[n]) h_{t-1}[n] + d_t u_t B_t[n]               per channel and state n
@@ -9,7 +8,8 @@
 // Tensors, row-major: u, delta, z (B, L, C) and B, C (B, L, G, N) in the problem's dtype; A (C, N), negative,
 // D, delta_bias (C) and h0 (B, C, N) in the state's type -> out (B, L, C) in the problem's dtype and h_last
 // (B, C, N) in the state's type: fp32, or fp64 for fp64 problems. Channel c reads group c / (C / G) of B and
-// C. Ranks hold contiguous runs of steps; the rest is whole on every rank.
+// C. Ranks hold contiguous runs of steps; the rest is whole on every rank. The backward pass:
+// selective_bwd.hpp.
 #pragma once
 
 #include <cmath>
@@ -27,6 +27,7 @@ struct SelectiveProblem : Problem {
   std::int64_t state = 16;       // N
   std::int64_t groups = 1;       // G, divides C
 
+  bool backward() const { return pass == "bwd"; }
   std::int64_t group_channels() const { return channels / groups; }
 };
 
@@ -43,7 +44,8 @@ S silu(S z) {
   return z / (S{1} + std::exp(-z));
 }
 
-/// The fp64 oracle: the formulas above, step by step. Inputs in fp64; outputs out at `rows`, and h_last.
+/// The fp64 oracle: the formulas above, step by step. Inputs in fp64; outputs out at `rows`, and h_last. For
+/// a backward problem that of selective_bwd.hpp.
 Tensors selective_reference(const Problem& problem, const Tensors& inputs,
                             std::span<const std::int64_t> rows);
 

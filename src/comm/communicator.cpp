@@ -127,7 +127,6 @@ Communicator::Communicator(MPI_Comm owned) : comm_(owned) {
 }
 
 void Communicator::forget() noexcept {
-  if (comm_ != MPI_COMM_NULL) held().remove(comm_);
   comm_ = MPI_COMM_NULL;
 }
 
@@ -163,8 +162,11 @@ void Communicator::release() noexcept {
   int finalized = 0;
   MPI_Finalized(&finalized);
   if (comm_ == MPI_COMM_NULL) return;
-  held().remove(comm_);
-  if (!finalized && std::uncaught_exceptions() == 0 && held().may_free()) MPI_Comm_free(&comm_);
+  // What is not freed stays among the held: a peer may still wait in it, and has to be woken should a rank have died.
+  if (!finalized && std::uncaught_exceptions() == 0 && held().may_free()) {
+    held().remove(comm_);
+    MPI_Comm_free(&comm_);
+  }
   comm_ = MPI_COMM_NULL;
 }
 

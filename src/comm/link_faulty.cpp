@@ -103,7 +103,9 @@ std::unique_ptr<Transfer> FaultyLink::release() {
 }
 
 void FaultyLink::progress() {
-  guarded([&] { inner_.progress(); });
+  if (broken()) return;
+  inner_.progress();
+  if (inner_.broken()) break_link(inner_.broken_because());
 }
 
 /// Dissemination (Hensgen, Finkel, Manber 1988): after the round of distance d a rank knows that the 2d - 1

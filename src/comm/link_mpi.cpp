@@ -9,7 +9,8 @@
 namespace bench::comm {
 namespace {
 
-// Votes and exchanges do not match each other: a rank that left a kernel early and votes would else answer one that is still in it.
+// Votes and exchanges do not match each other: a rank that left a kernel early and votes would else answer
+// one that is still in it.
 constexpr int kTag = 0, kGatherTag = 1;
 constexpr std::size_t kPartBytes = std::size_t{1} << 30;  // MPI counts are int
 // Polls between two looks at the clock: a poll costs 50 ns or more, a look about as much.
@@ -54,15 +55,16 @@ class MpiTransfer final : public Transfer {
   MpiTransfer(LinkMpi& link, std::span<const std::byte> out, int to, std::span<std::byte> in, int from)
       : link_(link), in_(in), out_bytes_(out.size()), to_(to), from_(from) {
     MPI_Comm comm = link.group_.get();
+    const int tag = link.gathering() ? kGatherTag : kTag;
     link_.in_flight_.push_back(this);
     try {
       for_each_part(in.size(), [&](std::size_t at, int count) {
-        BS_MPI(MPI_Irecv(in.data() + at, count, MPI_BYTE, from, link.tag_, comm,
+        BS_MPI(MPI_Irecv(in.data() + at, count, MPI_BYTE, from, tag, comm,
                          &requests_.emplace_back(MPI_REQUEST_NULL)));
       });
       receives_ = requests_.size();
       for_each_part(out.size(), [&](std::size_t at, int count) {
-        BS_MPI(MPI_Isend(out.data() + at, count, MPI_BYTE, to, link.tag_, comm,
+        BS_MPI(MPI_Isend(out.data() + at, count, MPI_BYTE, to, tag, comm,
                          &requests_.emplace_back(MPI_REQUEST_NULL)));
       });
     } catch (...) {
@@ -75,7 +77,7 @@ class MpiTransfer final : public Transfer {
   ~MpiTransfer() override { abandon(); }
 
   void wait() override {
-    if (done_) return;
+    if (done_) return link_.require_whole();  // progress() may have met its error
     link_.guarded([&] {
       if (link_.has_deadline())
         poll_until(link_.seconds_left(), [&] { return test(); }, [&] { return missing(); });
@@ -180,7 +182,7 @@ std::unique_ptr<Transfer> LinkMpi::post(std::span<const std::byte> out, int to, 
 
 void LinkMpi::progress() {
   if (in_flight_.empty() || broken()) return;
-  // Called from inside parallel regions, which an exception must not leave: what is found here is thrown by the wait that follows.
+  // Called from inside parallel regions, which an exception must not leave: the wait that follows throws it.
   try {
     for (MpiTransfer* transfer : in_flight_) transfer->test();
   } catch (const Error& error) {
@@ -195,12 +197,7 @@ void LinkMpi::allgather(std::span<const std::byte> mine, std::span<std::byte> al
   const auto ranks = static_cast<std::size_t>(size());
   BS_REQUIRE(all.size() == each * ranks, "allgather: ", all.size(), " bytes of room for ", ranks, " x ",
              each);
-  if (has_deadline() || each > kPartBytes) {
-    tag_ = kGatherTag;
-    allgather_by_posts(mine, all);
-    tag_ = kTag;
-    return;
-  }
+  if (has_deadline() || each > kPartBytes) return allgather_by_posts(mine, all);
   guarded([&] {
     const int count = static_cast<int>(each);
     BS_MPI(MPI_Allgather(mine.data(), count, MPI_BYTE, all.data(), count, MPI_BYTE, group_.get()));

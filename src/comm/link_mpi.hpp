@@ -46,7 +46,6 @@ class LinkMpi final : public Link {
   friend class MpiTransfer;
   double now_s() const override;
   Communicator group_;
-  int tag_ = 0;  // of what is posted now
   std::vector<MpiTransfer*>
       in_flight_;  // what progress() has to test; a transfer enters and leaves by itself
 };

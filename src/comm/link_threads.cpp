@@ -17,7 +17,10 @@
 namespace bench::comm {
 namespace {
 
-using Payload = std::vector<std::byte>;
+struct Payload {
+  std::vector<std::byte> bytes;
+  bool of_a_gather = false;
+};
 
 constexpr double kFar_s = 3600.0;  // how long one nap of a wait without a deadline is; the clock's arithmetic takes no infinity
 
@@ -146,13 +149,17 @@ class LinkThreads final : public Link {
   }
 
   Board& board() { return *board_; }
-  void receive(int from, std::uint64_t ticket, std::span<std::byte> in) {
+  void receive(int from, std::uint64_t ticket, std::span<std::byte> in, bool gathering) {
     guarded([&] {
-      const Payload payload = board_->receive(from, rank_, ticket, in.size(), seconds_left());
-      if (payload.size() != in.size())
+      const auto [bytes, of_a_gather] = board_->receive(from, rank_, ticket, in.size(), seconds_left());
+      if (of_a_gather != gathering) {
+        throw Error(ErrorKind::comm, concat("link: ranks ", rank_, " and ", from, " are out of step: one is in an allgather"));
+      }
+      if (bytes.size() != in.size()) {
         throw Error(ErrorKind::comm, concat("link: rank ", rank_, " has a buffer of ", in.size(),
-                                            " bytes for a message of ", payload.size(), " from rank ", from));
-      if (!payload.empty()) std::memcpy(in.data(), payload.data(), payload.size());
+                                            " bytes for a message of ", bytes.size(), " from rank ", from));
+      }
+      if (!bytes.empty()) std::memcpy(in.data(), bytes.data(), bytes.size());
     });
   }
 
@@ -164,10 +171,10 @@ class LinkThreads final : public Link {
 
 class ThreadTransfer final : public Transfer {
  public:
-  ThreadTransfer(LinkThreads& link, int from, std::span<std::byte> in)
-      : link_(link), from_(from), in_(in), ticket_(link.board().ticket(from, link.rank())) {}
+  ThreadTransfer(LinkThreads& link, int from, std::span<std::byte> in, bool gathering)
+      : link_(link), from_(from), in_(in), gathering_(gathering), ticket_(link.board().ticket(from, link.rank())) {}
   void wait() override {
-    if (!done_) link_.receive(from_, ticket_, in_);
+    if (!done_) link_.receive(from_, ticket_, in_, gathering_);
     done_ = true;
   }
 
@@ -175,6 +182,7 @@ class ThreadTransfer final : public Transfer {
   LinkThreads& link_;
   int from_;
   std::span<std::byte> in_;
+  bool gathering_;
   std::uint64_t ticket_;
   bool done_ = false;
 };
@@ -184,8 +192,8 @@ std::unique_ptr<Transfer> LinkThreads::post(std::span<const std::byte> out, int 
   BS_REQUIRE(to >= 0 && to < size() && from >= 0 && from < size(), "link: no rank ", to, " or ", from,
              " in a group of ", size());
   return guarded([&] {
-    auto transfer = std::make_unique<ThreadTransfer>(*this, from, in);
-    board_->send(rank_, to, Payload(out.begin(), out.end()));
+    auto transfer = std::make_unique<ThreadTransfer>(*this, from, in, gathering());
+    board_->send(rank_, to, Payload{{out.begin(), out.end()}, gathering()});
     if (to != rank_) count_sent(out.size());
     return transfer;
   });

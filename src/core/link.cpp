@@ -10,6 +10,14 @@ namespace {
 /// Up to here an allgather is latency: fewer rounds win. Above, the copies into and out of Bruck's buffer do not pay.
 constexpr std::size_t kShortPiece = 8 * 1024;
 
+struct Gathering {
+  explicit Gathering(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Gathering() { flag_ = false; }
+  Gathering(const Gathering&) = delete;
+  Gathering& operator=(const Gathering&) = delete;
+  bool& flag_;
+};
+
 }  // namespace
 
 void Link::exscan(std::span<std::byte> record, std::span<const std::byte> identity, const Combine& combine) {
@@ -41,6 +49,7 @@ void Link::allgather_by_posts(std::span<const std::byte> mine, std::span<std::by
   const std::size_t each = mine.size(), ranks = static_cast<std::size_t>(p);
   BS_REQUIRE(all.size() == each * ranks, "allgather: ", all.size(), " bytes of room for ", p, " x ", each);
   require_whole();
+  const Gathering as_a_gather(gathering_);
   const auto piece = [&](int r) { return all.subspan(static_cast<std::size_t>(r) * each, each); };
   if (each > kShortPiece || p <= 2) {
     std::copy(mine.begin(), mine.end(), piece(me).begin());

@@ -36,7 +36,8 @@ class Link {
   /// Starts sending `out` to rank `to` and receiving `in` from rank `from`; the message lengths must match pairwise and may be zero.
   /// Messages from one rank to another arrive in the order of their posts.
   virtual std::unique_ptr<Transfer> post(std::span<const std::byte> out, int to, std::span<std::byte> in, int from) = 0;
-  /// Gives the transport a chance to move data; cheap, never blocks, never throws (what it finds broken, the next wait throws). Called between tiles of compute.
+  /// Gives the transport a chance to move data; cheap, never blocks. Called between tiles of compute, also from inside parallel regions,
+  /// so it never throws: an error that it meets breaks the link, and the next wait throws it.
   virtual void progress() = 0;
   /// All ranks' `mine` (equal lengths), in rank order, into `all` (size() times as long).
   virtual void allgather(std::span<const std::byte> mine, std::span<std::byte> all) = 0;
@@ -100,12 +101,16 @@ class Link {
   /// An allgather made of posts alone: ceil(log2 P) rounds for short pieces (Bruck et al. 1997), P-1 rounds of one piece for long ones;
   /// (P-1) pieces sent a rank either way. For back ends that have nothing better, or nothing that a deadline can interrupt.
   void allgather_by_posts(std::span<const std::byte> mine, std::span<std::byte> all);
+  /// True inside of it. A back end marks those messages: a rank that left a kernel early and votes must not be taken for one that is
+  /// still in it.
+  bool gathering() const { return gathering_; }
 
  private:
   std::int64_t bytes_sent_ = 0;
   double deadline_s_ = kNever_s;  // on now_s()'s clock
   std::string broken_because_;
   bool memory_in_doubt_ = false;
+  bool gathering_ = false;
 };
 
 /// A deadline for as long as this lives.

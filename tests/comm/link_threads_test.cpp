@@ -101,6 +101,16 @@ TEST(LinkThreads, ATimeoutOfOneRankIsTheEndForPeersWithoutADeadline) {
   EXPECT_EQ(comm_errors.load(), 1);
 }
 
+TEST(LinkThreads, AVoteIsNotTakenForTheMessageOfAKernel) {
+  const auto body = [](Link& link) {
+    Bytes eight(8), all(16);
+    if (link.rank() == 0) return link.allgather(eight, all);  // left the kernel early and votes
+    link.sendrecv(eight, 0, eight, 0);
+    ADD_FAILURE() << "took a vote of the same length for its message";
+  };
+  EXPECT_THROW(run_on_threads(2, body), Error);
+}
+
 TEST(LinkThreads, RefusesRanksOutsideTheGroupAndUnequalLengths) {
   const auto links = make_thread_links(2);
   Bytes four(4), five(5);

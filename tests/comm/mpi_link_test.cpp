@@ -9,9 +9,11 @@
 #include <iostream>
 #include <string>
 #include <thread>
+#include <tuple>
 
 #include "src/comm/block_links.hpp"
 #include "src/comm/communicator.hpp"
+#include "src/comm/link_kind.hpp"
 #include "src/comm/link_mpi.hpp"
 #include "src/comm/mpi_check.hpp"
 #include "src/comm/session.hpp"
@@ -27,26 +29,34 @@ const Session* session = nullptr;  // main's; gtest gives tests no other way to 
 using test::Bytes;
 using test::LinkLaw;
 
-class MpiLinkLaws : public ::testing::TestWithParam<LinkLaw> {};
+// Both kinds between processes, as a run makes them.
+constexpr LinkKind kHostKinds[] = {LinkKind::mpi, LinkKind::mpi_shm};
+const auto name_of = [](const auto& test) {
+  return std::string(std::get<0>(test.param).name) + (std::get<1>(test.param) == LinkKind::mpi ? "" : "_shm");
+};
+
+class MpiLinkLaws : public ::testing::TestWithParam<std::tuple<LinkLaw, LinkKind>> {};
 
 TEST_P(MpiLinkLaws, Hold) {
-  LinkMpi link(session->world());
-  GetParam().check(link);
+  const auto& [law, kind] = GetParam();
+  law.check(*make_link(kind, session->world()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Mpi, MpiLinkLaws, ::testing::ValuesIn(test::kLinkLaws),
-                         [](const auto& law) { return std::string(law.param.name); });
+INSTANTIATE_TEST_SUITE_P(Mpi, MpiLinkLaws,
+                         ::testing::Combine(::testing::ValuesIn(test::kLinkLaws), ::testing::ValuesIn(kHostKinds)),
+                         name_of);
 
-class MpiDeadlineLaws : public ::testing::TestWithParam<test::DeadlineLaw> {};
+class MpiDeadlineLaws : public ::testing::TestWithParam<std::tuple<test::DeadlineLaw, LinkKind>> {};
 
 TEST_P(MpiDeadlineLaws, Hold) {
   if (session->size() == 1) GTEST_SKIP() << "nobody to wait for";
-  LinkMpi link(session->world());
-  GetParam().check(link);
+  const auto& [law, kind] = GetParam();
+  law.check(*make_link(kind, session->world()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Mpi, MpiDeadlineLaws, ::testing::ValuesIn(test::kDeadlineLaws),
-                         [](const auto& law) { return std::string(law.param.name); });
+INSTANTIATE_TEST_SUITE_P(Mpi, MpiDeadlineLaws,
+                         ::testing::Combine(::testing::ValuesIn(test::kDeadlineLaws), ::testing::ValuesIn(kHostKinds)),
+                         name_of);
 
 // 5000 bytes: a rendezvous, whose sender notices a missing receiver too; 100: buffered, it does not.
 class MpiFaults : public ::testing::TestWithParam<FaultKind> {};
@@ -66,6 +76,25 @@ TEST_P(MpiFaults, LeaveARightAnswerOrAnErrorOnEveryRank) {
 
 INSTANTIATE_TEST_SUITE_P(Mpi, MpiFaults,
                          ::testing::Values(FaultKind::delay, FaultKind::drop, FaultKind::reorder, FaultKind::die));
+
+TEST(MakeLink, KnowsItsKindsByName) {
+  for (const LinkKind kind : {LinkKind::mpi, LinkKind::mpi_shm, LinkKind::nccl})
+    EXPECT_EQ(parse_link_kind(to_text(kind)), kind);
+  EXPECT_THROW(parse_link_kind("mpi_shm"), Error);
+}
+
+TEST(MakeLink, GivesTheReasonWhereThereIsNoNccl) {
+  const Communicator world = session->world();
+  try {
+    const auto link = make_link(LinkKind::nccl, world);
+    EXPECT_EQ(link->size(), world.size());
+  } catch (const Error& error) {
+    EXPECT_TRUE(error.kind() == ErrorKind::unavailable || error.kind() == ErrorKind::usage) << error.what();
+    const std::string text = error.what();
+    EXPECT_TRUE(text.find("NCCL") != std::string::npos || text.find("GPU") != std::string::npos) << text;
+  }
+  world.sleepy_barrier();  // nobody is left in a half-made link
+}
 
 TEST(LinkMpi, RefusesRanksOutsideTheGroupAndWrongRoom) {
   LinkMpi link(session->world());

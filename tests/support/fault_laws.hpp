@@ -102,7 +102,13 @@ inline void check_ending(const Link& link, const comm::Fault& fault, Ending endi
   if (!in_barrier) {
     EXPECT_NE(ending, Ending::right) << where;
   }
-  EXPECT_EQ(ending == Ending::died, fault.kind == comm::FaultKind::die && fault.rank == link.rank()) << where;
+  // On a busy machine the victim's own deadline may come first.
+  const bool victim = fault.kind == comm::FaultKind::die && fault.rank == link.rank();
+  if (victim) {
+    EXPECT_TRUE(ending == Ending::died || ending == Ending::gave_up) << where;
+  } else {
+    EXPECT_NE(ending, Ending::died) << where;
+  }
 }
 
 }  // namespace bench::test
