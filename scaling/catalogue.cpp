@@ -57,10 +57,10 @@ std::set<std::string> passes_of(const AxisSpec& axes) {
   return passes;
 }
 
-/// A pattern means the kernels that can do one of the sweep's passes; a name means that kernel, and gets a row
-/// with the reason when it cannot.
-bool is_meant(const Candidate& candidate, const std::vector<std::string>& wanted, const std::set<std::string>& passes) {
-  if (candidate.kernel == nullptr || std::ranges::find(wanted, candidate.name) != wanted.end()) return true;
+/// A pattern, and the filter, mean the kernels that can do one of the sweep's passes; a name in the sweep itself means that kernel, and gets
+/// a row with the reason when it cannot.
+bool is_meant(const Candidate& candidate, const std::vector<std::string>& named, const std::set<std::string>& passes) {
+  if (candidate.kernel == nullptr || std::ranges::find(named, candidate.name) != named.end()) return true;
   return std::ranges::any_of(candidate.kernel->passes, [&](const std::string& pass) { return passes.contains(pass); });
 }
 
@@ -112,7 +112,7 @@ std::vector<Candidate> choose_kernels(const Sweep& sweep, const KernelFilter& fi
   std::vector<Candidate> chosen;
   for (const Candidate& candidate : all) {
     if (!belongs(candidate, sweep.op) || !matches_any(wanted, candidate.name)) continue;
-    if (!is_meant(candidate, wanted, passes)) continue;
+    if (!is_meant(candidate, filter.only.empty() ? sweep.kernels : std::vector<std::string>(), passes)) continue;
     if (!filter.include.empty() && !matches_any(filter.include, candidate.name)) continue;
     if (!matches_any(filter.exclude, candidate.name)) chosen.push_back(candidate);
   }

@@ -20,11 +20,11 @@ void require_everybody(comm::DeathWatch& watch) {
 }
 
 /// One look. An error of the coordinator's own is kept until everybody was sent home; a lost peer leaves at once.
-bool step(Coordinator& coordinator, std::exception_ptr& failure) {
+bool step(Coordinator& coordinator, const comm::Communicator& world, std::exception_ptr& failure) {
   try {
     return coordinator.step();
   } catch (const std::exception& error) {
-    if (comm::is_peer_loss(error) || failure) throw;
+    if (failure || comm::follows_a_death(error, world)) throw;
     failure = std::current_exception();
     coordinator.give_up();
     return false;
@@ -35,7 +35,7 @@ bool step(Coordinator& coordinator, std::exception_ptr& failure) {
 class Director {
  public:
   Director(Coordinator& coordinator, Control& control, const comm::Communicator& world)
-      : watch_(world), thread_([this, &coordinator, &control] { run(coordinator, control); }) {}
+      : watch_(world), thread_([this, &coordinator, &control, &world] { run(coordinator, control, world); }) {}
   ~Director() { join(); }
   Director(const Director&) = delete;
   Director& operator=(const Director&) = delete;
@@ -48,9 +48,9 @@ class Director {
   bool lost_somebody() const { return lost_; }
 
  private:
-  void run(Coordinator& coordinator, Control& control) {
+  void run(Coordinator& coordinator, Control& control, const comm::Communicator& world) {
     try {
-      while (!step(coordinator, failure_) && !abandoned_) {
+      while (!step(coordinator, world, failure_) && !abandoned_) {
         require_everybody(watch_);
         control.rest(coordinator.nap());
       }
@@ -92,7 +92,7 @@ void Engine::run(Direction* direction, const EngineSettings& settings, double st
     // In turns: the coordinator looks while rank 0's worker waits for an order, which it gets from that very look.
     worker.run([&] {
       require_everybody(watch);
-      step(coordinator, failure);
+      step(coordinator, world_, failure);
     });
   }
   overhead_s_ = coordinator.overhead_s();

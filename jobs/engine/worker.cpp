@@ -1,20 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jobs/engine/worker.hpp"
 
-#include <chrono>
-#include <thread>
-
 #include "src/comm/fault_tolerance.hpp"
 
 namespace bench::jobs {
-
-/// Whether a broken transport is a death's doing: the news may come a moment after the error.
-bool Worker::lost_somebody() const {
-  comm::DeathWatch watch(world_);
-  for (const double until = clock_() + 1.0; comm::survives_deaths() && clock_() < until; std::this_thread::sleep_for(std::chrono::milliseconds(2)))
-    if (watch.lost_somebody()) return true;
-  return false;
-}
 
 /// The record of a visit, whatever happens in it; only the loss of a peer leaves as an exception.
 analysis::VisitRecord Worker::visit(const Order& order) {
@@ -29,7 +18,7 @@ analysis::VisitRecord Worker::visit(const Order& order) {
     record = harness_.visit(c, link, shares_cores);
     link.clear_deadline();
   } catch (const Error& error) {
-    if (comm::is_peer_loss(error) || (error.kind() == ErrorKind::comm && lost_somebody())) throw comm::peer_lost();
+    if (comm::follows_a_death(error, world_)) throw comm::peer_lost();
     record.outcome = error.kind() == ErrorKind::timeout ? Outcome::timeout : Outcome::comm_error;
     record.reason = error.what();
   }

@@ -36,7 +36,6 @@ class Worker {
  private:
   void obey(const Order& order);
   analysis::VisitRecord visit(const Order& order);
-  bool lost_somebody() const;
 
   const comm::Communicator& world_;
   comm::BlockLinks& links_;

@@ -50,7 +50,9 @@ int run(int argc, char** argv, Door& door) {
 }
 
 /// Mistakes in the command or the study are found by every rank alike.
-bool is_everyones(const Error& error) { return error.kind() != ErrorKind::internal; }
+bool is_everyones(const Error& error) {
+  return error.kind() != ErrorKind::internal && error.kind() != ErrorKind::comm && error.kind() != ErrorKind::timeout;
+}
 
 }  // namespace
 

@@ -51,7 +51,7 @@ void on_rank_0(const comm::Communicator& world, Work&& work) {
     try {
       work();
     } catch (const Error& error) {
-      if (comm::is_peer_loss(error)) throw;
+      if (error.kind() == ErrorKind::comm) throw;  // then nobody can be told either
       problem = error.what();
       kind = static_cast<std::int64_t>(error.kind());
     } catch (const std::exception& error) {
@@ -252,7 +252,7 @@ int Epoch::run() {
   try {
     measure();
   } catch (const std::exception& error) {
-    if (world_.rank() != 0 || comm::is_peer_loss(error)) throw;
+    if (world_.rank() != 0 || comm::follows_a_death(error, world_)) throw;
     failure = std::current_exception();
   }
   profile_.mark("measuring");
@@ -293,7 +293,7 @@ int run_verb(const Options& options, const comm::Session& session, SelfProfile& 
       if (kept.deaths > 0) leave_at_once(code);
       return code;
     } catch (const std::exception& error) {
-      if (!comm::is_peer_loss(error)) throw;
+      if (!comm::follows_a_death(error, everybody)) throw;
     }
     comm::revoke_everything();
     jobs::Watchdog watchdog([] { std::raise(SIGKILL); });

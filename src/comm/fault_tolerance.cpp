@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <string_view>
+#include <thread>
 
 #include "src/comm/mpi_check.hpp"
 
@@ -105,5 +106,15 @@ std::vector<int> ranks_left_behind(const Communicator&, const Communicator&) { r
 bool DeathWatch::lost_somebody() { return false; }
 
 #endif
+
+bool follows_a_death(const std::exception& error, const Communicator& world) {
+  if (is_peer_loss(error)) return true;
+  const auto* failure = dynamic_cast<const Error*>(&error);
+  if (!survives_deaths() || failure == nullptr || failure->kind() != ErrorKind::comm) return false;
+  DeathWatch watch(world);
+  for (int look = 0; look < 500; ++look, std::this_thread::sleep_for(std::chrono::milliseconds(2)))
+    if (watch.lost_somebody()) return true;
+  return false;
+}
 
 }  // namespace bench::comm

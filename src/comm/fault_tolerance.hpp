@@ -25,6 +25,10 @@ bool is_peer_loss(const std::exception& error);
 /// The error of a wait that ended because somebody died elsewhere; is_peer_loss says true to it.
 CommError peer_lost();
 
+/// `error` came out of a transport that broke because somebody of `world` died: what MPI says does not always tell, and the news of the
+/// death may come a moment later. Waits for it up to a second.
+bool follows_a_death(const std::exception& error, const Communicator& world);
+
 /// Ranks of `group` that are known to be dead, ascending. Empty without ULFM.
 std::vector<int> dead_ranks(const Communicator& group);
 

@@ -81,6 +81,12 @@ class Sweep:
             time.sleep(0.005)
         return self.ended() >= count
 
+    def wait_until_begun(self, limit_s: float = 60.0):
+        """Until every rank is past MPI_Init: a death inside of it no MPI program survives."""
+        end = time.monotonic() + limit_s
+        while not (self.out / "journal.jsonl").exists() and time.monotonic() < end:
+            time.sleep(0.005)
+
     def kill_all(self):
         for pid in self.rank_pids():
             kill(pid)
@@ -136,6 +142,7 @@ def one_try(folder: Path, seed: int) -> dict:
     dice = random.Random(seed)
     ranks, deaths = dice.randint(4, 9), dice.choice([1, 1, 2, 3])
     sweep = Sweep(folder, ranks)
+    sweep.wait_until_begun()
     killed = []
     for _ in range(deaths):
         if not sweep.wait_until_ended(dice.randint(0, 11) if not killed else sweep.ended() + dice.randint(0, 2)):
