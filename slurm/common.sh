@@ -153,5 +153,6 @@ finish() {
   ((${SLURM_RESTART_COUNT:-0} < ${BENCH_SCALE_MAX_REQUEUE:-20})) || die 75 "stopped early; requeued ${SLURM_RESTART_COUNT} times already"
   say "stopped early after $((after - before)) visits; requeued"
   scontrol requeue "$(job_name)" || die 75 "scontrol requeue failed; submit again with BENCH_SCALE_OUTPUT_DIR='$3' to continue"
+  sleep "${BENCH_SCALE_KILL_WAIT_S:-60}" # Slurm ends this script; one that leaves first may count as failed
   exit 75
 }

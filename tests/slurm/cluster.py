@@ -4,8 +4,10 @@
 Nothing of a Slurm that the machine may have is touched, and everything ends with the `with` block: daemons are started in the foreground
 as children of this process, so that they can be ended by their own ids.
 """
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -28,6 +30,11 @@ def missing() -> str:
     if absent:
         return f"no Slurm: {', '.join(absent)} not found (Debian: apt-get install slurm-wlm munge)"
     return "" if os.geteuid() == 0 else "slurmd needs root to start jobs, and this is not root"
+
+
+def _die_with_parent():
+    """Of a daemon: no test that is killed leaves one behind (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _free_ports(count: int) -> list[int]:
@@ -98,7 +105,8 @@ class Cluster:
 
     def _spawn(self, *command: str):
         with open(self.folder / f"{Path(command[0]).name}{len(self._daemons)}.out", "w") as log:
-            self._daemons.append(subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder))
+            self._daemons.append(subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                                                  preexec_fn=_die_with_parent))
 
     def _start(self):
         self._configure()

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "there is o
 
 PATIENCE_S = 240.0  # of one wait; a busy machine is slow, and that is no failure
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY"}
-# One that is long enough to be interrupted: thirteen visits of most of a second each.
-LONG = [*STUDY[:STUDY.index("--iterations")], "--max-samples", "1000000", "--warmup", "1", "--min-time", "0.8", "--budget", "0.8"]
+# One that is long enough to be interrupted: thirteen visits of half a second each.
+LONG = [*STUDY[:STUDY.index("--iterations")], "--max-samples", "1000000", "--warmup", "1", "--min-time", "0.5", "--budget", "0.5"]
 
 
 class Queue:
@@ -32,8 +32,9 @@ class Queue:
 
     def env(self, name: str, played: bool, **more) -> dict[str, str]:
         # Both nodes are this machine: between them shared memory would look possible, and is not where each has its own session folder.
+        # And there are more ranks than cores, of several jobs that know nothing of each other.
         mpi = {name: "1" for name in ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "PRTE_ALLOW_RUN_AS_ROOT", "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM")}
-        return {**mpi, "OMPI_MCA_btl": "self,tcp", "BENCH_SCALE_ROOT": str(ROOT), "BENCH_SCALE_BIN": str(PROGRAM),
+        return {**mpi, "OMPI_MCA_btl": "self,tcp", "OMPI_MCA_mpi_yield_when_idle": "1", "BENCH_SCALE_ROOT": str(ROOT), "BENCH_SCALE_BIN": str(PROGRAM),
                 "BENCH_SCALE_MPIRUN": PLAYED if played else MPIEXEC, "PLAYER_JOURNAL": str(self.journal), "BENCH_SCALE_OUTPUT_DIR": str(self.folder / name), **more}
 
     def submit(self, name: str, *arguments, script="study.sbatch", played=False, **more) -> str:
@@ -63,8 +64,14 @@ class Queue:
         assert set(self.states(job)) == {wanted}, f"job {job}: {self.states(job)}\n{self.words()}"
 
     def again_now(self, job: str):
-        """A requeued job may have to wait two minutes; no harm if it did not."""
-        self.cluster.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
+        """A requeued job may have to wait two minutes, counted from the end of its first pass: asks until it does not."""
+        def on_its_way():
+            state = self.show(job).get("JobState")
+            if state == "PENDING":
+                self.cluster.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
+            return state in ("RUNNING", "COMPLETED")
+
+        self.until(on_its_way, f"job {job} does not start again")
 
     def words(self, name="*") -> str:
         return "".join(log.read_text() for log in sorted(self.folder.rglob(f"{name}.log")))
@@ -106,16 +113,28 @@ def queue(tmp_path_factory, journal):
 
 @pytest.fixture(scope="module")
 def jobs(queue):
-    """Everything that can wait side by side, by name."""
+    """Everything that can run side by side, by name, with the wishes that some of it gets on its way."""
     # Slurm looks at the clock every half minute, so a signal 50 s ahead of the end of a one-minute job comes at its first look.
-    signalled = queue.submit("by_the_clock", "--nodes=1", "--time=1", *STUDY, played=True, script="study.sbatch", PLAYER_PAUSE_S="4")
+    jobs = {"by_the_clock": queue.submit("by_the_clock", "--nodes=1", "--time=1", *STUDY, played=True, PLAYER_PAUSE_S="4")}
+    for name in ("signalled", "cancelled"):
+        jobs[name] = queue.submit(name, "--nodes=1", "--ntasks-per-node=2", *LONG)
+    jobs["study"] = queue.submit("study", "--nodes=2", "--ntasks-per-node=1", *STUDY)
+    jobs["by_srun"] = queue.submit("by_srun", "--nodes=1", "--ntasks-per-node=2", *STUDY, BENCH_SCALE_LAUNCHER="srun")
     launched = subprocess.run([PROGRAM, "launch", "slurm", "--submit", "--nodes", "1,2", "--ntasks-per-node", "1", "--array-size", "2", "--scripts", SCRIPTS,
                                "-o", queue.folder / "launched", "--", *STUDY], capture_output=True, text=True, timeout=60,
                               env={**queue.cluster.env, **queue.env("launched", False)})
     assert launched.returncode == 0, launched.stderr
-    arrays, merge = re.match(r"arrays ([\d ]+), then the merge (\d+) into", launched.stdout).groups()
-    return {"by_the_clock": signalled, "study": queue.submit("study", "--nodes=2", "--ntasks-per-node=1", *STUDY),
-            "arrays": arrays.split(), "merge": merge}
+    arrays, jobs["merge"] = re.match(r"arrays ([\d ]+), then the merge (\d+) into", launched.stdout).groups()
+    jobs["arrays"] = arrays.split()
+    queue.interrupt("signalled", jobs["signalled"], "scancel", "--batch", "--signal=USR1")
+    queue.interrupt("cancelled", jobs["cancelled"], "scancel")
+    queue.ended(jobs["cancelled"], "CANCELLED")
+    jobs["kept"] = queue.progress("cancelled")
+    queue.until(lambda: queue.show(jobs["signalled"]).get("Restarts") == "1", "was not requeued")
+    jobs["before"] = queue.progress("signalled")
+    queue.again_now(jobs["signalled"])
+    jobs["continued"] = queue.submit("cancelled", "--nodes=1", "--ntasks-per-node=2", *LONG)
+    return jobs
 
 
 def test_a_study_on_two_nodes(queue, jobs):
@@ -128,26 +147,17 @@ def test_a_study_on_two_nodes(queue, jobs):
 
 
 def test_a_signal_stops_it_it_is_requeued_and_finishes(queue, jobs):
-    job = queue.submit("signalled", "--nodes=1", "--ntasks-per-node=2", *LONG)
-    queue.interrupt("signalled", job, "scancel", "--batch", "--signal=USR1")
-    queue.until(lambda: queue.show(job).get("Restarts") == "1", "was not requeued")
-    before = queue.progress("signalled")
-    queue.again_now(job)
-    queue.ended(job)
-    assert "requeued" in queue.words(f"signalled.{job}*")
-    assert queue.progress("signalled") > before >= 2, "something was left for the second pass"
+    queue.ended(jobs["signalled"])
+    assert "requeued" in queue.words(f"signalled.{jobs['signalled']}*")
+    assert queue.progress("signalled") > jobs["before"] >= 2, "something was left for the second pass"
     assert_complete(queue.folder / "signalled")
     assert_complete(queue.merged("signalled"))
 
 
 def test_a_cancelled_study_goes_on_where_it_was(queue, jobs):
-    job = queue.submit("cancelled", "--nodes=1", "--ntasks-per-node=2", *LONG)
-    queue.interrupt("cancelled", job, "scancel")
-    queue.ended(job, "CANCELLED")
-    kept = queue.progress("cancelled")
-    assert queue.show(job)["Restarts"] == "0", "against a wish nothing is requeued"
-    queue.ended(queue.submit("cancelled", "--nodes=1", "--ntasks-per-node=2", *LONG))
-    assert queue.progress("cancelled") > kept >= 2
+    assert queue.show(jobs["cancelled"])["Restarts"] == "0", "against a wish nothing is requeued"
+    queue.ended(jobs["continued"])
+    assert queue.progress("cancelled") > jobs["kept"] >= 2
     assert_complete(queue.merged("cancelled"))
 
 
@@ -162,7 +172,7 @@ def test_a_shard_that_fails_does_not_keep_the_others_from_the_merge(queue, jobs)
 
 
 def test_srun_starts_the_ranks_or_the_preflight_says_why_not(queue, jobs):
-    job = queue.submit("by_srun", "--nodes=1", "--ntasks-per-node=2", *STUDY, BENCH_SCALE_LAUNCHER="srun", BENCH_SCALE_PROBE_S="20")
+    job = jobs["by_srun"]
     queue.until(lambda: set(queue.states(job)) & ENDED, "did not end")
     words = queue.words("by_srun*")
     if queue.states(job) == ["COMPLETED"]:
