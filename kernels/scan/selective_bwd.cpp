@@ -9,6 +9,13 @@
 namespace bench::scan {
 namespace {
 
+/// What the steps of one channel add to dA, dD and ddelta_bias. Over a million steps, plain fp64 sums would
+/// be off by as much as a good fp64 kernel may be.
+struct StepSums {
+  std::vector<long double> a;
+  long double skip = 0.0L, bias = 0.0L;
+};
+
 /// Where the oracle reads and writes.
 struct Oracle {
   const SelectiveProblem& p;
@@ -47,10 +54,17 @@ struct Oracle {
     }
   }
 
+  void add(std::int64_t k, const StepSums& sums) const {
+    for (std::int64_t n = 0; n < p.state; ++n)
+      da(k, n) += static_cast<double>(sums.a[static_cast<std::size_t>(n)]);
+    dskip[k] += static_cast<double>(sums.skip);
+    dbias[k] += static_cast<double>(sums.bias);
+  }
+
   /// One step back of one channel. `later` (N): exp(d_{t+1} A) r_{t+1}, which becomes that of this step.
   /// `row`: where the outputs of this step go, or -1.
   void step_back(std::int64_t i, std::int64_t t, std::int64_t k, View<double, 2> h, double* later,
-                 std::int64_t row) const {
+                 std::int64_t row, StepSums& sums) const {
     const std::int64_t g = k / p.group_channels();
     const double v = delta(i, t, k) + bias[k], d = softplus(v), ut = u(i, t, k), zt = z(i, t, k);
     const double gy = dout(i, t, k) * silu(zt);
@@ -60,14 +74,14 @@ struct Oracle {
       y += c(i, t, g, n) * h(t + 1, n);
       sum_rb += r * b(i, t, g, n);
       sum_rac += r * a(k, n) * decay * h(t, n);
-      da(k, n) += r * d * decay * h(t, n);
+      sums.a[static_cast<std::size_t>(n)] += r * d * decay * h(t, n);
       if (row >= 0) dc(i, row, g, n) += gy * h(t + 1, n);
       if (row >= 0) db(i, row, g, n) += r * d * ut;
       later[n] = decay * r;
     }
     const double ddelta_t = (ut * sum_rb + sum_rac) * softplus_slope(v);
-    dskip[k] += gy * ut;
-    dbias[k] += ddelta_t;
+    sums.skip += gy * ut;
+    sums.bias += ddelta_t;
     if (row < 0) return;
     const double s = sigmoid(zt);
     du(i, row, k) = skip[k] * gy + d * sum_rb;
@@ -113,12 +127,14 @@ Tensors selective_bwd_reference(const SelectiveProblem& p, const Tensors& inputs
       oracle.forward(i, k, h);
       double* later = &oracle.dh0(i, k, 0);
       for (std::int64_t n = 0; n < p.state; ++n) later[n] = oracle.dh_last(i, k, n);
+      StepSums sums{std::vector<long double>(static_cast<std::size_t>(p.state))};
       auto row = static_cast<std::int64_t>(rows.size());
       for (std::int64_t t = p.seq - 1; t >= 0; --t) {
         const bool asked = row > 0 && rows[static_cast<std::size_t>(row - 1)] == t;
         if (asked) --row;
-        oracle.step_back(i, t, k, h, later, asked ? row : -1);
+        oracle.step_back(i, t, k, h, later, asked ? row : -1, sums);
       }
+      oracle.add(k, sums);
     }
   }
   return outputs;

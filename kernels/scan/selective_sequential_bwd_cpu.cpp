@@ -7,7 +7,7 @@
 //
 // Algorithm: per channel the states and decays of all steps go into scratch, then the steps are walked in
 // reverse; dh0's row of N holds what runs back. dB and dC are summed over the channels in their order, dA, dD
-// and ddelta_bias over the steps in fp64, as plain fp32 sums over a million steps would lose three digits.
+// and ddelta_bias over the steps by runs of 64, as plain sums over a million steps would lose three digits.
 // One thread. std::exp is a call per state, not vectorised.
 //
 // Work: 20 B L C N FLOPs and B L C (N + 6) exponentials; workspace 3 L N states, which leaves the caches at
@@ -27,10 +27,12 @@
 namespace bench::scan {
 namespace {
 
-/// N sums in fp64, then 3 L N states.
+constexpr std::int64_t kRun = 64;  // steps whose shares are added up before they meet the long sums
+
+/// N sums, then 3 L N states.
 std::int64_t workspace_bytes(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
-  return p.state * size_of(DType::f64) + 3 * p.seq * p.state * size_of(state_dtype(p.dtype));
+  return (1 + 3 * p.seq) * p.state * size_of(state_dtype(p.dtype));
 }
 
 template <class T>
@@ -44,7 +46,7 @@ struct Work {
   const S *skip, *bias;
   View<T, 3> du, ddelta, dz;
   View<S, 4> db, dc;
-  double* sums;               // of dA over the steps of one channel
+  S* sums;                    // (N): dA over a run of steps
   View<S, 2> decay, held, h;  // (L, N): exp(d A), that times the state before, the state after
 
   Work(const SelectiveProblem& problem, Tensors& tensors, std::span<std::byte> workspace) : p(problem) {
@@ -56,8 +58,8 @@ struct Work {
     skip = in["D"].as<S>(), bias = in["delta_bias"].as<S>();
     du = view<T, 3>(tensors["du"]), ddelta = view<T, 3>(tensors["ddelta"]), dz = view<T, 3>(tensors["dz"]);
     db = view<S, 4>(tensors["dB"]), dc = view<S, 4>(tensors["dC"]);
-    sums = reinterpret_cast<double*>(workspace.data());
-    auto* from = reinterpret_cast<S*>(sums + p.state);
+    sums = reinterpret_cast<S*>(workspace.data());
+    S* from = sums + p.state;
     for (View<S, 2>* rows : {&decay, &held, &h}) {
       *rows = {from, {p.seq, p.state}};
       from += p.seq * p.state;
@@ -108,7 +110,7 @@ Shares<StateOf<T>> step_back(const Work<T>& w, std::int64_t i, std::int64_t t, s
     y += load(c[n]) * h[n];
     sum_rb += r * load(b[n]);
     sum_rac += a[n] * rc;
-    w.sums[n] += static_cast<double>(d * rc);
+    w.sums[n] += d * rc;
     db[n] += r * d * u;
     dc[n] += gy * h[n];
     later[n] = decay[n] * r;
@@ -120,25 +122,33 @@ Shares<StateOf<T>> step_back(const Work<T>& w, std::int64_t i, std::int64_t t, s
   return {gy * u, ddelta};
 }
 
+/// Steps [begin, end) of the channel, last first, and what they add to the sums over steps.
+template <class T>
+void run_back(const Work<T>& w, std::int64_t i, Range steps, std::int64_t k, StateOf<T>* later,
+              Tensors& tensors) {
+  using S = StateOf<T>;
+  std::fill_n(w.sums, w.p.state, S{0});
+  Shares<S> sum{0, 0};
+  for (std::int64_t t = steps.end - 1; t >= steps.begin; --t) {
+    const Shares<S> shares = step_back(w, i, t, k, later);
+    sum.skip += shares.skip;
+    sum.bias += shares.bias;
+  }
+  S* da = tensors["dA"].as<S>() + k * w.p.state;
+  for (std::int64_t n = 0; n < w.p.state; ++n) da[n] += w.sums[n];
+  tensors["dD"].as<S>()[k] += sum.skip;
+  tensors["ddelta_bias"].as<S>()[k] += sum.bias;
+}
+
 template <class T>
 void scan(const SelectiveProblem& p, Tensors& tensors, std::span<std::byte> workspace) {
-  using S = StateOf<T>;
   const Work<T> work(p, tensors, workspace);
-  S* later = tensors["dh0"].as<S>();
-  S *da = tensors["dA"].as<S>(), *dskip = tensors["dD"].as<S>(), *dbias = tensors["ddelta_bias"].as<S>();
+  auto* later = tensors["dh0"].as<StateOf<T>>();
   for (std::int64_t i = 0; i < p.batch; ++i) {
     for (std::int64_t k = 0; k < p.channels; ++k, later += p.state) {
       forward(work, i, k);
-      std::fill_n(work.sums, p.state, 0.0);
-      double skip = 0.0, bias = 0.0;
-      for (std::int64_t t = p.seq - 1; t >= 0; --t) {
-        const Shares<S> shares = step_back(work, i, t, k, later);
-        skip += static_cast<double>(shares.skip);
-        bias += static_cast<double>(shares.bias);
-      }
-      for (std::int64_t n = 0; n < p.state; ++n) da[k * p.state + n] += static_cast<S>(work.sums[n]);
-      dskip[k] += static_cast<S>(skip);
-      dbias[k] += static_cast<S>(bias);
+      for (std::int64_t end = p.seq; end > 0; end -= kRun)
+        run_back(work, i, {std::max<std::int64_t>(0, end - kRun), end}, k, later, tensors);
     }
   }
 }
