@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -81,6 +82,19 @@ void take(analysis::RunRecord& run, JournalNotes& notes, const json& record) {
   }
 }
 
+/// Visits of cases that the plan still has; of a visit that was made again (--retry) the last record.
+void keep_what_counts(analysis::RunRecord& run) {
+  std::set<std::string> planned;
+  for (const scaling::Case& c : run.cases) planned.insert(c.id);
+  std::map<std::pair<std::string, std::int64_t>, std::size_t> last;
+  for (std::size_t i = 0; i < run.visits.size(); ++i) last[{run.visits[i].case_id, run.visits[i].visit}] = i;
+  std::size_t row = 0;
+  std::erase_if(run.visits, [&](const analysis::VisitRecord& visit) {
+    const bool is_last = last.at({visit.case_id, visit.visit}) == row++;
+    return !is_last || !planned.contains(visit.case_id);
+  });
+}
+
 }  // namespace
 
 Journal::Journal(const std::filesystem::path& path, std::int64_t keep_bytes) : path_(path.string()) {
@@ -137,9 +151,7 @@ analysis::RunRecord parse_journal(std::string bytes, const std::string& name, Jo
     }
     begin = end + 1;
   }
-  std::set<std::string> known;
-  for (const scaling::Case& c : run.cases) known.insert(c.id);
-  std::erase_if(run.visits, [&](const analysis::VisitRecord& visit) { return !known.contains(visit.case_id); });
+  keep_what_counts(run);
   if (wanted != nullptr) *wanted = std::move(notes);
   return run;
 }

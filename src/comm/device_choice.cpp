@@ -21,8 +21,9 @@ bool check_gpus_apart(std::span<const GpuPlace> places, bool allow_shared) {
     const auto [it, fresh] = first_rank.emplace(std::pair(places[r].host, places[r].uuid), r);
     if (fresh) continue;
     if (!allow_shared) {
-      usage_error(concat("ranks ", it->second, " and ", r, " of a block are both on GPU ", places[r].uuid, " of ",
-                         places[r].host, ", so their times would be each other's; start at most one rank a GPU, or "
+      usage_error(concat("ranks ", it->second, " and ", r, " of a block are both on GPU ", places[r].uuid,
+                         " of ", places[r].host,
+                         ", so their times would be each other's; start at most one rank a GPU, or "
                          "allow shared GPUs for a run that only shows that it works"));
     }
     shared = true;

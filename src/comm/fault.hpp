@@ -13,7 +13,7 @@ namespace bench::comm {
 enum class FaultKind {
   delay,    // the rank is late by `seconds`
   drop,     // the message is lost on the way
-  reorder,  // the message leaves after the rank's next one
+  reorder,  // the message leaves after the rank's next one, of two that are outstanding together
   die,      // the rank is gone
 };
 

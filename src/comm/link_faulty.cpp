@@ -3,9 +3,9 @@
 
 #include <chrono>
 #include <csignal>
-#include <exception>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace bench::comm {
 namespace {
@@ -20,14 +20,23 @@ void kill_this_process(const Fault&) {
 
 }  // namespace
 
-/// An exchange of the wrapped link and, with it, a message that had been held back.
+/// An exchange of the wrapped link. A lost message, and a held one for now, is replaced by an empty one to
+/// oneself, which a held message takes when it leaves.
 class FaultyTransfer final : public Transfer {
  public:
-  FaultyTransfer(FaultyLink& link, std::unique_ptr<Transfer> exchange, std::unique_ptr<Transfer> late)
-      : link_(link), exchange_(std::move(exchange)), late_(std::move(late)) {}
+  FaultyTransfer(FaultyLink& link, std::unique_ptr<Transfer> exchange)
+      : link_(link), exchange_(std::move(exchange)) {}
+  ~FaultyTransfer() override {
+    if (link_.held_ && link_.held_->owner == this) link_.held_.reset();  // an exception unwinds
+  }
+
+  void hold(std::span<const std::byte> out) { bytes_.assign(out.begin(), out.end()); }
+  void send_late(int to) { late_ = link_.inner_.post(bytes_, to, {}, link_.rank()); }
+
   void wait() override {
-    if (done_) return;
+    if (done_) return link_.require_whole();
     link_.guarded([&] {
+      link_.release();
       exchange_->wait();
       if (late_) late_->wait();
     });
@@ -36,6 +45,7 @@ class FaultyTransfer final : public Transfer {
 
  private:
   FaultyLink& link_;
+  std::vector<std::byte> bytes_;  // outlives late_
   std::unique_ptr<Transfer> exchange_, late_;
   bool done_ = false;
 };
@@ -54,18 +64,10 @@ FaultyLink::FaultyLink(std::unique_ptr<Link> inner, const std::vector<Fault>& fa
   owned_ = std::move(inner);
 }
 
-FaultyLink::~FaultyLink() {
-  if (!held_ || broken() || std::uncaught_exceptions() > 0) return;
-  try {
-    release()->wait();
-  } catch (const std::exception&) {  // whoever waits for it has a deadline of his own
-  }
-}
-
 std::unique_ptr<Transfer> FaultyLink::post(std::span<const std::byte> out, int to, std::span<std::byte> in,
                                            int from) {
-  return guarded([&]() -> std::unique_ptr<Transfer> {
-    if (to == rank()) return std::make_unique<FaultyTransfer>(*this, inner_.post(out, to, in, from), nullptr);
+  return guarded([&] {
+    if (to == rank()) return std::make_unique<FaultyTransfer>(*this, inner_.post(out, to, in, from));
     const Fault* fault = fault_of(operations_++);
     count_sent(out.size());
     if (fault != nullptr && fault->kind == FaultKind::delay) actions_.sleep(fault->seconds);
@@ -73,33 +75,25 @@ std::unique_ptr<Transfer> FaultyLink::post(std::span<const std::byte> out, int t
       actions_.die(*fault);
       throw Error(ErrorKind::comm, concat("rank ", rank(), " is gone by order: ", to_text(*fault)));
     }
-    std::unique_ptr<Transfer> late = held_ && held_->to == to ? release() : nullptr;
+    if (held_ && held_->to == to) release();
     const bool lost = fault != nullptr && fault->kind == FaultKind::drop;
     const bool hold = fault != nullptr && fault->kind == FaultKind::reorder;
-    auto exchange = lost || hold ? receive_only(in, from) : inner_.post(out, to, in, from);
-    if (held_) late = release();
-    if (hold) held_ = Held{{out.begin(), out.end()}, to};
-    return std::make_unique<FaultyTransfer>(*this, std::move(exchange), std::move(late));
+    auto exchange = lost || hold ? inner_.post({}, rank(), in, from) : inner_.post(out, to, in, from);
+    release();
+    auto transfer = std::make_unique<FaultyTransfer>(*this, std::move(exchange));
+    if (hold) {
+      transfer->hold(out);
+      held_ = Held{transfer.get(), to};
+    }
+    return transfer;
   });
 }
 
-/// An exchange that sends nothing to anybody: its message is an empty one to oneself, which release() takes.
-std::unique_ptr<Transfer> FaultyLink::receive_only(std::span<std::byte> in, int from) {
-  return inner_.post({}, rank(), in, from);
-}
-
-/// Sends the held message, and takes the empty one that receive_only() left.
-std::unique_ptr<Transfer> FaultyLink::release() {
-  struct Late final : Transfer {  // keeps the bytes until they are sent
-    std::vector<std::byte> bytes;
-    std::unique_ptr<Transfer> sent;
-    void wait() override { sent->wait(); }
-  };
-  auto late = std::make_unique<Late>();
-  Held held = *std::exchange(held_, std::nullopt);
-  late->bytes = std::move(held.bytes);
-  late->sent = inner_.post(late->bytes, held.to, {}, rank());
-  return late;
+/// Lets the held message go, when there is one.
+void FaultyLink::release() {
+  if (!held_) return;
+  const Held held = *std::exchange(held_, std::nullopt);
+  held.owner->send_late(held.to);
 }
 
 void FaultyLink::progress() {

@@ -6,9 +6,9 @@
 // 0 in the order of the posts:
 //   delay    sleeps before it is sent; the answer must not change
 //   drop     it is never sent, the sender notices nothing; its receiver runs into the deadline
-//   reorder  it is held back and sent after the next message, when that goes to another rank. Between two
-//            ranks the order is kept, as every Link promises (receives match by order alone), and the held
-//            message then is just late. It also leaves when the link is destroyed. The answer must not change
+//   reorder  it is held back and sent after the next message that is posted before anything is waited for.
+//            Between the same two ranks the order is kept, as every Link promises (receives match by order
+//            alone); such a message, and one that is waited for, is just late. The answer must not change
 //   die      calls FaultActions::die
 // A message to oneself touches no wire and is not counted.
 #pragma once
@@ -29,13 +29,14 @@ struct FaultActions {
   std::function<void(const Fault&)> die;      // empty: SIGKILL to this process
 };
 
+class FaultyTransfer;
+
 class FaultyLink final : public Link {
  public:
   /// Faults of other ranks than `inner`'s are ignored, so that all ranks may be given the same list. `inner`
   /// must outlive this link.
   FaultyLink(Link& inner, const std::vector<Fault>& faults, FaultActions actions = {});
   FaultyLink(std::unique_ptr<Link> inner, const std::vector<Fault>& faults, FaultActions actions = {});
-  ~FaultyLink() override;
   FaultyLink(const FaultyLink&) = delete;
   FaultyLink& operator=(const FaultyLink&) = delete;
 
@@ -54,15 +55,15 @@ class FaultyLink final : public Link {
 
  private:
   friend class FaultyTransfer;
+  /// A message that waits for the next one; its exchange has to be done with it in the end.
   struct Held {
-    std::vector<std::byte> bytes;
+    FaultyTransfer* owner = nullptr;
     int to = 0;
   };
 
   void on_deadline(double seconds_from_now) override;
   const Fault* fault_of(std::int64_t operation) const;
-  std::unique_ptr<Transfer> receive_only(std::span<std::byte> in, int from);
-  std::unique_ptr<Transfer> release();
+  void release();
 
   std::unique_ptr<Link> owned_;
   Link& inner_;

@@ -38,7 +38,8 @@ std::unique_ptr<Link> make_link(LinkKind kind, const Communicator& group) {
   if (kind == LinkKind::nccl) {
     const LinkMaker* maker = Registry<LinkMaker>::instance().find("nccl");
     if (maker == nullptr)
-      throw Error(ErrorKind::unavailable, "this build has no NCCL link: it needs CUDA and nccl.h when it is configured");
+      throw Error(ErrorKind::unavailable,
+                  "this build has no NCCL link: it needs CUDA and nccl.h when it is configured");
     return maker->make(group);
   }
   if (group.size() == 1) return std::make_unique<LinkSelf>();

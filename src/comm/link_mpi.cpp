@@ -80,7 +80,8 @@ class MpiTransfer final : public Transfer {
     if (done_) return link_.require_whole();  // progress() may have met its error
     link_.guarded([&] {
       if (link_.has_deadline())
-        poll_until(link_.seconds_left(), [&] { return test(); }, [&] { return missing(); });
+        poll_until(
+            link_.seconds_left(), [&] { return test(); }, [&] { return missing(); });
       else
         complete(MPI_Waitall(count(), requests_.data(), statuses_.data()));
     });

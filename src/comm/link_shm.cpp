@@ -64,8 +64,15 @@ void wait_until(double seconds_left, Advance&& advance, Done&& done, Whom&& whom
 
 class ShmTransfer final : public Transfer {
  public:
-  ShmTransfer(LinkShm& link, std::span<const std::byte> out, int to, std::span<std::byte> in, int from, bool gathering)
-      : send(out, gathering), receive(in, gathering), to_(to), from_(from), out_bytes_(out.size()), in_bytes_(in.size()), link_(link) {
+  ShmTransfer(LinkShm& link, std::span<const std::byte> out, int to, std::span<std::byte> in, int from,
+              bool gathering)
+      : send(out, gathering),
+        receive(in, gathering),
+        to_(to),
+        from_(from),
+        out_bytes_(out.size()),
+        in_bytes_(in.size()),
+        link_(link) {
     link_.in_flight_.push_back(this);
   }
   ~ShmTransfer() override {
@@ -77,9 +84,9 @@ class ShmTransfer final : public Transfer {
     if (done()) return link_.require_whole();
     link_.guarded([&] {
       const auto advance = [&] { return link_.advance(); };
-      wait_until(link_.seconds_left(), advance, [&] { return done(); }, [&] {
-        return receive.done() ? rank_to_take(to_, out_bytes_) : rank_to_send(from_, in_bytes_);
-      });
+      wait_until(
+          link_.seconds_left(), advance, [&] { return done(); },
+          [&] { return receive.done() ? rank_to_take(to_, out_bytes_) : rank_to_send(from_, in_bytes_); });
     });
   }
 
@@ -101,9 +108,12 @@ std::size_t LinkShm::segment_bytes(int ranks, std::size_t ring_bytes) {
 }
 
 void LinkShm::format(std::span<std::byte> segment, int ranks, std::size_t ring_bytes) {
-  BS_REQUIRE(ring_bytes > 0 && ring_bytes % kShmLine == 0, "a ring of ", ring_bytes, " bytes is not of whole lines");
-  BS_REQUIRE(segment.size() >= segment_bytes(ranks, ring_bytes), "a segment of ", segment.size(), " bytes is too small");
-  BS_REQUIRE(reinterpret_cast<std::uintptr_t>(segment.data()) % kShmLine == 0, "a segment must begin at a whole line");
+  BS_REQUIRE(ring_bytes > 0 && ring_bytes % kShmLine == 0, "a ring of ", ring_bytes,
+             " bytes is not of whole lines");
+  BS_REQUIRE(segment.size() >= segment_bytes(ranks, ring_bytes), "a segment of ", segment.size(),
+             " bytes is too small");
+  BS_REQUIRE(reinterpret_cast<std::uintptr_t>(segment.data()) % kShmLine == 0,
+             "a segment must begin at a whole line");
   std::construct_at(reinterpret_cast<std::atomic<std::uint64_t>*>(segment.data()), 0U);
   for (int r = 0; r < ranks; ++r) std::construct_at(end_at(segment, r, ring_bytes).channel);
 }
@@ -177,7 +187,9 @@ void LinkShm::barrier() {
       while (met < size() && !late(met)) ++met;
       return met == size();
     };
-    wait_until(seconds_left(), [&] { return advance(); }, open, [&] { return ranks_where(size(), late) + " at a barrier"; });
+    wait_until(
+        seconds_left(), [&] { return advance(); }, open,
+        [&] { return ranks_where(size(), late) + " at a barrier"; });
   });
 }
 

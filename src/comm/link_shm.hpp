@@ -30,7 +30,8 @@ class SharedMemory {
 
 class LinkShm final : public Link {
  public:
-  /// Bytes of a rank's segment in a group of `ranks`, with a ring of `ring_bytes` (a multiple of kShmLine) per peer.
+  /// Bytes of a rank's segment in a group of `ranks`, with a ring of `ring_bytes` (a multiple of kShmLine)
+  /// per peer.
   static std::size_t segment_bytes(int ranks, std::size_t ring_bytes);
   /// Puts empty channels into a rank's segment. All segments are formatted before the first link is made.
   static void format(std::span<std::byte> segment, int ranks, std::size_t ring_bytes);
@@ -57,8 +58,8 @@ class LinkShm final : public Link {
 
   std::shared_ptr<SharedMemory> memory_;
   int rank_;
-  std::vector<ShmEnd> to_, from_;         // [peer]
-  std::vector<ShmTransfer*> in_flight_;   // oldest first
+  std::vector<ShmEnd> to_, from_;        // [peer]
+  std::vector<ShmTransfer*> in_flight_;  // oldest first
   std::uint64_t barriers_ = 0;
 };
 

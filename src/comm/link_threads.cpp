@@ -22,7 +22,8 @@ struct Payload {
   bool of_a_gather = false;
 };
 
-constexpr double kFar_s = 3600.0;  // how long one nap of a wait without a deadline is; the clock's arithmetic takes no infinity
+constexpr double kFar_s =
+    3600.0;  // how long one nap of a wait without a deadline is; the clock's arithmetic takes no infinity
 
 // What the others see when one rank failed: never the cause.
 class Echo final : public Error {
@@ -53,7 +54,8 @@ struct Channel {
 // What the ranks of a group share. One mutex guards it all; payloads are copied outside of it.
 class Board {
  public:
-  explicit Board(int size) : size_(size), channels_(count() * count()), arrived_(count()), entered_(count()) {}
+  explicit Board(int size)
+      : size_(size), channels_(count() * count()), arrived_(count()), entered_(count()) {}
   int size() const { return size_; }
 
   void send(int from, int to, Payload payload) {
@@ -72,7 +74,8 @@ class Board {
     std::unique_lock lock(mutex_);
     Channel& box = channel(from, to);
     const auto there = [&] { return box.holds(ticket) || aborted_; };
-    wait(lock, arrived_[static_cast<std::size_t>(to)], to, seconds_left, there, [&] { return rank_to_send(from, bytes); });
+    wait(lock, arrived_[static_cast<std::size_t>(to)], to, seconds_left, there,
+         [&] { return rank_to_send(from, bytes); });
     check_alive();
     return box.take(ticket);
   }
@@ -82,10 +85,13 @@ class Board {
     check_alive();
     const auto mine = ++entered_[static_cast<std::size_t>(rank)];
     const auto late = [&](int r) { return entered_[static_cast<std::size_t>(r)] < mine; };
-    const auto all_in = [&] { return std::ranges::all_of(entered_, [&](auto rounds) { return rounds >= mine; }); };
+    const auto all_in = [&] {
+      return std::ranges::all_of(entered_, [&](auto rounds) { return rounds >= mine; });
+    };
     if (all_in()) return barrier_open_.notify_all();
-    wait(lock, barrier_open_, rank, seconds_left, [&] { return all_in() || aborted_; },
-         [&] { return ranks_where(size_, late) + " at a barrier"; });
+    wait(
+        lock, barrier_open_, rank, seconds_left, [&] { return all_in() || aborted_; },
+        [&] { return ranks_where(size_, late) + " at a barrier"; });
     if (!all_in()) check_alive();
   }
 
@@ -111,8 +117,8 @@ class Board {
   /// Until `ready()`, or until the deadline: then the group is poisoned, since `rank` will not be there for
   /// its peers any more.
   template <class Ready, class Whom>
-  void wait(std::unique_lock<std::mutex>& lock, std::condition_variable& waiter, int rank, double seconds_left, Ready&& ready,
-            Whom&& whom) {
+  void wait(std::unique_lock<std::mutex>& lock, std::condition_variable& waiter, int rank,
+            double seconds_left, Ready&& ready, Whom&& whom) {
     const LinkWait patience(seconds_left);
     while (!ready()) {
       const double left_s = std::min(seconds_left - patience.waited_s(), kFar_s);
@@ -153,7 +159,8 @@ class LinkThreads final : public Link {
     guarded([&] {
       const auto [bytes, of_a_gather] = board_->receive(from, rank_, ticket, in.size(), seconds_left());
       if (of_a_gather != gathering) {
-        throw Error(ErrorKind::comm, concat("link: ranks ", rank_, " and ", from, " are out of step: one is in an allgather"));
+        throw Error(ErrorKind::comm,
+                    concat("link: ranks ", rank_, " and ", from, " are out of step: one is in an allgather"));
       }
       if (bytes.size() != in.size()) {
         throw Error(ErrorKind::comm, concat("link: rank ", rank_, " has a buffer of ", in.size(),
@@ -172,7 +179,11 @@ class LinkThreads final : public Link {
 class ThreadTransfer final : public Transfer {
  public:
   ThreadTransfer(LinkThreads& link, int from, std::span<std::byte> in, bool gathering)
-      : link_(link), from_(from), in_(in), gathering_(gathering), ticket_(link.board().ticket(from, link.rank())) {}
+      : link_(link),
+        from_(from),
+        in_(in),
+        gathering_(gathering),
+        ticket_(link.board().ticket(from, link.rank())) {}
   void wait() override {
     if (!done_) link_.receive(from_, ticket_, in_, gathering_);
     done_ = true;

@@ -25,7 +25,8 @@ class LinkWait {
 
   /// `whom` as in "rank 3 (to send 4096 bytes)".
   [[noreturn]] void give_up(const std::string& whom) const {
-    throw Error(ErrorKind::timeout, concat("link: waited ", waited_s(), " s for ", whom, "; the deadline has passed"));
+    throw Error(ErrorKind::timeout,
+                concat("link: waited ", waited_s(), " s for ", whom, "; the deadline has passed"));
   }
 
  private:

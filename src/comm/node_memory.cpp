@@ -15,6 +15,7 @@
 #include <cstring>
 #include <string>
 
+#include "src/comm/agree.hpp"
 #include "src/comm/communicator.hpp"
 #include "src/comm/link_shm.hpp"
 #include "src/core/error.hpp"
@@ -80,7 +81,8 @@ class Name {
 
 class NodeMemory final : public SharedMemory {
  public:
-  NodeMemory(const std::string& name, int ranks, std::size_t segment_bytes) : ranks_(ranks), each_(segment_bytes) {
+  NodeMemory(const std::string& name, int ranks, std::size_t segment_bytes)
+      : ranks_(ranks), each_(segment_bytes) {
     const Descriptor object(shm_open(name.c_str(), O_RDWR, 0));
     if (object.fd < 0) give_reason("shm_open");
     void* begin = mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, object.fd, 0);
@@ -103,46 +105,28 @@ class NodeMemory final : public SharedMemory {
   std::size_t each_;
 };
 
-/// What a rank could not do, or nothing.
-template <class Step>
-std::string reason_of(Step&& step) {
-  try {
-    step();
-    return {};
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
-
-/// Collective. Throws on every rank when one has a reason: the lowest such rank's.
-void agree(const Communicator& group, const std::string& mine) {
-  if (group.all(mine.empty())) return;
-  const int size = group.size();
-  const auto who = group.allgather(mine.empty() ? size : group.rank());
-  const auto lowest = static_cast<int>(*std::min_element(who.begin(), who.end()));
-  throw Error(ErrorKind::unavailable, concat("mpi-shm, rank ", lowest, ": ", group.bcast(mine, lowest)));
-}
-
 }  // namespace
 
 std::unique_ptr<Link> make_shm_link(const Communicator& group) {
   const int here = group.node().size();
-  agree(group, here == group.size() ? ""
-                                    : concat("the ", group.size(), " ranks of the block are not all on one node, only ",
-                                             here, " of them on this one"));
+  agree(group, "mpi-shm",
+        here == group.size()
+            ? ""
+            : concat("only ", here, " of the block's ", group.size(), " ranks are on this node"));
   const std::size_t ring = ring_bytes_for(group.size());
   const std::size_t each = LinkShm::segment_bytes(group.size(), ring);
   Name made;
-  agree(group, reason_of([&] {
-          if (group.rank() == 0) made.create(each * static_cast<std::size_t>(group.size()));
-        }));
+  const auto make = [&] {
+    if (group.rank() == 0) made.create(each * static_cast<std::size_t>(group.size()));
+  };
+  agree(group, "mpi-shm", reason_of(make));
   const std::string name = group.bcast(made.text(), 0);
   std::shared_ptr<NodeMemory> memory;
-  // Once all agree, all segments are formatted, and the name can go.
-  agree(group, reason_of([&] {
-          memory = std::make_shared<NodeMemory>(name, group.size(), each);
-          LinkShm::format(memory->segment(group.rank()), group.size(), ring);
-        }));
+  const auto map = [&] {
+    memory = std::make_shared<NodeMemory>(name, group.size(), each);
+    LinkShm::format(memory->segment(group.rank()), group.size(), ring);
+  };
+  agree(group, "mpi-shm", reason_of(map));  // now all segments are formatted, and the name can go
   return std::make_unique<LinkShm>(std::move(memory), group.rank(), ring);
 }
 

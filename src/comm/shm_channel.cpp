@@ -27,7 +27,8 @@ std::span<std::byte> piece(std::span<std::byte> ring, std::uint64_t at, std::siz
 
 bool ShmSend::push(ShmEnd& end) {
   const auto room = [&] {
-    return end.ring.size() - static_cast<std::size_t>(end.at - end.channel->taken.load(std::memory_order_acquire));
+    return end.ring.size() -
+           static_cast<std::size_t>(end.at - end.channel->taken.load(std::memory_order_acquire));
   };
   const auto publish = [&] { end.channel->written.store(end.at, std::memory_order_release); };
   bool head_unseen = false;  // it travels with the first bytes when there is room for them
@@ -63,7 +64,8 @@ bool ShmReceive::begin(ShmEnd& end) {
   if (head.kind != kind_)
     throw Error(ErrorKind::comm, "link: two ranks are out of step: one is in an allgather");
   if (head.bytes != rest_.size())
-    throw Error(ErrorKind::comm, concat("link: a buffer of ", rest_.size(), " bytes for a message of ", head.bytes));
+    throw Error(ErrorKind::comm,
+                concat("link: a buffer of ", rest_.size(), " bytes for a message of ", head.bytes));
   end.at += kShmLine;
   if (rest_.empty()) end.channel->taken.store(end.at, std::memory_order_release);
   begun_ = true;
@@ -74,7 +76,8 @@ bool ShmReceive::pull(ShmEnd& end) {
   if (!begun_ && !begin(end)) return false;
   bool head_untold = !rest_.empty();  // a ring of one line has room again only once the head is given back
   while (!rest_.empty()) {
-    const auto there = static_cast<std::size_t>(end.channel->written.load(std::memory_order_acquire) - end.at);
+    const auto there =
+        static_cast<std::size_t>(end.channel->written.load(std::memory_order_acquire) - end.at);
     if (there == 0) break;
     const auto from = piece(end.ring, end.at, std::min({rest_.size(), there, kPublish}));
     std::memcpy(rest_.data(), from.data(), from.size());

@@ -75,7 +75,7 @@ class Link {
 
   void count_sent(std::size_t bytes) { bytes_sent_ += static_cast<std::int64_t>(bytes); }
 
-  /// Seconds on a clock that never goes back. This room owns no clock: a link that can wait overrides it; one that cannot has no use for it.
+  /// Seconds on a clock that never goes back. This room owns no clock: a link that can wait overrides it; another has no use for it.
   virtual double now_s() const { return 0.0; }
   /// A decorator passes its deadline on to the link it wraps; infinite when it was cleared.
   virtual void on_deadline(double /*seconds_from_now*/) {}

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "src/comm/link_threads.hpp"
 #include "src/core/error.hpp"
@@ -66,7 +68,8 @@ TEST_P(Faults, LeaveARightAnswerOrAnErrorOnEveryRank) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Threads, Faults,
-                         ::testing::Combine(::testing::Values(FaultKind::delay, FaultKind::drop, FaultKind::die),
+                         ::testing::Combine(::testing::Values(FaultKind::delay, FaultKind::drop,
+                                                              FaultKind::die),
                                             ::testing::Values(2, 3, 4)));
 
 // A held message is in nobody's way, so it needs an ample deadline: 100 ms can pass on a busy machine.
@@ -125,14 +128,16 @@ class Recording final : public Link {
   std::string left;
 };
 
-TEST(Reorder, HoldsAMessageUntilTheNextOneOrTheEnd) {
+TEST(Reorder, HoldsAMessageUntilTheNextOneOrUntilSomethingIsWaitedFor) {
   Recording inner;
-  {
-    FaultyLink link(inner, {{FaultKind::reorder, 0, 0}, {FaultKind::reorder, 0, 2}, {FaultKind::reorder, 0, 5}});
-    for (const int to : {1, 2, 1, 1, 2, 1}) link.post({}, to, {}, to)->wait();
-    EXPECT_EQ(inner.left, "21112");
-  }
+  FaultyLink link(inner,
+                  {{FaultKind::reorder, 0, 0}, {FaultKind::reorder, 0, 2}, {FaultKind::reorder, 0, 5}});
+  std::vector<std::unique_ptr<Transfer>> transfers;
+  for (const int to : {1, 2, 1, 1, 2, 1}) transfers.push_back(link.post({}, to, {}, to));
+  EXPECT_EQ(inner.left, "21112");
+  transfers.front()->wait();
   EXPECT_EQ(inner.left, "211121");
+  for (const auto& transfer : transfers) transfer->wait();
 }
 
 TEST(FaultyLink, SleepsByTheClockItWasGivenAndOnlyForItsOwnRank) {
@@ -182,7 +187,8 @@ TEST(FaultText, RefusesWhatItDoesNotKnowAndSaysWhatItTakes) {
       ADD_FAILURE() << text << " was taken";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::usage);
-      EXPECT_NE(std::string(error.what()).find("delay@RANK:OPERATION:SECONDS"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("delay@RANK:OPERATION:SECONDS"), std::string::npos)
+          << error.what();
     }
   }
 }

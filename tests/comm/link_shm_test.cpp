@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LinkShm between threads, over plain memory: the same code as between processes. Over
-// shared memory it runs in mpi_link_test.
+// LinkShm between threads, over plain memory: the same code as between processes. Over memory that processes
+// share it runs in mpi_link_test.
 #include "src/comm/link_shm.hpp"
 
 #include <gtest/gtest.h>
@@ -105,7 +105,8 @@ TEST_P(ShmLinkLaws, Hold) {
 
 // Ranks as for every link. Rings: shorter than most messages and no power of two; what MPI ranks get.
 INSTANTIATE_TEST_SUITE_P(Shm, ShmLinkLaws,
-                         ::testing::Combine(::testing::ValuesIn(test::kLinkLaws), ::testing::Values(1, 2, 3, 4),
+                         ::testing::Combine(::testing::ValuesIn(test::kLinkLaws),
+                                            ::testing::Values(1, 2, 3, 4),
                                             ::testing::Values(65 * kShmLine, 256 * 1024)),
                          [](const auto& law) {
                            return std::string(std::get<0>(law.param).name) + "_on_" +
@@ -130,13 +131,15 @@ TEST_P(ShmFaults, LeaveARightAnswerOrAnErrorOnEveryRank) {
   for (std::int64_t k = 0; k < test::messages_of_a_case(ranks); ++k) {
     const Fault fault{GetParam(), static_cast<int>(k) % ranks, k, 0.01};
     run_on_shared_memory(ranks, 4096, [&](Link& link) {  // shorter than the ring's blocks of 5000 bytes
-      test::check_ending(link, fault, test::run_with_faults(link, {fault}, harmless ? test::kAmple_s : 0.1, 5000));
+      test::check_ending(link, fault,
+                         test::run_with_faults(link, {fault}, harmless ? test::kAmple_s : 0.1, 5000));
     });
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shm, ShmFaults,
-                         ::testing::Values(FaultKind::delay, FaultKind::drop, FaultKind::reorder, FaultKind::die));
+                         ::testing::Values(FaultKind::delay, FaultKind::drop, FaultKind::reorder,
+                                           FaultKind::die));
 
 TEST(LinkShm, AMessageOfAnotherLengthIsACommError) {
   run_on_shared_memory(2, 4096, [](Link& link) {

@@ -46,7 +46,8 @@ TEST_P(ThreadDeadlineLaws, Hold) {
 
 // 2: the pair; 3: a rank that hears of it from another; 4: two rounds of every doubling scheme.
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadDeadlineLaws,
-                         ::testing::Combine(::testing::ValuesIn(test::kDeadlineLaws), ::testing::Values(2, 3, 4)),
+                         ::testing::Combine(::testing::ValuesIn(test::kDeadlineLaws),
+                                            ::testing::Values(2, 3, 4)),
                          [](const auto& law) {
                            return std::string(std::get<0>(law.param).name) + "_on_" +
                                   std::to_string(std::get<1>(law.param));

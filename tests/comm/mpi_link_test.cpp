@@ -43,7 +43,8 @@ TEST_P(MpiLinkLaws, Hold) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Mpi, MpiLinkLaws,
-                         ::testing::Combine(::testing::ValuesIn(test::kLinkLaws), ::testing::ValuesIn(kHostKinds)),
+                         ::testing::Combine(::testing::ValuesIn(test::kLinkLaws),
+                                            ::testing::ValuesIn(kHostKinds)),
                          name_of);
 
 class MpiDeadlineLaws : public ::testing::TestWithParam<std::tuple<test::DeadlineLaw, LinkKind>> {};
@@ -55,7 +56,8 @@ TEST_P(MpiDeadlineLaws, Hold) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Mpi, MpiDeadlineLaws,
-                         ::testing::Combine(::testing::ValuesIn(test::kDeadlineLaws), ::testing::ValuesIn(kHostKinds)),
+                         ::testing::Combine(::testing::ValuesIn(test::kDeadlineLaws),
+                                            ::testing::ValuesIn(kHostKinds)),
                          name_of);
 
 // 5000 bytes: a rendezvous, whose sender notices a missing receiver too; 100: buffered, it does not.
@@ -69,13 +71,15 @@ TEST_P(MpiFaults, LeaveARightAnswerOrAnErrorOnEveryRank) {
     const Fault fault{GetParam(), static_cast<int>(k) % world.size(), k, 0.01};
     LinkMpi link(world);
     const double deadline_s = harmless ? test::kAmple_s : 0.1;
-    test::check_ending(link, fault, test::run_with_faults(link, {fault}, deadline_s, k % 2 == 0 ? 100 : 5000));
+    test::check_ending(link, fault,
+                       test::run_with_faults(link, {fault}, deadline_s, k % 2 == 0 ? 100 : 5000));
     world.sleepy_barrier();  // the next deadline starts on all ranks together
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Mpi, MpiFaults,
-                         ::testing::Values(FaultKind::delay, FaultKind::drop, FaultKind::reorder, FaultKind::die));
+                         ::testing::Values(FaultKind::delay, FaultKind::drop, FaultKind::reorder,
+                                           FaultKind::die));
 
 TEST(MakeLink, KnowsItsKindsByName) {
   for (const LinkKind kind : {LinkKind::mpi, LinkKind::mpi_shm, LinkKind::nccl})

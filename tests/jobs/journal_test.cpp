@@ -54,6 +54,17 @@ TEST_F(JournalTest, GivesBackWhatWasWrittenToTheLastBit) {
   EXPECT_EQ(read.journal_bytes, bytes());
 }
 
+TEST_F(JournalTest, CountsTheLastRecordOfAVisitThatWasMadeAgain) {
+  analysis::RunRecord run = write_two_visits();
+  analysis::VisitRecord again = run.visits[0];
+  again.attempt = 2;
+  Journal(file(), static_cast<std::int64_t>(bytes().size())).append(visit_record(again), true);
+  const auto read = load_journal(file());
+  ASSERT_EQ(read.visits.size(), 2U) << "the journal keeps both, the tables have one";
+  EXPECT_EQ(read.visits[0].visit, 1);
+  EXPECT_EQ(read.visits[1].attempt, 2);
+}
+
 TEST_F(JournalTest, DropsATornTailAndSaysHowMuch) {
   write_two_visits();
   const std::string whole = bytes();

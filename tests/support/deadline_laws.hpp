@@ -16,7 +16,7 @@
 
 namespace bench::test {
 
-constexpr double kShort_s = 0.15;  // long enough for every rank to be scheduled, short enough to wait for
+constexpr double kShort_s = 0.15;   // long enough for every rank to be scheduled, short enough to wait for
 constexpr double kAmple_s = 100.0;  // no test waits for this one
 
 inline double seconds_now() {
@@ -109,7 +109,8 @@ inline constexpr std::array<DeadlineLaw, 7> kDeadlineLaws{{
      law_a_message_that_never_comes_is_a_timeout<(std::size_t{1} << 20) + 3>},
     {"a_rank_missing_at_a_barrier_is_a_timeout", law_a_rank_missing_at_a_barrier_is_a_timeout},
     {"a_rank_missing_in_a_short_allgather_is_a_timeout", law_a_rank_missing_in_an_allgather_is_a_timeout<8>},
-    {"a_rank_missing_in_a_long_allgather_is_a_timeout", law_a_rank_missing_in_an_allgather_is_a_timeout<100'000>},
+    {"a_rank_missing_in_a_long_allgather_is_a_timeout",
+     law_a_rank_missing_in_an_allgather_is_a_timeout<100'000>},
     {"a_rank_missing_in_an_exscan_is_a_timeout", law_a_rank_missing_in_an_exscan_is_a_timeout},
     {"a_deadline_that_is_kept_changes_nothing", law_a_deadline_that_is_kept_changes_nothing},
 }};

@@ -22,7 +22,8 @@ struct Death : std::runtime_error {
   Death() : std::runtime_error("died by order") {}
 };
 
-/// Every rank's block goes once round while the next exchange is in flight; the sum of all bytes met, by source.
+/// Every rank's block goes once round while the next exchange is in flight; the sum of all bytes met, by
+/// source.
 inline bool ring_is_right(Link& link, std::size_t size) {
   const int p = link.size();
   Bytes held = link_message(link.rank(), 5, size), next(size);
@@ -43,7 +44,8 @@ inline bool scan_is_right(Link& link) {
   Matrix expected{1, 0, 0, 1}, record = link_matrix(link.rank());
   const Matrix identity = expected;
   for (int r = 0; r < link.rank(); ++r) expected = multiply(expected, link_matrix(r));
-  link.exscan(std::as_writable_bytes(std::span(record)), std::as_bytes(std::span(identity)), combine_matrices);
+  link.exscan(std::as_writable_bytes(std::span(record)), std::as_bytes(std::span(identity)),
+              combine_matrices);
   return record == expected;
 }
 
@@ -67,7 +69,8 @@ inline std::int64_t messages_of_a_case(int ranks) {
 }
 
 /// The case on one rank, with the faults. `size` of the ring's blocks in bytes.
-inline Ending run_with_faults(Link& inner, const std::vector<comm::Fault>& faults, double deadline_s, std::size_t size) {
+inline Ending run_with_faults(Link& inner, const std::vector<comm::Fault>& faults, double deadline_s,
+                              std::size_t size) {
   comm::FaultActions actions;
   actions.die = [](const comm::Fault&) { throw Death(); };
   comm::FaultyLink link(inner, faults, actions);
@@ -89,8 +92,8 @@ inline Ending run_with_faults(Link& inner, const std::vector<comm::Fault>& fault
 /// Holds this rank's ending against what the fault allows. A message lost before the closing barrier fails
 /// every rank; one lost in the barrier itself fails those that did not hear of the others by another way.
 inline void check_ending(const Link& link, const comm::Fault& fault, Ending ending) {
-  const std::string where =
-      concat(to_text(fault), ", rank ", link.rank(), " of ", link.size(), ", ending ", static_cast<int>(ending));
+  const std::string where = concat(to_text(fault), ", rank ", link.rank(), " of ", link.size(), ", ending ",
+                                   static_cast<int>(ending));
   if (fault.kind == comm::FaultKind::delay || fault.kind == comm::FaultKind::reorder) {
     EXPECT_EQ(ending, Ending::right) << where;
     return;

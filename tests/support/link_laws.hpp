@@ -134,7 +134,8 @@ inline void law_exscan_keeps_the_order_of_the_ranks(Link& link) {
   Matrix expected = identity;
   for (int r = 0; r < link.rank(); ++r) expected = multiply(expected, link_matrix(r));
   Matrix record = link_matrix(link.rank());
-  link.exscan(std::as_writable_bytes(std::span(record)), std::as_bytes(std::span(identity)), combine_matrices);
+  link.exscan(std::as_writable_bytes(std::span(record)), std::as_bytes(std::span(identity)),
+              combine_matrices);
   EXPECT_EQ(record, expected) << "rank " << link.rank() << " of " << link.size();
 }
 
