@@ -3,7 +3,7 @@
 # AUTO takes what is there and says what it left out and why; ON fails with how to install; OFF does not look.
 #
 # Result per feature: BENCH_SCALE_HAVE_<F> (TRUE or FALSE) and BENCH_<F>_NOTE (a version, or the reason of the
-# absence), and the targets bench_torch, CUDA::cudart, bench_nccl. bench_print_features() prints the table at
+# absence), and the targets bench_torch, CUDA::cudart_static, bench_nccl. bench_print_features() prints the table at
 # the end. Also found here, because everything needs it: one MPI (BenchMpi.cmake).
 include_guard(GLOBAL)
 include(BenchVenv)

@@ -1,15 +1,23 @@
 # Rooms are OBJECT libraries: a static archive would let the linker drop files whose only use is to register themselves.
 # Objects reach direct dependents only, so every program names all the rooms it is made of.
 
-# bs_room(<target> [LINKS ...]): all .cpp of this folder and those below it, less the suffix-gated ones.
+# bs_room(<target> FOLDERS ... [LINKS ...]): all .cpp of the folders and, where CUDA is in the build, all .cu and *_cuda.cpp. Less the other
+# suffix-gated ones, which are plug-ins.
 function(bs_room target)
   cmake_parse_arguments(ROOM "" "" "FOLDERS;LINKS" ${ARGN})
   set(sources)
   foreach(folder IN LISTS ROOM_FOLDERS)
     file(GLOB found CONFIGURE_DEPENDS ${folder}/*.cpp)
     list(APPEND sources ${found})
+    if(BENCH_SCALE_HAVE_CUDA)
+      file(GLOB found CONFIGURE_DEPENDS ${folder}/*.cu)
+      list(APPEND sources ${found})
+    endif()
   endforeach()
-  list(FILTER sources EXCLUDE REGEX "_(torch|cuda|nccl)\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "_(torch|nccl)\\.cpp$")
+  if(NOT BENCH_SCALE_HAVE_CUDA)
+    list(FILTER sources EXCLUDE REGEX "_cuda\\.cpp$")
+  endif()
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   add_library(${target} OBJECT ${sources})
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})

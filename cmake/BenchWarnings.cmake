@@ -13,4 +13,6 @@ option(BENCH_SCALE_WERROR "Treat warnings as errors" OFF)
 add_library(bench_warnings INTERFACE)
 target_compile_options(bench_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wshadow;-Wno-missing-field-initializers;-Wno-restrict>
-  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${BENCH_SCALE_WERROR}>>:-Werror>)
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${BENCH_SCALE_WERROR}>>:-Werror>
+  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers>
+  $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${BENCH_SCALE_WERROR}>>:-Werror=all-warnings;-Xcompiler=-Werror>)

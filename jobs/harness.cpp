@@ -8,6 +8,7 @@
 #include "analysis/statistics/quantiles.hpp"
 #include "jobs/sampler.hpp"
 #include "jobs/team.hpp"
+#include "jobs/timing/preflight.hpp"
 #include "kernels/inputs.hpp"
 #include "src/comm/link_self.hpp"
 #include "src/system/peak_memory.hpp"
@@ -51,8 +52,14 @@ struct Harness::Running {
   std::unique_ptr<Prepared> prepared;
   Context context;
   double first_call_s = 0.0;  // of the call that is checked
+  Timer* timer = nullptr;     // of the kernel's backend
 
   void run() { kernel.run(*problem, tensors, context); }
+  /// A device's kernel is only queued by run().
+  void run_to_the_end() {
+    run();
+    timer->wait();
+  }
   std::vector<std::span<const std::byte>> memory() const {
     std::vector<std::span<const std::byte>> parts{{workspace.data(), static_cast<std::size_t>(workspace.bytes())}};
     for (const auto& [name, tensor] : tensors.all()) parts.emplace_back(tensor.data(), static_cast<std::size_t>(tensor.bytes()));
@@ -74,6 +81,10 @@ std::string together(Link& link, Outcome& outcome, Step&& step) {
     if (link.broken()) throw;
     mine = Outcome::oom;
     reason = "memory ran out";
+  } catch (const Error& error) {
+    if (link.broken()) throw;
+    mine = error.kind() == ErrorKind::unavailable ? Outcome::skipped : Outcome::crashed;
+    reason = describe(error);
   } catch (const std::exception& error) {
     if (link.broken()) throw;
     mine = Outcome::crashed;
@@ -90,8 +101,10 @@ std::string together(Link& link, Outcome& outcome, Step&& step) {
 
 }  // namespace
 
-std::string Harness::set_up(Running& running, Outcome& outcome) const {
+std::string Harness::set_up(Running& running, Outcome& outcome) {
   return together(running.link, outcome, [&] {
+    running.timer = &timer_of(running.kernel);
+    running.context.stream = running.timer->stream();
     running.problem = running.op.parse(running.c.params);
     const Problem& problem = *running.problem;
     running.positions = positions_of(running.op, problem, running.link.rank());
@@ -139,21 +152,21 @@ void Harness::check(Running& running, analysis::VisitRecord& record) {
   }
 }
 
-/// Untimed calls, as many and as long as asked for; all ranks agree on when it is enough. Returns the seconds of one call: the median of the
-/// last ones on rank 0, since the first pay for connections, pages and plans.
+/// Calls that are no samples, as many and as long as asked for; all ranks agree on when it is enough. Returns the seconds of one call: the
+/// median of the last ones on rank 0, since the first pay for connections, pages and plans. By the case's own timer: around a short kernel of a
+/// device the host's clock sees mostly itself, and samples would get too few calls.
 double Harness::warm_up(Running& running, analysis::VisitRecord& record) const {
   const auto asked = running.c.params.find("warmup");
   const bool exact = asked != running.c.params.end();
   const std::int64_t least = std::max<std::int64_t>(exact ? 0 : 1, exact ? std::get<std::int64_t>(asked->second) : settings_.warmup);
   if (least == 0) return std::max(from_root(running.link, running.first_call_s), kShortestCall_s);  // none at all was asked for
+  const std::function<void()> run = [&] { running.run(); };
+  const std::function<bool()> all_here = [&] { return running.link.barrier(), false; };
   const double start = machinery_.clock();
   std::vector<double> calls;
   bool more = true;
   while (more) {
-    running.link.barrier();
-    const double begin = machinery_.clock();
-    running.run();
-    calls.push_back(machinery_.clock() - begin);
+    calls.push_back(running.timer->time(1, run, all_here).call_s);
     const bool too_short = !exact && machinery_.clock() - start < settings_.warmup_time;
     more = from_root(running.link, static_cast<std::int64_t>(calls.size()) < least || too_short ? 1 : 0) != 0;
   }
@@ -166,6 +179,7 @@ double Harness::warm_up(Running& running, analysis::VisitRecord& record) const {
 
 /// The protocol of a case: what the study sets, what its parameters overrule, what rank 0's clock allows.
 Protocol Harness::protocol(const Running& running, const Timer& timer, double call_s) const {
+  const std::int64_t most_calls = is_cold(running.c) ? 1 : from_root(running.link, timer.most_calls());
   const bool spin = settings_.sync == "window" || (settings_.sync == "auto" && !running.shares_cores);
   return {.rule = {.relative_half_width = settings_.ci,
                    .confidence = settings_.confidence,
@@ -173,7 +187,7 @@ Protocol Harness::protocol(const Running& running, const Timer& timer, double ca
                    .max_samples = settings_.max_samples,
                    .min_time_s = settings_.min_time,
                    .budget_s = settings_.budget},
-          .calls = is_cold(running.c) ? 1 : calls_per_sample(call_s, from_root(running.link, floor_)),
+          .calls = std::min(most_calls, calls_per_sample(call_s, from_root(running.link, timer.shortest_sample_s()))),
           .call_s = call_s,
           .sync = spin ? Sync::window : Sync::barrier,
           .cut_warmup = running.c.params.count("warmup") == 0,
@@ -182,12 +196,12 @@ Protocol Harness::protocol(const Running& running, const Timer& timer, double ca
 
 Timer& Harness::timer_of(const Kernel& kernel) {
   std::unique_ptr<Timer>& timer = timers_[kernel.backend];
-  if (!timer) timer = make_timer(kernel.backend, machinery_.clock, machinery_.cache_bytes);
+  if (!timer) timer = make_timer(kernel.backend, machinery_.clock, machinery_.cache_bytes, machinery_.local_rank);
   return *timer;
 }
 
 void Harness::measure(Running& running, analysis::VisitRecord& record, double call_s) {
-  Timer& timer = timer_of(running.kernel);
+  Timer& timer = *running.timer;
   Workload workload{.run = [&] { running.run(); }};
   if (is_cold(running.c)) workload.evicted = running.memory();
   if (machinery_.telemetry) record.before = machinery_.telemetry();
@@ -216,7 +230,7 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
   BS_REQUIRE(op != nullptr && kernel != nullptr, "case ", c.id, " names an op or kernel that is not here: ", c.op, ", ", c.kernel);
   BS_REQUIRE(link.size() == c.ranks, "a case of ", c.ranks, " ranks was given a link of ", link.size());
   system::reset_peak_memory();
-  std::unique_ptr<Running> owner(new Running{c, link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, {}, nullptr, {}, 0.0});
+  std::unique_ptr<Running> owner(new Running{c, link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, {}, nullptr, {}, 0.0, nullptr});
   const KeepInDoubt<Running> keep{owner, link};
   Running& running = *owner;
   const double start = machinery_.clock();
@@ -227,7 +241,7 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
     record.reason = together(link, record.outcome, [&] {
       const std::int64_t before = link.bytes_sent();
       const double begin = machinery_.clock();
-      running.run();
+      running.run_to_the_end();
       running.first_call_s = machinery_.clock() - begin;
       sent = link.bytes_sent() - before;
     });

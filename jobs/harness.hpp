@@ -13,7 +13,7 @@
 #include "jobs/clock.hpp"
 #include "jobs/oracle_cache.hpp"
 #include "jobs/sampler.hpp"
-#include "jobs/timing/preflight.hpp"
+#include "jobs/timing/timer.hpp"
 #include "kernels/kernel.hpp"
 #include "kernels/oracle.hpp"
 #include "scaling/study.hpp"
@@ -25,22 +25,24 @@ struct Machinery {
   Clock clock;
   std::int64_t cache_bytes = 0;                      // of the last level, for cold samples
   std::function<analysis::Telemetry()> telemetry{};  // read at the ends of a measurement; empty: not read
+  int local_rank = 0;                                // among the processes of this node: which device is this one's
 };
 
 class Harness {
  public:
   Harness(const scaling::RunSettings& settings, Machinery machinery)
-      : settings_(settings), machinery_(std::move(machinery)), floor_(measure_timer(machinery_.clock)) {}
+      : settings_(settings), machinery_(std::move(machinery)) {}
 
   /// Measures `c` on the ranks of `link` (link.size() == c.ranks); `shares_cores` when there are more threads than cores, where waiting in
   /// a loop would take time from the others. Never throws for what the case does: a kernel that throws is `crashed`,
-  /// memory that runs out is `oom`, an output that is not the oracle's is `wrong_result`, each with its reason. An exception that leaves
-  /// some ranks of a collective case inside run() cannot be voted on; the transport's own error then surfaces on the others.
+  /// memory that runs out is `oom`, a device that is not there is `skipped`, an output that is not the oracle's is `wrong_result`, each with its
+  /// reason. An exception that leaves some ranks of a collective case inside run() cannot be voted on; the transport's own error then
+  /// surfaces on the others.
   analysis::VisitRecord visit(const scaling::Case& c, Link& link, bool shares_cores = false);
 
  private:
   struct Running;
-  std::string set_up(Running& running, Outcome& outcome) const;
+  std::string set_up(Running& running, Outcome& outcome);
   std::string prepare(Running& running, Outcome& outcome) const;
   void check(Running& running, analysis::VisitRecord& record);
   double warm_up(Running& running, analysis::VisitRecord& record) const;
@@ -50,7 +52,6 @@ class Harness {
 
   scaling::RunSettings settings_;
   Machinery machinery_;
-  TimerFloor floor_;
   std::map<Backend, std::unique_ptr<Timer>> timers_;  // made when a case first needs one
   OracleCache oracle_;
 };

@@ -20,6 +20,7 @@ using analysis::StopReason;
 constexpr double kOverrun = 3.0;       // times the expected duration
 constexpr double kRetryShare = 0.2;    // of the samples: more disturbed ones than that are the machine's normal state
 constexpr std::size_t kEnoughToTell = 10;
+constexpr double kFirstRest_s = 0.05, kRestGrowth = 1.5, kLongestRest_s = 0.5;  // 50 ms is nvbench's default
 
 }  // namespace
 
@@ -117,6 +118,15 @@ StopReason Sampler::final_reason(StopReason reason, const std::vector<double>& v
   return unsteady_ ? StopReason::unsteady : reason;
 }
 
+/// After throttled ones among the `latest` samples the device rests, longer each time in a row. Not once the clock it has is accepted as its usual one.
+void Sampler::plan_rest(const analysis::VisitRecord& record, std::int64_t latest) {
+  const bool slow = std::any_of(record.flags.end() - latest, record.flags.end(), [](std::int64_t flags) { return (flags & analysis::kThrottled) != 0; });
+  if (!slow || accept_)
+    rest_s_ = 0.0;
+  else
+    rest_s_ = rest_s_ == 0.0 ? kFirstRest_s : std::min(kRestGrowth * rest_s_, kLongestRest_s);
+}
+
 Sampler::Order Sampler::decide(const analysis::VisitRecord& record) const {
   const double elapsed = clock_() - begin_s_;
   if (record.flags.empty()) {
@@ -126,7 +136,7 @@ Sampler::Order Sampler::decide(const analysis::VisitRecord& record) const {
   std::vector<double> valid = accept_ ? analysis::sample_times(record) : analysis::valid_times(record);
   const StopReason reason = analysis::decide(valid, elapsed, protocol_.rule);
   const std::int64_t more = analysis::next_batch(valid.size(), elapsed, elapsed / static_cast<double>(record.flags.size()), protocol_.rule);
-  return {more, reason == StopReason::keep_going ? reason : final_reason(reason, valid)};
+  return {more, reason == StopReason::keep_going ? reason : final_reason(reason, valid), rest_s_};
 }
 
 void Sampler::measure(analysis::VisitRecord& record) {
@@ -145,9 +155,11 @@ void Sampler::measure(analysis::VisitRecord& record) {
       record.stop_reason = std::string(analysis::to_text(order.reason));
       break;
     }
+    if (order.rest_s > 0.0) timer_.rest(order.rest_s);
     append(gather_all(link_, take(order.samples, record)), order.samples, record);
     const double begin = clock_();
     mark(record);
+    plan_rest(record, order.samples);
     record.decide_s += clock_() - begin;
   }
   record.measure_s = clock_() - begin_s_;

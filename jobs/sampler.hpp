@@ -43,11 +43,13 @@ class Sampler {
   struct Order {
     std::int64_t samples;
     analysis::StopReason reason;
+    double rest_s = 0.0;  // before those samples
   };
   std::vector<Timed> take(std::int64_t count, analysis::VisitRecord& record);
   void append(const std::vector<Timed>& all, std::int64_t count, analysis::VisitRecord& record);
   void mark(analysis::VisitRecord& record);
   Order decide(const analysis::VisitRecord& record) const;
+  void plan_rest(const analysis::VisitRecord& record, std::int64_t latest);
   analysis::StopReason final_reason(analysis::StopReason reason, const std::vector<double>& valid) const;
   void watch_clocks();
   void relate_starts(analysis::VisitRecord& record) const;
@@ -66,6 +68,7 @@ class Sampler {
   bool unsteady_ = false, throttled_ = false;
   std::int64_t retries_ = 0;
   bool accept_ = false;                // too many samples were disturbed: take them as they are
+  double rest_s_ = 0.0;                // before the next samples: a device that throttles is let recover
 };
 
 }  // namespace bench::jobs

@@ -33,6 +33,7 @@ struct Context {
   Link* link = nullptr;            // never null while running; size() == problem.ranks
   std::span<std::byte> workspace;  // 64-byte aligned, as many bytes as workspace_bytes asked for
   Prepared* prepared = nullptr;    // what prepare returned
+  void* stream = nullptr;          // a device kernel's cudaStream_t, opaque here; all its work goes there. Null for the host's kernels
 };
 
 struct Kernel {

@@ -17,7 +17,7 @@ namespace {
 
 class CpuTimer final : public Timer {
  public:
-  CpuTimer(Clock clock, std::int64_t cache_bytes) : clock_(std::move(clock)), cache_bytes_(cache_bytes), floor_s_(measure_timer(clock_).overhead_s) {}
+  CpuTimer(Clock clock, std::int64_t cache_bytes) : clock_(std::move(clock)), cache_bytes_(cache_bytes), floor_(measure_timer(clock_)) {}
 
   Timed time(std::int64_t calls, const std::function<void()>& run, const std::function<bool()>& gate) override {
     const bool late = gate();
@@ -33,20 +33,21 @@ class CpuTimer final : public Timer {
     return ColdCache::method();
   }
 
-  double floor_s() const override { return floor_s_; }
+  double floor_s() const override { return floor_.overhead_s; }
+  double shortest_sample_s() const override { return jobs::shortest_sample_s(floor_); }
 
  private:
   Clock clock_;
   std::int64_t cache_bytes_;
-  double floor_s_;
+  TimerFloor floor_;
   std::optional<ColdCache> cold_cache_;
 };
 
 }  // namespace
 
-std::unique_ptr<Timer> make_timer(Backend backend, const Clock& clock, std::int64_t cache_bytes) {
+std::unique_ptr<Timer> make_timer(Backend backend, const Clock& clock, std::int64_t cache_bytes, int local_rank) {
   const std::string name(to_text(backend));
-  if (const TimerMaker* maker = Registry<TimerMaker>::instance().find(name)) return maker->make(clock, cache_bytes);
+  if (const TimerMaker* maker = Registry<TimerMaker>::instance().find(name)) return maker->make(clock, cache_bytes, local_rank);
   if (backend == Backend::cuda || backend == Backend::nccl) throw Error(ErrorKind::unavailable, concat("this build has no timer for ", name));
   return std::make_unique<CpuTimer>(clock, cache_bytes);
 }

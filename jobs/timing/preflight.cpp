@@ -28,10 +28,11 @@ TimerFloor measure_timer(const Clock& clock) {
   return {first == steps.end() ? 0.0 : *first, analysis::median(steps)};
 }
 
-std::int64_t calls_per_sample(double call_s, const TimerFloor& floor) {
-  const double wanted_s = std::max(100.0 * floor.resolution_s, 1000.0 * floor.overhead_s);
+double shortest_sample_s(const TimerFloor& floor) { return std::max(100.0 * floor.resolution_s, 1000.0 * floor.overhead_s); }
+
+std::int64_t calls_per_sample(double call_s, double shortest_s) {
   std::int64_t calls = 1;
-  while (calls < kMostCalls && static_cast<double>(calls) * call_s < wanted_s) calls *= 2;
+  while (calls < kMostCalls && static_cast<double>(calls) * call_s < shortest_s) calls *= 2;
   return calls;
 }
 

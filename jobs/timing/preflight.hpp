@@ -19,8 +19,11 @@ TimerFloor measure_timer(const Clock& clock);
 /// A median below so many floors is floor_limited: the clock is then more than 5 % of it.
 inline constexpr double kFloorsToTrust = 20.0;
 
-/// Calls of `call_s` seconds that make one sample: the smallest power of two for which the sample is at least
-/// 100 resolutions and 1000 overheads long. At least 1.
-std::int64_t calls_per_sample(double call_s, const TimerFloor& floor);
+/// The shortest sample, in seconds, in which the clock's own part does not matter: 100 resolutions and 1000 overheads.
+double shortest_sample_s(const TimerFloor& floor);
+
+/// Calls of `call_s` seconds that make one sample: the smallest power of two for which the sample is at least `shortest_s` long. At least 1,
+/// at most 2^20.
+std::int64_t calls_per_sample(double call_s, double shortest_s);
 
 }  // namespace bench::jobs

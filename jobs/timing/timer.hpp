@@ -33,16 +33,27 @@ class Timer {
   virtual std::string_view evict(std::span<const std::span<const std::byte>> data) = 0;
   /// What an empty sample measures, in seconds: below 20 times that a time is floor_limited.
   virtual double floor_s() const = 0;
+  /// How long a hot sample has to be, in seconds, for the timer's own part not to matter: calls are added up until it is.
+  virtual double shortest_sample_s() const = 0;
+  /// The most calls one sample may have; more would not fit a device's queue. The host has no such limit.
+  virtual std::int64_t most_calls() const { return std::numeric_limits<std::int64_t>::max(); }
+  /// Where `run` has to put its work to be seen by time(): a device's stream (Context::stream). Null: run works on the host.
+  virtual void* stream() { return nullptr; }
+  /// Returns once all that was put on stream() has ended, and throws what went wrong there. Nothing on the host.
+  virtual void wait() {}
+  /// Leaves a device whose clock fell alone for `seconds`, so that it recovers. Nothing on the host, whose samples tell of no clock.
+  virtual void rest(double seconds) { static_cast<void>(seconds); }
 };
 
-/// Makes the timer of a backend; `cache_bytes` of the host's last level.
+/// Makes the timer of a backend; `cache_bytes` of the host's last level, `local_rank` of this process among those of its node: ranks take the
+/// node's devices in turn.
 struct TimerMaker {
   std::string name;  // to_text(Backend)
-  std::unique_ptr<Timer> (*make)(const Clock& clock, std::int64_t cache_bytes) = nullptr;
+  std::unique_ptr<Timer> (*make)(const Clock& clock, std::int64_t cache_bytes, int local_rank) = nullptr;
 };
 
 /// The timer of `backend`: its own, if one is registered, else the host's. Error(unavailable) for a device backend without one.
-std::unique_ptr<Timer> make_timer(Backend backend, const Clock& clock, std::int64_t cache_bytes);
+std::unique_ptr<Timer> make_timer(Backend backend, const Clock& clock, std::int64_t cache_bytes, int local_rank = 0);
 
 }  // namespace bench::jobs
 

@@ -212,7 +212,7 @@ jobs::Direction Epoch::direct(jobs::Ledger& ledger, Progress& progress, Telemetr
 }
 
 void Epoch::measure() {
-  jobs::Engine engine(world_, links_, plan(), placement_.machine, {clock_, placement_.topology.machine().l3_bytes, telemetry_reader()});
+  jobs::Engine engine(world_, links_, plan(), placement_.machine, {clock_, placement_.topology.machine().l3_bytes, telemetry_reader(), placement_.local_rank});
   Progress progress(all_.size(), isatty(STDERR_FILENO) != 0, options_.quiet || world_.rank() != 0, use_color(options_, STDERR_FILENO), clock_);
   TelemetryLog telemetry(world_.rank() == 0 ? options_.telemetry_s : 0.0);
   const double start_s = clock_();

@@ -67,7 +67,7 @@ def test_a_kernel_file_registers_exactly_its_own_name(path):
     assert names == [own], f"registered {names}, the file's name says {own}"
 
 
-@pytest.mark.parametrize("room", ["src/core", "src/system", "src/comm", "src/cli", "kernels", "scaling", "jobs", "analysis", "tests", "slurm"])
+@pytest.mark.parametrize("room", ["src/core", "src/system", "src/comm", "src/device", "src/cli", "kernels", "scaling", "jobs", "analysis", "tests", "slurm"])
 def test_every_room_has_a_short_readme(room):
     readme = ROOT / room / "README.md"
     assert readme.exists(), f"{room} has no README.md"

@@ -10,11 +10,12 @@ ARROWS = {
     "src/core": set(),
     "src/system": {"src/core"},
     "src/comm": {"src/core"},
-    "kernels": {"src/core"},
+    "src/device": {"src/core"},
+    "kernels": {"src/core", "src/device"},
     "scaling": {"src/core", "kernels"},
     "analysis": {"src/core", "kernels", "scaling"},
-    "jobs": {"src/core", "src/system", "src/comm", "kernels", "scaling", "analysis"},
-    "src/cli": {"src/core", "src/system", "src/comm", "kernels", "scaling", "analysis", "jobs"},
+    "jobs": {"src/core", "src/system", "src/comm", "src/device", "kernels", "scaling", "analysis"},
+    "src/cli": {"src/core", "src/system", "src/comm", "src/device", "kernels", "scaling", "analysis", "jobs"},
 }
 
 # Libraries that only some rooms may know.
@@ -76,6 +77,27 @@ def test_torch_is_included_only_by_files_that_say_so():
         for number, name in includes(path)
         if name.startswith(("torch/", "ATen/", "c10/")) and "torch" not in path.stem
     ]
+    assert not wrong, "\n".join(wrong)
+
+
+CUDA_HEADER = re.compile(r"cuda\w*\.h(pp)?$|cuda/|cub/|mma\.h$|cooperative_groups")
+
+
+def test_cuda_is_included_only_by_files_that_say_so():
+    """Everything else builds without it. The room's own headers stay free of CUDA's, so that its users need no CUDA to be read."""
+    wrong = []
+    for path in sources():
+        own = room_of(path) == "src/device"
+        says_so = path.stem.endswith("_cuda") or path.suffix in {".cu", ".cuh"}
+        for number, name in includes(path):
+            if CUDA_HEADER.match(name):
+                allowed = path.suffix != ".hpp" if own else says_so
+            elif name.startswith("src/device/"):
+                allowed = own or says_so
+            else:
+                continue
+            if not allowed:
+                wrong.append(f"{path.relative_to(ROOT)}:{number}: {name}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -63,13 +63,14 @@ TEST(Preflight, KnowsWhatItsClockCosts) {
 }
 
 TEST(Preflight, TakesTheFewestCallsThatDrownTheClock) {
-  const TimerFloor floor{.resolution_s = 1e-9, .overhead_s = 25e-9};  // 1000 overheads are 25 us
-  EXPECT_EQ(calls_per_sample(1e-3, floor), 1);
-  EXPECT_EQ(calls_per_sample(25e-6, floor), 1);
-  EXPECT_EQ(calls_per_sample(24e-6, floor), 2);
-  EXPECT_EQ(calls_per_sample(1e-6, floor), 32) << "25 rounded up to a power of two";
-  EXPECT_EQ(calls_per_sample(1e-6, {.resolution_s = 1e-6, .overhead_s = 0.0}), 128) << "100 resolutions of a coarse clock";
-  EXPECT_LE(calls_per_sample(0.0, floor), std::int64_t{1} << 20) << "a call without time must not be repeated for ever";
+  const double shortest_s = shortest_sample_s({.resolution_s = 1e-9, .overhead_s = 25e-9});
+  EXPECT_DOUBLE_EQ(shortest_s, 25e-6) << "1000 overheads";
+  EXPECT_EQ(calls_per_sample(1e-3, shortest_s), 1);
+  EXPECT_EQ(calls_per_sample(25e-6, shortest_s), 1);
+  EXPECT_EQ(calls_per_sample(24e-6, shortest_s), 2);
+  EXPECT_EQ(calls_per_sample(1e-6, shortest_s), 32) << "25 rounded up to a power of two";
+  EXPECT_EQ(calls_per_sample(1e-6, shortest_sample_s({.resolution_s = 1e-6, .overhead_s = 0.0})), 128) << "100 resolutions of a coarse clock";
+  EXPECT_LE(calls_per_sample(0.0, shortest_s), std::int64_t{1} << 20) << "a call without time must not be repeated for ever";
 }
 
 }  // namespace

@@ -74,6 +74,16 @@ TEST(Harness, TurnsMemoryRunningOutIntoAnOomRow) {
   EXPECT_TRUE(record.rank_time_s.empty());
 }
 
+TEST(Harness, SkipsWhatItCannotTimeAndSaysWhy) {
+  for (const int ranks : {1, 2}) {
+    toy::reset_calls();
+    const auto record = visit_together("toy/elsewhere", ranks);
+    EXPECT_EQ(record.outcome, Outcome::skipped);
+    EXPECT_NE(record.reason.find("nccl"), std::string::npos) << record.reason;
+    EXPECT_EQ(toy::calls(), 0) << "not even once: its device may not be there";
+  }
+}
+
 TEST(Harness, StopsAtTheBudgetAndSaysSo) {
   scaling::RunSettings settings = synthetic_settings();
   settings.min_samples = 1000, settings.max_samples = 2000;

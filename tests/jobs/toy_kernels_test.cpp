@@ -77,6 +77,14 @@ Kernel hungry() {
 }
 const Registrar<Kernel> e{hungry()};
 
+/// Of a backend that no build has a timer for yet.
+Kernel elsewhere() {
+  Kernel k = kernel("toy/elsewhere", right);
+  k.backend = Backend::nccl;
+  return k;
+}
+const Registrar<Kernel> f{elsewhere()};
+
 }  // namespace
 
 scaling::Case make_case(const std::string& name, std::int64_t ranks, std::int64_t length) {
