@@ -88,7 +88,7 @@ def test_cuda_is_included_only_by_files_that_say_so():
     wrong = []
     for path in sources():
         own = room_of(path) == "src/device"
-        says_so = path.stem.endswith("_cuda") or path.suffix in {".cu", ".cuh"}
+        says_so = path.stem.endswith("_cuda") or "nccl" in path.stem or path.suffix in {".cu", ".cuh"}
         for number, name in includes(path):
             if CUDA_HEADER.match(name):
                 allowed = path.suffix != ".hpp" if own else says_so
