@@ -77,7 +77,7 @@ FactorModel::Part FactorModel::part(std::size_t index, double otherwise_flops_pe
   Part part;
   part.rate = rate_alone(index);
   attention::RankRates rates{.flops_per_s = part.rate.value_or(otherwise_flops_per_s)};
-  if (const auto it = run_.limits.find(c.ranks); it != run_.limits.end()) {
+  if (const auto it = run_.limits.find(c.ranks); it != run_.limits.end() && !c.params.contains("link")) {  // the limits are those of messages
     rates.link_latency_s = it->second.link_latency_s;
     rates.link_bytes_per_s = it->second.link_bytes_per_s;
   }

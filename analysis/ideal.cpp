@@ -143,6 +143,7 @@ Ideal ideal_of(const scaling::Case& c, const attention::RankRates& rates) {
 std::optional<Params> one_share(const scaling::Case& c) {
   Params params = c.params;
   params.erase("replicas");
+  params.erase("link");
   params["ranks"] = std::int64_t{1};
   if (c.ranks == 1 || is_replicated(c)) return params;
   const auto exchange = attention::exchange_of(c.kernel);

@@ -19,6 +19,7 @@ const Op& require_op(const std::string& name) {
 const std::vector<ParamSpec>& protocol_params() {
   static const std::vector<ParamSpec> params{
       {"cache", std::string("hot"), "hot or cold: do a sample's data lie in the caches when it starts?"},
+      {"link", std::string("mpi"), "mpi or mpi-shm: how the ranks of a case reach each other: by messages, or by memory that a node's ranks share"},
       {"replicas", std::int64_t{1}, "so many ranks run a copy of the one-rank case each, at the same time"},
       {"warmup", std::int64_t{3}, "exactly so many untimed calls, nothing cut after them"},
   };
@@ -52,6 +53,8 @@ void check_type(const Op& op, const std::string& name, const Value& value) {
                            " is of type ", type_name(spec.fallback), " (", spec.help, ")"));
   if (name == "cache" && to_text(value) != "hot" && to_text(value) != "cold")
     usage_error(concat("cache = ", show(to_text(value)), "; allowed: hot, cold"));
+  if (name == "link" && to_text(value) != "mpi" && to_text(value) != "mpi-shm")
+    usage_error(concat("link = ", show(to_text(value)), "; allowed: mpi, mpi-shm"));
   if (name == "warmup" && std::get<std::int64_t>(value) < 0)
     usage_error(concat("warmup = ", to_text(value), "; allowed: 0 and more calls"));
   constexpr std::int64_t kMostReplicas = std::int64_t{1} << 20;
@@ -65,8 +68,13 @@ std::int64_t replicas_of(const Params& params) {
   return count == nullptr ? 1 : *count;
 }
 
+std::string link_of(const Params& params) {
+  const auto it = params.find("link");
+  return it == params.end() ? "mpi" : to_text(it->second);
+}
+
 std::string problem_key(const std::string& op, const Params& params) {
-  static const std::set<std::string> how{"ranks", "threads", "layout", "cache", "replicas", "warmup"};
+  static const std::set<std::string> how{"ranks", "threads", "layout", "cache", "link", "replicas", "warmup"};
   std::string key = op;
   for (const auto& [name, value] : params)
     if (!how.contains(name)) key += concat('\n', name, '=', to_text(value));

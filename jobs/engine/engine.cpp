@@ -75,7 +75,7 @@ class Director {
 void Engine::run(Direction* direction, const EngineSettings& settings, double start_s, std::vector<std::string>& unsent) {
   Control control(world_);
   comm::DeathWatch watch(world_);
-  Worker worker(world_, links_, control, plan_, machine_, machinery_, start_s, unsent);
+  Worker worker(world_, links_, control, plan_, machine_, machinery_, settings.faults, start_s, unsent);
   if (direction == nullptr) return worker.run([&] { require_everybody(watch); });
 
   const std::unique_ptr<scaling::AnyDispatcher> dispatcher = scaling::make_dispatcher(plan_.run, machine_, direction->tasks);

@@ -10,12 +10,14 @@
 #include "scaling/plan.hpp"
 #include "src/comm/block_links.hpp"
 #include "src/comm/communicator.hpp"
+#include "src/comm/fault.hpp"
 
 namespace bench::jobs {
 
 struct EngineSettings {
   CoordinatorSettings coordinator;
   bool thread = true;  // the coordinator has a thread of its own (MPI_THREAD_MULTIPLE); else it takes turns with rank 0's work
+  std::vector<comm::Fault> faults;  // that happen in every visit, by the block's ranks and the visit's messages; to try what they lead to
 };
 
 /// What rank 0 has and the others have not.

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jobs/engine/worker.hpp"
 
+#include "scaling/parameters.hpp"
 #include "src/comm/fault_tolerance.hpp"
+#include "src/comm/link_faulty.hpp"
 
 namespace bench::jobs {
+namespace {
+
+Outcome outcome_of(ErrorKind kind) {
+  if (kind == ErrorKind::timeout) return Outcome::timeout;
+  return kind == ErrorKind::unavailable ? Outcome::skipped : Outcome::comm_error;
+}
+
+}  // namespace
 
 /// The record of a visit, whatever happens in it; only the loss of a peer leaves as an exception.
 analysis::VisitRecord Worker::visit(const Order& order) {
@@ -13,13 +23,16 @@ analysis::VisitRecord Worker::visit(const Order& order) {
   const Armed armed(watchdog_, order.limit_s + 2.0 * grace_s(order.limit_s));
   const double begin = clock_();
   try {
-    Link& link = links_.get(static_cast<int>(order.first_rank), static_cast<int>(order.ranks), order.generation);
+    Link& sound = links_.get(static_cast<int>(order.first_rank), static_cast<int>(order.ranks), order.generation,
+                            comm::parse_link_kind(scaling::link_of(c.params)));
+    comm::FaultyLink faulty(sound, faults_);
+    Link& link = faults_.empty() ? sound : faulty;
     link.set_deadline(order.limit_s);
     record = harness_.visit(c, link, shares_cores);
     link.clear_deadline();
   } catch (const Error& error) {
     if (comm::follows_a_death(error, world_)) throw comm::peer_lost();
-    record.outcome = error.kind() == ErrorKind::timeout ? Outcome::timeout : Outcome::comm_error;
+    record.outcome = outcome_of(error.kind());
     record.reason = error.what();
   }
   record.visit = order.visit;

@@ -14,6 +14,7 @@
 #include "scaling/plan.hpp"
 #include "src/comm/block_links.hpp"
 #include "src/comm/communicator.hpp"
+#include "src/comm/fault.hpp"
 
 namespace bench::jobs {
 
@@ -22,11 +23,11 @@ inline double grace_s(double limit_s) { return limit_s < 10.0 ? 1.0 : 0.1 * limi
 
 class Worker {
  public:
-  /// `links`: of the plan's blocks. `unsent`: the last report until it is known to be in the journal; it outlives the worker.
+  /// `links`: of the plan's blocks. `faults` happen in every visit. `unsent`: the last report until it is known to be in the journal; it outlives the worker.
   Worker(const comm::Communicator& world, comm::BlockLinks& links, Control& control, const scaling::Plan& plan, const scaling::Machine& machine,
-         Machinery machinery, double start_s, std::vector<std::string>& unsent)
+         Machinery machinery, const std::vector<comm::Fault>& faults, double start_s, std::vector<std::string>& unsent)
       : world_(world), links_(links), control_(control), plan_(plan), machine_(machine), clock_(machinery.clock), harness_(plan.run, std::move(machinery)),
-        start_s_(start_s), unsent_(unsent) {}
+        faults_(faults), start_s_(start_s), unsent_(unsent) {}
 
   /// Until it is sent home. `while_waiting` runs between looks for an order. A lost peer surfaces as comm::CommError.
   void run(const std::function<void()>& while_waiting);
@@ -44,6 +45,7 @@ class Worker {
   const scaling::Machine& machine_;
   Clock clock_;
   Harness harness_;
+  const std::vector<comm::Fault>& faults_;
   Watchdog watchdog_{[] { std::raise(SIGKILL); }};  // a kernel that does not return: the process is all that can be ended
   double start_s_, working_s_ = 0.0;
   std::vector<std::string>& unsent_;

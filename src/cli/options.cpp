@@ -9,6 +9,7 @@
 #include "scaling/parameters.hpp"
 #include "scaling/sweep.hpp"
 #include "src/cli/exit_codes.hpp"
+#include "src/comm/fault.hpp"
 #include "src/core/outcome.hpp"
 #include "src/system/provenance.hpp"
 
@@ -121,6 +122,17 @@ void add_running_flags(CLI::App& app, Options& options) {
       ->type_name("TIME")->group(group);
   app.add_option("--timeout", options.timeout_s, "seconds until a visit counts as hung; 0: ten times its estimate, at least a minute")
       ->check(CLI::NonNegativeNumber)->group(group);
+  const auto are_faults = [](const std::string& text) {
+    try {
+      comm::parse_faults(text);
+      return std::string();
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+  };
+  app.add_option("--inject", options.inject, "faults that happen to the messages of every visit, to try what they lead to: KIND@RANK:MESSAGE[:SECONDS], "
+                                             "KIND of delay, drop, reorder, die")
+      ->type_name("FAULTS")->check(are_faults)->group(group);
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ struct Options {
   std::string shard;                   // I/N: only these cases of the study; empty: all
   std::string deadline;                // seconds from now, or @UNIX time; empty: the environment's
   double timeout_s = 0.0;              // of a visit; 0: from its estimate
+  std::string inject;                  // faults of the links, comm::parse_faults
   bool keep_host = false;              // store the host's name instead of its hash
   CompareOptions compare;              // of compare and gate
   LaunchOptions launch;

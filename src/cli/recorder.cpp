@@ -16,13 +16,14 @@ namespace {
 
 constexpr double kStoreEvery_s = 30.0;  // how often a readable results.h5 is made while measuring
 
-/// What a time depends on, of everything that is known: not the moment, the host's name, its load or the command line.
+/// What a time depends on, of everything that is known: not the moment, the host's name, its load, how much of its memory
+/// the firmware left (twins of one model differ there) or the command line.
 std::string environment_identity(const nlohmann::ordered_json& provenance) {
   nlohmann::ordered_json kept;
   for (const char* section : {"build", "libraries"})
     if (provenance.contains(section)) kept[section] = provenance[section];
   for (const auto& [section, field] : {std::pair{"cpu", "model"}, {"cpu", "cores"}, {"cpu", "threads"}, {"cpu", "governor"}, {"host", "kernel"},
-                                       {"host", "architecture"}, {"memory", "total_bytes"}})
+                                       {"host", "architecture"}})
     if (provenance.contains(section) && provenance[section].contains(field)) kept[section][field] = provenance[section][field];
   return scaling::sha256_hex(kept.dump()).substr(0, 32);
 }

@@ -8,8 +8,10 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 
 #include "analysis/compare/baseline_sides.hpp"
 #include "analysis/results.hpp"
@@ -18,6 +20,7 @@
 #include "jobs/engine/watchdog.hpp"
 #include "jobs/roofline.hpp"
 #include "scaling/blocks.hpp"
+#include "scaling/parameters.hpp"
 #include "scaling/tasks.hpp"
 #include "src/cli/deadline.hpp"
 #include "src/cli/exit_codes.hpp"
@@ -27,6 +30,7 @@
 #include "src/cli/telemetry_log.hpp"
 #include "src/cli/verbs.hpp"
 #include "src/comm/block_links.hpp"
+#include "src/comm/fault.hpp"
 #include "src/comm/fault_tolerance.hpp"
 #include "src/comm/session.hpp"
 #include "src/system/provenance.hpp"
@@ -102,7 +106,7 @@ class Epoch {
   const scaling::Plan& plan() const { return kept_.planned->plan; }
   void open();
   void make_links();
-  void measure_limits();
+  void measure_limits(std::int64_t generation);
   jobs::Direction direct(jobs::Ledger& ledger, Progress& progress, TelemetryLog& telemetry, double start_s);
   std::vector<scaling::Task> feasible(std::vector<scaling::Task> owed, jobs::Ledger& ledger) const;
   void measure();
@@ -164,23 +168,29 @@ std::vector<scaling::Task> Epoch::feasible(std::vector<scaling::Task> owed, jobs
 void Epoch::make_links() {
   std::string text;
   if (world_.rank() == 0) {
-    std::set<std::int64_t> widths;
-    for (const scaling::Task& task : owed_) widths.insert(task.ranks);
-    for (const std::int64_t width : widths) text += concat(width, ' ');
+    std::set<std::pair<std::int64_t, std::string>> kinds;
+    for (const scaling::Task& task : owed_) {
+      kinds.emplace(task.ranks, "mpi");  // also what the limits are measured over
+      kinds.emplace(task.ranks, scaling::link_of(plan().cases[static_cast<std::size_t>(task.case_index)].params));
+    }
+    for (const auto& [width, kind] : kinds) text += concat(width, ' ', kind, '\n');
   }
-  std::istringstream widths(world_.bcast(text, 0));
+  std::istringstream lines(world_.bcast(text, 0));
+  std::map<std::int64_t, std::set<comm::LinkKind>> kinds;
+  std::string kind;
+  for (std::int64_t width = 0; lines >> width >> kind;) kinds[width].insert(comm::parse_link_kind(kind));
   const scaling::Machine& machine = placement_.machine;
-  for (std::int64_t width = 0; widths >> width;) {
+  for (const auto& [width, of_width] : kinds) {
     widths_.push_back(width);
-    links_.make(scaling::block_starts(scaling::block_width(width, machine), machine), width);
+    links_.make(scaling::block_starts(scaling::block_width(width, machine), machine), width, of_width);
   }
 }
 
 /// Each width of what is owed measures its limits on its first block, the other ranks asleep.
-void Epoch::measure_limits() {
+void Epoch::measure_limits(std::int64_t generation) {
   for (const std::int64_t width : widths_) {
     if (world_.rank() < width) {
-      const analysis::Limits limits = jobs::measure_limits_of(links_.get(0, static_cast<int>(width)), jobs::steady_clock());
+      const analysis::Limits limits = jobs::measure_limits_of(links_.get(0, static_cast<int>(width), generation), jobs::steady_clock());
       if (recorder_) recorder_->add_limits(width, limits);
     }
     world_.sleepy_barrier();
@@ -220,7 +230,7 @@ void Epoch::measure() {
   if (world_.rank() == 0) direction = direct(*ledger_, progress, telemetry, start_s);
   const jobs::EngineSettings settings{{.timeout_s = options_.timeout_s, .stop_requested = stop_requested, .time_left_s = time_left_,
                                        .survives_deaths = comm::survives_deaths()},
-                                      session_.many_threads()};
+                                      session_.many_threads(), comm::parse_faults(options_.inject)};
   engine.run(direction ? &*direction : nullptr, settings, start_s, kept_.unsent);
   overhead_s_ = engine.overhead_s();
 }
@@ -246,7 +256,7 @@ int Epoch::run() {
   profile_.mark("run folder");
   listen_for_stop();
   make_links();
-  measure_limits();
+  measure_limits(0);
   profile_.mark("measured limits");
   std::exception_ptr failure;  // on rank 0 the others wait to be told of it
   try {
@@ -259,7 +269,7 @@ int Epoch::run() {
   on_rank_0(world_, [&] {
     if (failure) std::rethrow_exception(failure);
   });
-  if (!stop_requested()) measure_limits();
+  if (!stop_requested()) measure_limits(-1);  // over links of their own: a visit may have broken its block's
   profile_.mark("measured limits");
   return close();
 }

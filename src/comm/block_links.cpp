@@ -3,7 +3,6 @@
 
 #include <optional>
 
-#include "src/comm/link_mpi.hpp"
 #include "src/comm/link_self.hpp"
 #include "src/comm/mpi_check.hpp"
 
@@ -27,24 +26,36 @@ Communicator group_of(const Communicator& world, int first, int size) {
 
 }  // namespace
 
-void BlockLinks::make(const std::vector<std::int64_t>& firsts, std::int64_t size) {
+BlockLinks::Entry BlockLinks::make_entry(LinkKind kind, const Communicator& block, std::int64_t generation) {
+  try {
+    return {make_link(kind, block), generation, {}};
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unavailable) throw;
+    return {nullptr, generation, error.what()};
+  }
+}
+
+void BlockLinks::make(const std::vector<std::int64_t>& firsts, std::int64_t size, const std::set<LinkKind>& kinds) {
   if (size == 1) return;
   int mine = -1;
   for (const std::int64_t first : firsts)
     if (world_.rank() >= first && world_.rank() < first + size) mine = static_cast<int>(first);
-  if (const std::optional<Communicator> block = world_.split(mine, world_.rank()))
-    links_[{mine, static_cast<int>(size)}] = {std::make_unique<LinkMpi>(*block), 0};
+  const std::optional<Communicator> block = world_.split(mine, world_.rank());
+  if (!block) return;
+  for (const LinkKind kind : kinds) links_[{mine, static_cast<int>(size), kind}] = make_entry(kind, *block, 0);
 }
 
-Link& BlockLinks::get(int first, int size, std::int64_t generation) {
-  Entry& entry = links_[{first, size}];
-  if (entry.link && entry.generation == generation) return *entry.link;
-  entry.link.reset();
-  if (size == 1)
-    entry.link = std::make_unique<LinkSelf>();
-  else
-    entry.link = std::make_unique<LinkMpi>(group_of(world_, first, size));
-  entry.generation = generation;
+Link& BlockLinks::get(int first, int size, std::int64_t generation, LinkKind kind) {
+  Entry& entry = links_[{first, size, kind}];
+  const bool known = entry.link || !entry.unavailable.empty();
+  if (!known || entry.generation != generation) {
+    entry = {};  // the old one goes first
+    if (size == 1)
+      entry = {std::make_unique<LinkSelf>(), generation, {}};
+    else
+      entry = make_entry(kind, group_of(world_, first, size), generation);
+  }
+  if (!entry.link) throw Error(ErrorKind::unavailable, entry.unavailable);
   return *entry.link;
 }
 
