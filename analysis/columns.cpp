@@ -110,6 +110,7 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
   add(columns, "wire_bytes", "byte", "bytes sent by the busiest rank in one call", rows, [](const auto& r) { return r.wire_bytes; });
   add(columns, "wire_bytes_least", "byte", "bytes that each rank has to send at least, by the op's cost model", rows, [&](const auto& r) { return of(r).cost.wire_bytes; });
   add(columns, "isolation", "", "what may run beside it", rows, [&](const auto& r) { return std::string(of(r).isolation == scaling::Isolation::node ? "node" : "none"); });
+  add(columns, "contended", "1", "1: neighbours changed its kernel's times, as the audit found, and it had some", rows, [](const auto& r) { return static_cast<std::int64_t>(r.contended); });
   add(columns, "oversubscribed", "1", "1: ranks shared cores, times mean little", rows, [](const auto& r) { return static_cast<std::int64_t>(r.oversubscribed); });
   return columns;
 }

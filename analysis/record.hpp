@@ -75,7 +75,7 @@ struct VisitRecord {
   std::int64_t block = 0;
   std::int64_t first_rank = 0;       // of the block, in node order
   std::int64_t session = 1;          // which start of the program measured it; a resumed run has several
-  std::string placement = "packed";  // solo | packed | replicated: what was allowed to run beside it
+  std::string placement = "packed";  // solo | packed | replicated: what was allowed to run beside it; audit: solo, for the co-run audit only
   std::vector<std::string> neighbours;  // ids of the cases that were running beside it when it started
   std::vector<double> rank_time_s;   // [n, ranks] row-major: each rank's time of each sample; empty unless ok
   std::vector<double> rank_start_s;  // [n, ranks] start after the sample's earliest one, on the common clock; empty for one rank

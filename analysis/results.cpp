@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 
+#include "analysis/audit.hpp"
 #include "analysis/baseline_verdicts.hpp"
 #include "analysis/compare/baseline_sides.hpp"
 #include "analysis/sample_times.hpp"
@@ -123,6 +125,19 @@ void add_speedups(Results& results, const RunRecord& run) {
   }
 }
 
+void mark_contended(Results& results, const RunRecord& run) {
+  std::set<std::string> kernels;
+  for (const AuditRow& row : audit_rows(run))
+    if (row.contention == scaling::Contention::contended) kernels.insert(row.kernel);
+  if (kernels.empty()) return;
+  const std::set<std::string> packed = packed_cases(run);
+  for (CaseResult& result : results.cases) {
+    const scaling::Case& c = run.cases[result.case_index];
+    const bool beside = std::ranges::any_of(result.visits, [&](std::size_t v) { return run.visits[v].placement == "packed"; });
+    result.contended = beside && kernels.contains(c.kernel) && packed.contains(c.id);
+  }
+}
+
 }  // namespace
 
 Estimate time_ratio(const RunRecord& run, const Results& results, std::size_t numerator, std::size_t denominator, double each) {
@@ -149,9 +164,10 @@ Results make_results(const RunRecord& run) {
     else result.reason = "the run stopped before it was measured";
     results.cases.push_back(std::move(result));
   }
+  const std::vector<bool> counts = visits_that_count(run);
   for (std::size_t v = 0; v < run.visits.size(); ++v) {
     const auto it = index.find(run.visits[v].case_id);
-    if (it == index.end()) continue;
+    if (it == index.end() || !counts[v]) continue;
     CaseResult& result = results.cases[it->second];
     result.reason.clear();
     add_visit(result, run.visits[v], run.confidence);
@@ -162,6 +178,7 @@ Results make_results(const RunRecord& run) {
     finish(results.cases[i], run.cases[i], run);
     results.cases[i].environment = environments[i];
   }
+  mark_contended(results, run);
   add_speedups(results, run);
   add_verdicts(results, {.confidence = run.confidence});
   if (!run.policy.empty()) blank_verdicts(run, results);

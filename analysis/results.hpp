@@ -38,6 +38,7 @@ struct CaseResult {
   std::optional<double> start_skew_s;     // latest minus earliest start: median over samples, the largest of the visits
   std::int64_t peak_memory_bytes = 0, wire_bytes = 0;
   bool oversubscribed = false;
+  bool contended = false;                 // measured beside neighbours, and the audit found that these change its kernel's times (audit.hpp)
   std::string environment;                // of its visits, in a merged record (source_runs.hpp); empty: the run's
 };
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "analysis/audit.hpp"
 #include "analysis/fits/fits_section.hpp"
 #include "analysis/scaling_section.hpp"
 #include "analysis/warmup_section.hpp"
@@ -42,14 +43,21 @@ std::string limit_cell(const CaseResult& result) {
 
 using Rows = std::vector<const CaseResult*>;
 
-/// Names of parameters with more than one value among these cases.
+/// Names of parameters with more than one value among these cases, or that only some of them have.
 std::vector<std::string> varying(const RunRecord& run, const Rows& rows) {
-  std::map<std::string, std::set<std::string>> seen;
+  struct Seen {
+    std::set<std::string> values;
+    std::size_t cases = 0;
+  };
+  std::map<std::string, Seen> seen;
   for (const CaseResult* row : rows)
-    for (const auto& [name, value] : run.cases[row->case_index].params) seen[name].insert(bench::to_text(value));
+    for (const auto& [name, value] : run.cases[row->case_index].params) {
+      seen[name].values.insert(bench::to_text(value));
+      ++seen[name].cases;
+    }
   std::vector<std::string> names;
-  for (const auto& [name, values] : seen)
-    if (values.size() > 1) names.push_back(name);
+  for (const auto& [name, of_name] : seen)
+    if (of_name.values.size() > 1 || of_name.cases < rows.size()) names.push_back(name);
   return names;
 }
 
@@ -87,7 +95,7 @@ Section case_section(const RunRecord& run, Rows rows) {
   std::ranges::stable_sort(rows, [&](const CaseResult* a, const CaseResult* b) { return key(a) < key(b); });
   for (const CaseResult* row : rows) {
     const scaling::Case& c = run.cases[row->case_index];
-    std::vector<std::string> cells{c.kernel + (row->oversubscribed ? " (shared cores)" : "")};
+    std::vector<std::string> cells{c.kernel + (row->oversubscribed ? " (shared cores)" : row->contended ? " (contended)" : "")};
     for (const std::string& name : vary) {
       const auto it = c.params.find(name);
       cells.push_back(it == c.params.end() ? "-" : bench::to_text(it->second));
@@ -133,6 +141,7 @@ std::vector<Section> all_sections(const RunRecord& run, const Results& results, 
   std::vector<Section> sections = case_sections(run, results);
   sections.push_back(warmup_section(run, results));
   sections.push_back(untimed_section(run, results));
+  sections.push_back(audit_section(run));
   for (Section& section : scaling_sections(run, results)) sections.push_back(std::move(section));
   sections.push_back(fits_section(run, results));
   sections.insert(sections.end(), more.begin(), more.end());

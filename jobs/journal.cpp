@@ -13,6 +13,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 #include "analysis/record_json.hpp"
 
@@ -86,11 +87,14 @@ void take(analysis::RunRecord& run, JournalNotes& notes, const json& record) {
 void keep_what_counts(analysis::RunRecord& run) {
   std::set<std::string> planned;
   for (const scaling::Case& c : run.cases) planned.insert(c.id);
-  std::map<std::pair<std::string, std::int64_t>, std::size_t> last;
-  for (std::size_t i = 0; i < run.visits.size(); ++i) last[{run.visits[i].case_id, run.visits[i].visit}] = i;
+  const auto key = [](const analysis::VisitRecord& visit) {  // a replicated visit ends once on each block
+    return std::tuple(visit.case_id, visit.visit, visit.placement == "replicated" ? visit.block : 0);
+  };
+  std::map<std::tuple<std::string, std::int64_t, std::int64_t>, std::size_t> last;
+  for (std::size_t i = 0; i < run.visits.size(); ++i) last[key(run.visits[i])] = i;
   std::size_t row = 0;
   std::erase_if(run.visits, [&](const analysis::VisitRecord& visit) {
-    const bool is_last = last.at({visit.case_id, visit.visit}) == row++;
+    const bool is_last = last.at(key(visit)) == row++;
     return !is_last || !planned.contains(visit.case_id);
   });
 }

@@ -53,7 +53,7 @@ void Coordinator::end_what_hangs() {
       running.over = true;
       book(running.assignment, {.case_id = c.id, .visit = running.assignment.task.visit, .attempt = running.assignment.task.attempt,
                      .outcome = Outcome::timeout, .reason = concat("nothing was heard of it for ", running.limit_s, " s"),
-                     .ranks = c.ranks, .block = running.assignment.block, .first_rank = running.assignment.first_rank});
+                     .ranks = c.ranks, .block = running.assignment.block, .first_rank = running.assignment.first_rank, .placement = settings_.placement});
       const bool here = running.assignment.first_rank == 0;
       if (!settings_.survives_deaths || (here && control_.size() == 1)) listener_.hung();
     }
@@ -76,7 +76,7 @@ void Coordinator::begin(const scaling::Assignment& assignment) {
   listener_.started(c);
   Order order{.assignment = assignment.id, .case_index = assignment.task.case_index, .visit = assignment.task.visit,
               .attempt = assignment.task.attempt, .first_rank = assignment.first_rank, .ranks = assignment.ranks, .block = assignment.block,
-              .generation = generation_[{assignment.first_rank, assignment.ranks}]};
+              .generation = generation_[{assignment.first_rank, assignment.ranks}], .placement = settings_.placement};
   order.limit_s = settings_.timeout_s > 0.0 ? settings_.timeout_s : std::max(kLimitFactor * assignment.task.estimate_s, kLeastLimit_s);
   for (const std::int64_t neighbour : assignment.neighbours) order.neighbours.push_back(plan_.cases[static_cast<std::size_t>(neighbour)].id);
   running_[assignment.id] = {assignment, clock_(), order.limit_s, false};

@@ -33,6 +33,7 @@ struct CoordinatorSettings {
   std::function<bool()> stop_requested;   // by a signal
   std::function<double()> time_left_s;    // until the allocation ends
   bool survives_deaths = false;           // a rank that hangs may be ended, the others go on
+  std::string placement = "packed";       // label of the visits: as RunSettings, or analysis::kAuditPlacement, which is solo for the audit
 };
 
 class Coordinator {

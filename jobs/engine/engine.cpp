@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 
+#include "analysis/audit.hpp"
 #include "jobs/engine/worker.hpp"
 #include "scaling/static_dispatch.hpp"
 #include "src/comm/fault_tolerance.hpp"
@@ -70,6 +71,11 @@ class Director {
   std::thread thread_;
 };
 
+scaling::RunSettings rules(scaling::RunSettings run, const std::string& placement) {
+  run.placement = placement == analysis::kAuditPlacement ? "solo" : placement;
+  return run;
+}
+
 }  // namespace
 
 void Engine::run(Direction* direction, const EngineSettings& settings, double start_s, std::vector<std::string>& unsent) {
@@ -78,7 +84,7 @@ void Engine::run(Direction* direction, const EngineSettings& settings, double st
   Worker worker(world_, links_, control, plan_, machine_, machinery_, settings.faults, start_s, unsent);
   if (direction == nullptr) return worker.run([&] { require_everybody(watch); });
 
-  const std::unique_ptr<scaling::AnyDispatcher> dispatcher = scaling::make_dispatcher(plan_.run, machine_, direction->tasks);
+  const std::unique_ptr<scaling::AnyDispatcher> dispatcher = scaling::make_dispatcher(rules(plan_.run, settings.coordinator.placement), machine_, direction->tasks);
   Coordinator coordinator(control, *direction->ledger, *dispatcher, plan_, direction->listener, settings.coordinator, machinery_.clock,
                           direction->done, direction->total);
   std::exception_ptr failure;

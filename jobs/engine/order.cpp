@@ -13,7 +13,7 @@ std::string to_text(const Order& o) {
   if (o.leave) return R"({"leave":true})";
   return json{{"assignment", o.assignment}, {"case", o.case_index}, {"visit", o.visit},     {"attempt", o.attempt},
               {"first", o.first_rank},      {"ranks", o.ranks},     {"block", o.block},     {"generation", o.generation},
-              {"limit_s", o.limit_s},       {"neighbours", o.neighbours}}
+              {"placement", o.placement},   {"limit_s", o.limit_s},     {"neighbours", o.neighbours}}
       .dump();
 }
 
@@ -30,6 +30,7 @@ Order parse_order(const std::string& text) {
   j.at("ranks").get_to(o.ranks);
   j.at("block").get_to(o.block);
   j.at("generation").get_to(o.generation);
+  j.at("placement").get_to(o.placement);
   j.at("limit_s").get_to(o.limit_s);
   j.at("neighbours").get_to(o.neighbours);
   return o;

@@ -18,6 +18,7 @@ struct Order {
   std::int64_t visit = 0, attempt = 1;
   std::int64_t first_rank = 0, ranks = 1, block = 0;
   std::int64_t generation = 0;      // of the block's link
+  std::string placement = "packed"; // label of the visit
   double limit_s = 0.0;             // when the visit counts as hung
   std::vector<std::string> neighbours = {};  // ids of the cases that were running beside it when it started
 };

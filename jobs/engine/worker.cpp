@@ -39,7 +39,7 @@ analysis::VisitRecord Worker::visit(const Order& order) {
   record.attempt = order.attempt;
   record.block = order.block;
   record.first_rank = order.first_rank;
-  record.placement = plan_.run.placement;
+  record.placement = order.placement;
   record.neighbours = order.neighbours;
   record.start_s = begin - start_s_;
   record.oversubscribed = shares_cores;

@@ -84,6 +84,9 @@ void add_measuring_flags(CLI::App& app, Options& options) {
   app.add_option("--order", options.order, "auto, longest, shuffle, abba or given")->check(CLI::IsMember({"auto", "longest", "shuffle", "abba", "given"}))->group(group);
   app.add_option("--placement", options.placement, "what runs beside a visit: packed, solo (nothing) or replicated (itself, on every block)")
       ->check(CLI::IsMember({"packed", "solo", "replicated"}))->group(group);
+  app.add_flag("--audit{only}", options.audit, "after a packed sweep measure some of its cases again alone, and say which kernels neighbours slow down; "
+                                               "=fix: measure those kernels' cases again alone")
+      ->check(CLI::IsMember({"only", "fix"}))->group(group);
   app.add_option("--isolation", options.isolation, "auto; node: every case has its nodes alone; none")
       ->check(CLI::IsMember({"auto", "node", "none"}))->group(group);
   app.add_option("--schedule", options.schedule, "dynamic, or static: the planned schedule is followed exactly")

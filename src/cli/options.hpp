@@ -36,6 +36,7 @@ struct Options {
   std::vector<std::string> retry;      // outcomes that a resumed run measures again
   bool allow_env_change = false;       // of a resumed run
   std::int64_t wider_than = 0;         // only cases of more ranks: the others are a smaller job's; 0: all
+  std::string audit;                   // of a packed sweep: "only" or "fix"; empty: none
   std::string shard;                   // I/N: only these cases of the study; empty: all
   std::string deadline;                // seconds from now, or @UNIX time; empty: the environment's
   double timeout_s = 0.0;              // of a visit; 0: from its estimate

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Implementations that misbehave, each in its own way. They join only the program bench_scale_planted, which the end-to-end tests run.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -45,6 +50,22 @@ void run_sleepy(const Problem& problem, Tensors& tensors, Context& context) {
   static const double nap_ms = milliseconds_of("BENCH_SCALE_PLANTED_NAP_MS");
   // The problem's batch entries stretch it, so that a study has visits of several lengths.
   std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(nap_ms * static_cast<double>(problem_as<AttentionProblem>(problem).batch)));
+}
+/// So many processes of this machine are inside of run_crowded: a counter in the file that BENCH_SCALE_PLANTED_CROWD names.
+std::atomic<int>& crowd() {
+  static std::atomic<int>* const inside = [] {
+    const int file = open(std::getenv("BENCH_SCALE_PLANTED_CROWD"), O_RDWR | O_CREAT, 0600);
+    if (ftruncate(file, sizeof(std::atomic<int>)) != 0) throw std::runtime_error("no file to count in");
+    return static_cast<std::atomic<int>*>(mmap(nullptr, sizeof(std::atomic<int>), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
+  }();
+  return *inside;
+}
+/// Sleepy, and half as slow again beside another of its kind: what an audit has to find.
+void run_crowded(const Problem& problem, Tensors& tensors, Context& context) {
+  const bool beside = crowd()++ > 0;
+  run_sleepy(problem, tensors, context);
+  if (beside) std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(0.5 * milliseconds_of("BENCH_SCALE_PLANTED_NAP_MS")));
+  --crowd();
 }
 /// Never returns on the last rank; the others wait for it.
 void run_hanging(const Problem& problem, Tensors& tensors, Context& context) {
@@ -105,6 +126,7 @@ Kernel ring_like(const char* name, void (*run)(const Problem&, Tensors&, Context
   return kernel;
 }
 const Registrar<Kernel> sleepy{ring_like("attention/planted_sleepy", run_sleepy)};
+const Registrar<Kernel> crowded{ring_like("attention/planted_crowded", run_crowded)};
 const Registrar<Kernel> hanging{ring_like("attention/planted_hanging", run_hanging)};
 const Registrar<Kernel> deserting{ring_like("attention/planted_deserting", run_deserting)};
 const Registrar<Kernel> fatal{ring_like("attention/planted_fatal", run_fatal)};

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several cases in one allocation: measured on real ranks with kernels that sleep, so that more ranks than cores do not disturb each other."""
+import pytest
 from faults import Sweep
 
 # The fixed plan of N = 8 in widths, cut to four ranks: 2 of 4 x 10, 3 of 2 x 8, 10 of 1 x 3 and one 1 x 20, in naps.
@@ -32,3 +33,29 @@ def test_the_makespan_is_near_its_lower_bound_on_four_ranks(tmp_path):
     bound = max(sum(last * ranks for last, ranks in lasts) / 4, max(last for last, _ in lasts), sum(last for last, ranks in lasts if ranks > 2))
     assert makespan / bound <= 1.10, f"makespan {makespan:.2f} s over a bound of {bound:.2f} s"
     assert any(visit["neighbours"] for visit in visits), "nothing ran beside anything"
+
+
+AUDITED = """
+schema_version: 1
+name: audited
+run: {warmup: 0, warmup_time: 0, min_samples: 5, max_samples: 5, min_time: 0, budget: 60, visits: 1, isolation: none}
+sweeps:
+  - {name: crowd, op: attention, kernels: [attention/planted_crowded], axes: {seq: 16..128+16}, fixed: {ranks: 1, heads: 1, head_dim: 16}}
+"""
+
+
+@pytest.mark.parametrize("audit", ["only", "fix"])
+def test_the_audit_finds_a_kernel_that_its_neighbours_slow_down(tmp_path, audit):
+    env = {"BENCH_SCALE_PLANTED_NAP_MS": "20", "BENCH_SCALE_PLANTED_CROWD": str(tmp_path / "crowd")}
+    sweep = Sweep(tmp_path, 2, f"--audit={audit}", survive=False, study=AUDITED, env=env)
+    assert sweep.finish() == 0, sweep.words()
+    visits = [record["visit"] for record in sweep.journal() if record["kind"] == "visit"]
+    count = {placement: sum(visit["placement"] == placement for visit in visits) for placement in ("packed", "audit", "solo")}
+    # Eight cases are all audited. The last to run may have had no neighbour when it began, and is not in the audit then.
+    assert count["packed"] == 8 and count["audit"] in (7, 8), count
+    assert (count["solo"] >= 7) == (audit == "fix"), count
+    words = (tmp_path / "log").read_text()
+    assert "co-run audit" in words and "contended" in words, words
+    assert ("(contended)" in words) == (audit == "only"), "what was measured again alone is not marked any more"
+    alone = [visit for visit in visits if visit["placement"] != "packed"]
+    assert all(not visit["neighbours"] for visit in alone)
