@@ -71,7 +71,7 @@ void add_protocol(Builder& to, const std::vector<Row>& rows) {
   to.add("block", "1", "block of ranks", [](const Row& r) { return r.visit->block; });
   to.add("first_rank", "1", "first rank of the block, in node order", [](const Row& r) { return r.visit->first_rank; });
   to.add("session", "1", "start of the program that measured it; a resumed run has several", [](const Row& r) { return r.visit->session; });
-  to.add("placement", "", "what was allowed to run beside it: solo, packed or replicated", [](const Row& r) { return r.visit->placement; });
+  to.add("placement", "", "what was allowed to run beside it: solo, packed or replicated; audit: solo, for the co-run audit", [](const Row& r) { return r.visit->placement; });
   to.add("neighbours", "", "cases that were running beside it when it started: first 12 digits of their ids", [](const Row& r) {
     std::string list;
     for (const std::string& id : r.visit->neighbours) list += (list.empty() ? "" : " ") + id.substr(0, 12);

@@ -23,7 +23,7 @@ using Curve = std::map<std::int64_t, Row>;  // by warm-up calls
 /// What the cases of a curve share, for people.
 std::string curve_name(const scaling::Case& c) {
   std::string name = c.kernel;
-  for (const char* parameter : {"ranks", "batch", "seq", "heads", "channels", "dtype", "cache"})
+  for (const char* parameter : {"ranks", "batch", "seq", "heads", "head_dim", "channels", "state", "causal", "pass", "dtype", "layout", "cache"})
     if (const auto it = c.params.find(parameter); it != c.params.end()) name += fmt::format(" {}={}", parameter, bench::to_text(it->second));
   return name;
 }

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "analysis/statistics/quantiles.hpp"
+#include "jobs/devices_apart.hpp"
 #include "jobs/sampler.hpp"
 #include "jobs/team.hpp"
 #include "jobs/timing/preflight.hpp"
@@ -123,6 +124,11 @@ std::string Harness::set_up(Running& running, Outcome& outcome) {
 
 /// A step of its own, after all ranks have their memory: it may talk over the link.
 std::string Harness::prepare(Running& running, Outcome& outcome) const {
+  const std::string device = running.timer->device();
+  if (!device.empty()) {
+    const std::string reason = together(running.link, outcome, [&] { require_devices_apart(running.link, device); });
+    if (!reason.empty()) return reason;
+  }
   if (running.kernel.prepare == nullptr) return {};
   return together(running.link, outcome, [&] {
     running.prepared = running.kernel.prepare(*running.problem, running.tensors, running.context);

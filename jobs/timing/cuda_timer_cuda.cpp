@@ -10,6 +10,7 @@
 #include <bit>
 #include <chrono>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -90,6 +91,7 @@ class CudaTimer final : public Timer {
   }
   std::int64_t most_calls() const override { return most_calls_; }
   void* stream() override { return stream_.get(); }
+  std::string device() const override { return device::properties(device::current()).pci_bus_id; }
   void wait() override { stream_.wait(); }
   void rest(double seconds) override { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 

@@ -39,6 +39,8 @@ class Timer {
   virtual std::int64_t most_calls() const { return std::numeric_limits<std::int64_t>::max(); }
   /// Where `run` has to put its work to be seen by time(): a device's stream (Context::stream). Null: run works on the host.
   virtual void* stream() { return nullptr; }
+  /// What every process of this host calls the device (its bus address); empty: the host itself.
+  virtual std::string device() const { return {}; }
   /// Returns once all that was put on stream() has ended, and throws what went wrong there. Nothing on the host.
   virtual void wait() {}
   /// Leaves a device whose clock fell alone for `seconds`, so that it recovers. Nothing on the host, whose samples tell of no clock.
