@@ -16,7 +16,7 @@ enum SampleFlag : std::int64_t {
   kLate = 1,          // a rank missed the common start
   kOverrun = 2,       // it took over 3 times what the warm-up did: something came between
   kThrottled = 4,     // the device ran below 95 % of its usual clock
-  kPowerCap = 8,      // the device says that its power limit held it back
+  kPowerCap = 8,      // the device says that its power limit held the visit back
   kSpinTimeout = 16,  // the blocked stream was let go by its own time limit
   kClockBound = 32,   // the ranks' common clock is not known to 1 % of the sample
   kWarmup = 64,       // cut from the front: the series had not settled
@@ -24,6 +24,10 @@ enum SampleFlag : std::int64_t {
 inline constexpr std::int64_t kNotValid = kLate | kThrottled | kSpinTimeout | kWarmup;
 /// Names in the order of the bits.
 const std::vector<std::string>& sample_flag_names();
+
+/// Marks all samples of a device's visit kPowerCap when the device says, at the end of the measurement, that its power limit or the board's power
+/// brake holds it back: the reasons are read there only, so no sample can be told from another.
+void mark_power_cap(VisitRecord& visit);
 
 /// Slowest rank's own time of one call, per sample.
 std::vector<double> local_times(const VisitRecord& visit);

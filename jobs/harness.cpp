@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 
+#include "analysis/sample_times.hpp"
 #include "analysis/statistics/quantiles.hpp"
 #include "jobs/devices_apart.hpp"
 #include "jobs/sampler.hpp"
@@ -213,6 +214,7 @@ void Harness::measure(Running& running, analysis::VisitRecord& record, double ca
   if (machinery_.telemetry) record.before = machinery_.telemetry();
   Sampler(running.link, machinery_.clock, timer, protocol(running, timer, call_s), std::move(workload)).measure(record);
   if (machinery_.telemetry) record.after = machinery_.telemetry();
+  if (!timer.device().empty()) analysis::mark_power_cap(record);
 }
 
 namespace {

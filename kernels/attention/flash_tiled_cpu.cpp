@@ -61,17 +61,17 @@ struct Workspace {
 template <class T>
 void attend_rows(const AttentionProblem& p, Tensors& tensors, const PackedShare<RealOf<T>>& share,
                  std::int64_t head, std::int64_t first, const ThreadScratch<RealOf<T>>& scratch) {
-  const auto& engine = tile_engine<RealOf<T>>();
+  const auto& engine = tile_engine_for<T>();
   const std::int64_t start = head * p.seq + first;
-  const auto rows =
+  auto rows =
       query_rows(scratch.rows, scratch.state, 0, std::min(kQueryBlock, p.seq - first), p.head_dim);
   const std::int64_t padded_rows = round_up(rows.rows, engine.rows);
   std::int64_t* const visible = scratch.rows.visible;
   for (std::int64_t r = 0; r < padded_rows; ++r)
     visible[r] = p.causal ? std::min(first + r + 1, p.seq) : p.seq;
   const double scale = p.scale() * kLog2E;
-  pack_queries(tensors["q"].as<T>() + start * p.head_dim, rows.rows, p.head_dim, engine.rows, scale,
-               scratch.rows.q);
+  rows.scale = pack_queries(tensors["q"].as<T>() + start * p.head_dim, rows.rows, p.head_dim, engine, scale,
+                            scratch.rows.q);
   clear_state(rows, padded_rows, p.head_dim);
   const auto panels = head_panels<T>(share, tensors["v"].as<T>(), head / p.group(), p.seq, p.head_dim);
   attend_block(engine, rows, panels, p.head_dim, scratch.rows.scores);
@@ -89,7 +89,7 @@ void attend_all(const AttentionProblem& p, Tensors& tensors, Context& context) {
     Carver own(workspace.scratch[omp_get_thread_num()]);
     const auto scratch = ThreadScratch<RealOf<T>>::carve(own, p.head_dim);
     pack_share<T>(workspace.share, tensors["k"].as<T>(), tensors["v"].as<T>(), p.batch * p.kv_heads, p.seq,
-                  p.head_dim, tile_engine<RealOf<T>>().panel);
+                  p.head_dim, tile_engine_for<T>());
     // One block of rows at a time; within a head the longest causal rows come first, so that the last ones to
     // be handed out are short.
 #pragma omp for schedule(dynamic)

@@ -32,7 +32,7 @@ struct GradStrip : Strip<Real, kLanes, kRows, kVecs> {
   static void weigh_strip(const GradBlock<Real>& a, std::int64_t first) {
     const std::int64_t keys = a.visible[first + kRows - 1], columns = round_up(keys, kLanes);
     StripArgs<Real> args{};
-    args.head_dim = a.head_dim;
+    args.depth = a.head_dim;
     args.q = a.q + first * a.head_dim;
     args.k = a.k;
     args.scores = a.weights + first * kScoreStride;

@@ -52,14 +52,14 @@ void count_visible(bool causal, Positions queries, Positions keys, const Task& t
 template <class T>
 void attend_task(const AttentionProblem& p, const PackedShare<RealOf<T>>& panels,
                  const QueryShare<T>& queries, const KeyShare<T>& keys, const Task& task,
-                 const QueryRows<RealOf<T>>& rows, const RowScratch<RealOf<T>>& scratch) {
-  const auto& engine = tile_engine<RealOf<T>>();
+                 QueryRows<RealOf<T>> rows, const RowScratch<RealOf<T>>& scratch) {
+  const auto& engine = tile_engine_for<T>();
   const auto key_count = static_cast<std::int64_t>(keys.positions.size());
   count_visible(p.causal, queries.positions, keys.positions, task, round_up(task.rows, engine.rows),
                 scratch.visible);
   const std::int64_t first_row = task.head * static_cast<std::int64_t>(queries.positions.size()) + task.first;
-  pack_queries(queries.q + first_row * p.head_dim, task.rows, p.head_dim, engine.rows, p.scale() * kLog2E,
-               scratch.q);
+  rows.scale = pack_queries(queries.q + first_row * p.head_dim, task.rows, p.head_dim, engine,
+                            p.scale() * kLog2E, scratch.q);
   const auto kv = head_panels<T>(panels, keys.v, task.head / p.group(), key_count, p.head_dim);
   attend_block(engine, rows, kv, p.head_dim, scratch.scores);
 }
@@ -120,7 +120,7 @@ template <class T>
 void pack_keys(const AttentionProblem& p, const ShareScratch<RealOf<T>>& scratch, const KeyShare<T>& keys) {
 #pragma omp parallel num_threads(static_cast <int>(p.threads))
   pack_share<T>(scratch.panels, keys.k, keys.v, p.batch * p.kv_heads,
-                static_cast<std::int64_t>(keys.positions.size()), p.head_dim, tile_engine<RealOf<T>>().panel);
+                static_cast<std::int64_t>(keys.positions.size()), p.head_dim, tile_engine_for<T>());
 }
 
 template <class T>

@@ -8,6 +8,7 @@
 
 #include "kernels/attention/tile_isa.hpp"
 #include "kernels/isa.hpp"
+#include "src/core/dtype.hpp"
 
 namespace bench::attention {
 namespace {
@@ -52,6 +53,22 @@ const TileEngine<Real>& tile_engine() {
   return tile_engines<Real>().back();
 }
 
+const TileEngine<float>* pair_engine() {
+#if defined(__x86_64__)
+  static const TileEngine<float> engine = tile_pairs_avx512();
+  if (has_bf16_dot()) return &engine;
+#endif
+  return nullptr;
+}
+
+template <class T>
+const TileEngine<RealOf<T>>& tile_engine_for() {
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (has_fast_bf16_dot()) return *pair_engine();
+  }
+  return tile_engine<RealOf<T>>();
+}
+
 template <class Real>
 void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, const KvPanels<Real>& kv,
                   std::int64_t head_dim, Real* scores) {
@@ -61,16 +78,17 @@ void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, c
   std::array<std::int64_t, kMaxStripRows> clipped{};
   StripArgs<Real> args{};
   args.v_stride = kv.v_stride;
-  args.head_dim = head_dim;
+  args.depth = engine.depth(head_dim);
+  args.scale = rows.scale;
   args.padded_dim = round_up(head_dim, kMaxLanes);
   args.visible = clipped.data();
   args.scores = scores;
   for (std::int64_t first = 0; first < keys; first += kKeyBlock) {
-    args.k = kv.k + first * head_dim;
-    args.v = kv.v + first * kv.v_stride;
+    args.k = kv.k + first * args.depth;
+    args.v = kv.v + engine.value_rows(first) * kv.v_stride;
     for (std::int64_t r = 0; r < padded_rows; r += engine.rows) {
       if (clip_visible(rows.visible + r, engine.rows, first, clipped.data()) == 0) continue;
-      args.q = rows.q + r * head_dim;
+      args.q = rows.q + r * args.depth;
       args.max = rows.max + r;
       args.sum = rows.sum + r;
       args.acc = rows.acc + r * args.padded_dim;
@@ -81,6 +99,10 @@ void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, c
 
 template std::span<const TileEngine<float>> tile_engines();
 template std::span<const TileEngine<double>> tile_engines();
+template const TileEngine<double>& tile_engine_for<double>();
+template const TileEngine<float>& tile_engine_for<float>();
+template const TileEngine<float>& tile_engine_for<Bf16>();
+template const TileEngine<float>& tile_engine_for<F16>();
 template const TileEngine<float>& tile_engine();
 template const TileEngine<double>& tile_engine();
 template void attend_block(const TileEngine<float>&, const QueryRows<float>&, const KvPanels<float>&,

@@ -39,17 +39,18 @@ inline std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
 /// One strip of query rows against at most kKeyBlock keys.
 template <class Real>
 struct StripArgs {
-  const Real* q;                // (D, rows): transposed and scaled by log2(e) / sqrt(D)
-  const Real* k;                // (panels, D, panel)
+  const Real* q;                // (depth, rows): transposed and, by engines without pairs, scaled
+  const Real* k;                // (panels, depth, panel)
   const Real* v;                // (keys, v_stride)
   std::int64_t v_stride;        // >= padded_dim
-  std::int64_t head_dim;        // D
+  std::int64_t depth;           // D, or the pairs in it
   std::int64_t padded_dim;      // D rounded up to kMaxLanes
   const std::int64_t* visible;  // (rows), ascending, 0..kKeyBlock, the last one >= 1
   Real* max;                    // (rows)
   Real* sum;                    // (rows)
   Real* acc;                    // (rows, padded_dim)
   Real* scores;                 // scratch (kMaxStripRows, kScoreStride)
+  Real scale;                   // of the scores: log2(e) / sqrt(D) for engines of pairs, else q has it
 };
 
 /// The strip kernel of one instruction set.
@@ -59,11 +60,24 @@ struct TileEngine {
   std::int64_t rows;   // query rows a strip, divides kQueryBlock
   std::int64_t panel;  // keys a panel of packed K, divides kKeyBlock
   void (*attend_strip)(const StripArgs<Real>&);
+  /// Packed q, k and v hold words of two bf16: q and k of two head elements, v of two keys.
+  bool pairs = false;
+
+  /// Words of a packed row of q or k.
+  std::int64_t depth(std::int64_t head_dim) const { return pairs ? (head_dim + 1) / 2 : head_dim; }
+  /// Packed rows of v that so many keys take.
+  std::int64_t value_rows(std::int64_t keys) const { return pairs ? (keys + 1) / 2 : keys; }
 };
 
 /// The best engine that this processor can run, chosen once. Real: float or double.
 template <class Real>
 const TileEngine<Real>& tile_engine();
+/// The best engine for tensors of type T: that of its Real, or for bf16 the one of pairs where that is faster
+/// (has_fast_bf16_dot).
+template <class T>
+const TileEngine<RealOf<T>>& tile_engine_for();
+/// The engine of pairs; null on a processor that cannot run it. For tests.
+const TileEngine<float>* pair_engine();
 /// All engines that this processor can run, the plain one first; for tests.
 template <class Real>
 std::span<const TileEngine<Real>> tile_engines();
@@ -82,7 +96,8 @@ struct KvPanels {
 template <class Real>
 struct QueryRows {
   std::int64_t rows = 0;
-  const Real* q = nullptr;                // strips of (D, engine.rows)
+  const Real* q = nullptr;                // strips of (engine.depth(D), engine.rows)
+  Real scale = Real{1};                   // what the scores of q are still to be multiplied by
   const std::int64_t* visible = nullptr;  // (padded rows), ascending: keys of the block each row may see
   Real* max = nullptr;
   Real* sum = nullptr;

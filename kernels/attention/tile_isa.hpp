@@ -14,6 +14,7 @@ TileEngine<float> tile_float_avx2();
 TileEngine<double> tile_double_avx2();
 TileEngine<float> tile_float_avx512();
 TileEngine<double> tile_double_avx512();
+TileEngine<float> tile_pairs_avx512();
 #endif
 
 }  // namespace bench::attention

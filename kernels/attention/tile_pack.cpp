@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "kernels/attention/pair_pack.hpp"
 #include "kernels/attention/softmax_state.hpp"
 
 namespace bench::attention {
@@ -36,6 +37,22 @@ void pack_values(const T* v, std::int64_t keys, std::int64_t head_dim, RealOf<T>
     Real* row = packed + j * padded;
     for (std::int64_t d = 0; d < head_dim; ++d) row[d] = static_cast<Real>(load(v[j * head_dim + d]));
     for (std::int64_t d = head_dim; d < padded; ++d) row[d] = Real{0};
+  }
+}
+
+/// pack_share for engines of pairs; a panel holds whole pairs of keys.
+void pack_share_pairs(const PackedShare<float>& share, const Bf16* k, const Bf16* v, std::int64_t heads,
+                      std::int64_t keys, std::int64_t head_dim, const TileEngine<float>& engine) {
+  const std::int64_t panels = (keys + engine.panel - 1) / engine.panel;
+#pragma omp for schedule(static)
+  for (std::int64_t i = 0; i < heads * panels; ++i) {
+    const std::int64_t head = i / panels, first = i % panels * engine.panel;
+    const std::int64_t count = std::min(engine.panel, keys - first);
+    const std::int64_t source = (head * keys + first) * head_dim;
+    pack_panel_pairs(k + source, count, head_dim, engine.panel,
+                     share.k + head * share.k_stride + first * engine.depth(head_dim));
+    pack_value_pairs(v + source, count, head_dim,
+                     share.v + head * share.v_stride + first / 2 * round_up(head_dim, kMaxLanes));
   }
 }
 
@@ -98,6 +115,15 @@ void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std
 }
 
 template <class T>
+void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std::int64_t heads,
+                std::int64_t keys, std::int64_t head_dim, const TileEngine<RealOf<T>>& engine) {
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (engine.pairs) return pack_share_pairs(share, k, v, heads, keys, head_dim, engine);
+  }
+  pack_share(share, k, v, heads, keys, head_dim, engine.panel);
+}
+
+template <class T>
 KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>& share, const T* v, std::int64_t head,
                                 std::int64_t keys, std::int64_t head_dim) {
   KvPanels<RealOf<T>> panels;
@@ -121,6 +147,19 @@ void pack_queries(const T* q, std::int64_t rows, std::int64_t head_dim, std::int
       for (std::int64_t d = 0; d < head_dim; ++d)
         packed[d * strip_rows + r] = static_cast<Real>(load(q[(first + r) * head_dim + d])) * factor;
   }
+}
+
+template <class T>
+RealOf<T> pack_queries(const T* q, std::int64_t rows, std::int64_t head_dim,
+                       const TileEngine<RealOf<T>>& engine, double scale, RealOf<T>* packed) {
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (engine.pairs) {
+      pack_query_pairs(q, rows, head_dim, engine.rows, packed);
+      return static_cast<float>(scale);
+    }
+  }
+  pack_queries(q, rows, head_dim, engine.rows, scale, packed);
+  return RealOf<T>{1};
 }
 
 template <class Real>
@@ -161,6 +200,10 @@ template void clear_state(const QueryRows<double>&, std::int64_t, std::int64_t);
                            std::int64_t, std::int64_t);                                                   \
   template KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>&, const T*, std::int64_t,         \
                                            std::int64_t, std::int64_t);                                   \
+  template void pack_share(const PackedShare<RealOf<T>>&, const T*, const T*, std::int64_t, std::int64_t, \
+                           std::int64_t, const TileEngine<RealOf<T>>&);                                   \
+  template RealOf<T> pack_queries(const T*, std::int64_t, std::int64_t, const TileEngine<RealOf<T>>&,     \
+                                  double, RealOf<T>*);                                                    \
   template void pack_queries(const T*, std::int64_t, std::int64_t, std::int64_t, double, RealOf<T>*);     \
   template void finish_rows(const QueryRows<RealOf<T>>&, std::int64_t, T*, RealOf<T>*)
 BS_INSTANTIATE(double);

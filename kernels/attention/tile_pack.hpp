@@ -62,6 +62,11 @@ template <class T>
 void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std::int64_t heads,
                 std::int64_t keys, std::int64_t head_dim, std::int64_t panel);
 
+/// The same in the layout of `engine`.
+template <class T>
+void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std::int64_t heads,
+                std::int64_t keys, std::int64_t head_dim, const TileEngine<RealOf<T>>& engine);
+
 /// What attend_block takes for one head of a packed share; `v` as given to pack_share.
 template <class T>
 KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>& share, const T* v, std::int64_t head,
@@ -71,6 +76,12 @@ KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>& share, const T* v,
 template <class T>
 void pack_queries(const T* q, std::int64_t rows, std::int64_t head_dim, std::int64_t strip_rows, double scale,
                   RealOf<T>* packed);
+
+/// The same in the layout of `engine`. Returns what the scores are still to be multiplied by
+/// (QueryRows::scale): 1, or `scale` for an engine of pairs, whose bf16 queries must not be rounded again.
+template <class T>
+RealOf<T> pack_queries(const T* q, std::int64_t rows, std::int64_t head_dim,
+                       const TileEngine<RealOf<T>>& engine, double scale, RealOf<T>* packed);
 
 /// Sets the state of `padded_rows` rows to "no key seen".
 template <class Real>

@@ -67,14 +67,14 @@ struct Strip {
   /// Scores of all columns below `keys`, whole vectors at a time.
   static void score_panels(const StripArgs<Real>& a, std::int64_t keys) {
     const Real* k = a.k;
-    for (std::int64_t column = 0; column < keys; column += kPanel, k += kPanel * a.head_dim) {
+    for (std::int64_t column = 0; column < keys; column += kPanel, k += kPanel * a.depth) {
       const std::int64_t vectors = (keys - column + kLanes - 1) / kLanes;
       if (vectors >= kVecs) {
-        score<kVecs>(a.q, k, a.head_dim, a.scores + column);
+        score<kVecs>(a.q, k, a.depth, a.scores + column);
       } else if (kVecs > 2 && vectors == 2) {
-        score<std::min(2, kVecs)>(a.q, k, a.head_dim, a.scores + column);
+        score<std::min(2, kVecs)>(a.q, k, a.depth, a.scores + column);
       } else {
-        score<1>(a.q, k, a.head_dim, a.scores + column);
+        score<1>(a.q, k, a.depth, a.scores + column);
       }
     }
   }

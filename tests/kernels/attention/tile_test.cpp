@@ -2,6 +2,7 @@
 // The block primitive on every engine that this processor can run (the dispatch would only ever pick the best
 // one), keys handed over in uneven blocks, so that state is carried between them.
 #include "kernels/attention/tile.hpp"
+#include "kernels/isa.hpp"
 
 #include <gtest/gtest.h>
 
@@ -43,18 +44,17 @@ Result attend_in_two(const TileEngine<RealOf<T>>& engine, const AttentionProblem
   Carver carver({memory.data(), static_cast<std::size_t>(memory.bytes())});
   auto [scratch, state, share] = carve(carver);
 
-  const QueryRows<Real> rows = query_rows(scratch, state, 0, rows_wanted, p.head_dim);
+  QueryRows<Real> rows = query_rows(scratch, state, 0, rows_wanted, p.head_dim);
   const std::int64_t first_row = p.seq - rows_wanted, padded = round_up(rows_wanted, engine.rows);
-  pack_queries(inputs["q"].as<T>() + first_row * p.head_dim, rows_wanted, p.head_dim, engine.rows,
-               p.scale() * kLog2E, scratch.q);
+  rows.scale = pack_queries(inputs["q"].as<T>() + first_row * p.head_dim, rows_wanted, p.head_dim, engine,
+                            p.scale() * kLog2E, scratch.q);
   clear_state(rows, padded, p.head_dim);
   const auto add = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = 0; r < padded; ++r)
       scratch.visible[r] =
           std::clamp(first_row + std::min(r, rows_wanted - 1) + 1 - begin, std::int64_t{0}, end - begin);
     const T* v = inputs["v"].as<T>() + begin * p.head_dim;
-    pack_share<T>(share, inputs["k"].as<T>() + begin * p.head_dim, v, 1, end - begin, p.head_dim,
-                  engine.panel);
+    pack_share<T>(share, inputs["k"].as<T>() + begin * p.head_dim, v, 1, end - begin, p.head_dim, engine);
     attend_block(engine, rows, head_panels<T>(share, v, 0, end - begin, p.head_dim), p.head_dim,
                  scratch.scores);
   };
@@ -79,31 +79,35 @@ constexpr Block kBlocks[] = {
     {500, 32, 96, 401},   // more than one key block, then one that every row sees partly
     {97, 20, 11, 96},     // a single key in the second block, seen by the last row only
     {430, 128, 29, 384},  // the cut on the key block
+    {75, 33, 40, 38},     // an odd head dimension, and an odd number of keys in the second block
 };
 
 template <class T>
-void check_engines(DType dtype) {
+void check_engine(const TileEngine<RealOf<T>>& engine, DType dtype) {
   const Op& op = support::find_op("attention");
-  for (const auto& engine : tile_engines<RealOf<T>>()) {
-    for (const Block& block : kBlocks) {
-      AttentionProblem p;
-      p.heads = p.kv_heads = 1;
-      p.seq = block.seq;
-      p.head_dim = block.head_dim;
-      p.dtype = dtype;
-      const Tensors inputs = support::make_inputs(op, p, 7);
-      const Result got = attend_in_two<T>(engine, p, inputs, block.rows, block.cut);
-      std::vector<std::int64_t> rows(static_cast<std::size_t>(block.rows));
-      std::iota(rows.begin(), rows.end(), block.seq - block.rows);
-      const Tensors want = reference(p, support::widen(inputs), rows);
-      for (std::size_t i = 0; i < got.out.size(); ++i)
-        ASSERT_NEAR(got.out[i], want["out"].at(static_cast<std::int64_t>(i)), 4.0 * op.tolerance(p, "out"))
-            << engine.isa << " L " << block.seq << " element " << i;  // 4: |out| of a N(0,1) tensor
-      for (std::size_t i = 0; i < got.lse.size(); ++i)
-        ASSERT_NEAR(got.lse[i], want["lse"].at(static_cast<std::int64_t>(i)), 8.0 * op.tolerance(p, "lse"))
-            << engine.isa << " L " << block.seq << " row " << i;
-    }
+  for (const Block& block : kBlocks) {
+    AttentionProblem p;
+    p.heads = p.kv_heads = 1;
+    p.seq = block.seq;
+    p.head_dim = block.head_dim;
+    p.dtype = dtype;
+    const Tensors inputs = support::make_inputs(op, p, 7);
+    const Result got = attend_in_two<T>(engine, p, inputs, block.rows, block.cut);
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(block.rows));
+    std::iota(rows.begin(), rows.end(), block.seq - block.rows);
+    const Tensors want = reference(p, support::widen(inputs), rows);
+    for (std::size_t i = 0; i < got.out.size(); ++i)
+      ASSERT_NEAR(got.out[i], want["out"].at(static_cast<std::int64_t>(i)), 4.0 * op.tolerance(p, "out"))
+          << engine.isa << " L " << block.seq << " element " << i;  // 4: |out| of a N(0,1) tensor
+    for (std::size_t i = 0; i < got.lse.size(); ++i)
+      ASSERT_NEAR(got.lse[i], want["lse"].at(static_cast<std::int64_t>(i)), 8.0 * op.tolerance(p, "lse"))
+          << engine.isa << " L " << block.seq << " row " << i;
   }
+}
+
+template <class T>
+void check_engines(DType dtype) {
+  for (const auto& engine : tile_engines<RealOf<T>>()) check_engine<T>(engine, dtype);
 }
 
 TEST(Tile, EveryEngineEqualsTheOracleInFp64) {
@@ -117,6 +121,12 @@ TEST(Tile, EveryEngineEqualsTheOracleInBf16) {
 }
 TEST(Tile, EveryEngineEqualsTheOracleInFp16) {
   check_engines<F16>(DType::f16);
+}
+
+TEST(Tile, TheEngineOfPairsEqualsTheOracle) {
+  if (pair_engine() == nullptr) GTEST_SKIP() << "this processor does not multiply bf16 pairs";
+  EXPECT_EQ(tile_engine_for<Bf16>().pairs, has_fast_bf16_dot());
+  check_engine<Bf16>(*pair_engine(), DType::bf16);
 }
 
 TEST(Tile, PlainEngineIsAlwaysThere) {
