@@ -98,10 +98,9 @@ Factors FactorModel::factors(std::size_t base, std::size_t point, double efficie
   f.shape = over(to.rate, from.rate);
   f.overlap = over(to.ideal.overlap, from.ideal.overlap);
   f.skew = over(to.skew, from.skew);
-  if (f.layout) f.extra_work = to.ideal.extra_work;
-  const std::optional<double> less_work =
-      f.extra_work ? std::optional(from.ideal.extra_work / *f.extra_work) : std::nullopt;
-  if (f.layout) f.ideal = product({f.layout, less_work, f.overlap});
+  f.extra_work = to.ideal.extra_work;
+  const std::optional<double> less_work = over(from.ideal.extra_work, to.ideal.extra_work);
+  if (f.layout && less_work) f.ideal = product({f.layout, less_work, f.overlap});
   if (f.layout || f.shape || f.overlap)
     f.remainder = efficiency / product({f.layout, less_work, f.shape, f.overlap, f.skew});
   f.wire_bytes = to.ideal.wire_bytes;

@@ -64,6 +64,7 @@ Ideal attention_ideal(const scaling::Case& c, attention::Exchange exchange,
   const auto problem = attention_problem(c);
   if (!problem) return ideal;
   ideal.layout = attention::layout_efficiency(*problem, exchange);
+  ideal.extra_work = 1.0;  // every pair of a query and a key is worked once, wherever
   ideal.wire_bytes = attention::wire_bytes_per_rank(*problem, exchange);
   if (rates.flops_per_s <= 0.0 || rates.link_bytes_per_s <= 0.0) return ideal;
   ideal.overlap = attention::overlap_efficiency(*problem, exchange, rates);
@@ -83,35 +84,59 @@ std::optional<Carry> carry_of(std::string_view kernel) {
   return std::nullopt;
 }
 
+bool is_forward(const scaling::Case& c) {
+  return text_of(c.params, "pass", "fwd") == "fwd";
+}
+
 /// All three carry their share from zero first and scan it from the right state then ("state first"). A
 /// recurrence reads two streams for that besides the three of the scan itself (backward: two besides five); a
-/// selective scan takes its exponentials twice.
+/// selective scan takes its exponentials twice. Its backward pass does so on one rank, too, because nothing
+/// was saved: the first of its two passes finds the states that the second starts its blocks from, and the
+/// carries on the way, so more ranks add nothing.
 std::optional<double> extra_work_of(const scaling::Case& c) {
-  const bool forward = text_of(c.params, "pass", "fwd") == "fwd";
-  if (c.op == "recurrence") return forward ? 5.0 / 3.0 : 7.0 / 5.0;
-  if (c.op == "selective" && forward) return 2.0;
+  if (c.op == "recurrence") return is_forward(c) ? 5.0 / 3.0 : 7.0 / 5.0;
+  if (c.op == "selective") return is_forward(c) ? 2.0 : 1.0;
   return std::nullopt;
+}
+
+/// The messages that the slowest rank waits for one after the other, and the bytes of all of them.
+struct Waits {
+  double messages = 0.0, bytes = 0.0;
+};
+
+/// `wire_bytes` of the case's cost. A scan: one carry a message, then the last state goes to all. The
+/// selective scan's backward pass: carries both ways, then the sums dA, dD and ddelta_bias of all ranks come
+/// together on the first one and go to all with dh0. nullopt when its parameters do not say how the bytes are
+/// split.
+std::optional<Waits> waits_of(const scaling::Case& c, Carry carry, double wire_bytes) {
+  const auto rounds =
+      static_cast<double>(std::bit_width(static_cast<std::uint64_t>(c.ranks - 1)));  // ceil(log2 P)
+  const double carries = carry == Carry::exscan ? rounds + 1.0 : static_cast<double>(c.ranks - 1);
+  if (c.op != "selective" || is_forward(c)) return Waits{carries + rounds, (carries + rounds) * wire_bytes};
+  const auto batch = static_cast<double>(int_of(c.params, "batch", 0));
+  const auto states = static_cast<double>(int_of(c.params, "state", 0));
+  if (batch < 1.0 || states < 1.0) return std::nullopt;
+  // Of each channel: two carries of B N states, and N + 2 sums.
+  const double carry_bytes = wire_bytes * batch * states / (2.0 * batch * states + states + 2.0);
+  const double sums_bytes = wire_bytes - 2.0 * carry_bytes;
+  return Waits{2.0 * (carries + rounds),
+               2.0 * carries * carry_bytes + rounds * (2.0 * sums_bytes + carry_bytes)};
 }
 
 Ideal scan_ideal(const scaling::Case& c, Carry carry, const attention::RankRates& rates) {
   Ideal ideal;
   const std::int64_t seq = int_of(c.params, "seq", 0);
-  const auto extra = extra_work_of(c);
-  if (seq < 1 || !extra) return ideal;
+  if (seq < 1) return ideal;
   const auto ranks = static_cast<double>(c.ranks);
   const auto longest = static_cast<double>((seq - 1) / c.ranks + 1);
   ideal.layout = static_cast<double>(seq) / ranks / longest;
-  ideal.extra_work = *extra;
+  ideal.extra_work = extra_work_of(c);
   if (c.cost.wire_bytes > 0.0) ideal.wire_bytes = c.cost.wire_bytes;
-  if (!ideal.wire_bytes || c.cost.flops <= 0.0 || rates.flops_per_s <= 0.0 || rates.link_bytes_per_s <= 0.0)
-    return ideal;
-  const auto rounds =
-      static_cast<double>(std::bit_width(static_cast<std::uint64_t>(c.ranks - 1)));  // ceil(log2 P)
-  const double carries = carry == Carry::exscan ? rounds + 1.0 : ranks - 1.0;
-  const double compute_s = *extra * c.cost.flops / ranks / *ideal.layout / rates.flops_per_s;
-  // One carry a message; the last rank's state goes to all at the end.
-  const double wire_s =
-      (carries + rounds) * (rates.link_latency_s + *ideal.wire_bytes / rates.link_bytes_per_s);
+  const auto waits = waits_of(c, carry, c.cost.wire_bytes);
+  const bool known = ideal.extra_work && ideal.wire_bytes && waits && c.cost.flops > 0.0;
+  if (!known || rates.flops_per_s <= 0.0 || rates.link_bytes_per_s <= 0.0) return ideal;
+  const double compute_s = *ideal.extra_work * c.cost.flops / ranks / *ideal.layout / rates.flops_per_s;
+  const double wire_s = waits->messages * rates.link_latency_s + waits->bytes / rates.link_bytes_per_s;
   ideal.overlap = compute_s / (compute_s + wire_s);
   return ideal;
 }

@@ -14,13 +14,13 @@ namespace bench::analysis {
 /// A figure that is not known for the case's kernel, or lacks a rate, is absent: it is never guessed.
 struct Ideal {
   std::optional<double> layout;      // mean / busiest rank's work
-  double extra_work = 1.0;           // c: what the ranks do together over what one rank would do
+  std::optional<double> extra_work;  // c: what the ranks do together over what one rank would do
   std::optional<double> overlap;     // compute / modelled time of the busiest rank (model)
   std::optional<double> wire_bytes;  // sent by the busiest rank; for scans the least, one carry
   std::optional<double> knee_ranks;  // of a ring: beyond it a hop takes longer than a step (model)
 };
 
-/// Rates of 0 are unknown. One rank and independent replicas have layout and overlap 1.
+/// Rates of 0 are unknown. One rank and independent replicas have layout, extra work and overlap 1.
 Ideal ideal_of(const scaling::Case& c, const attention::RankRates& rates);
 
 /// The parameters of the one-rank case that has the share of one rank of `c`: an even part of the sequence

@@ -30,15 +30,6 @@ std::vector<std::int64_t> block_starts(std::int64_t width, const Machine& machin
   return starts;
 }
 
-std::vector<std::int64_t> usable_blocks(std::int64_t width, const Machine& machine) {
-  std::vector<std::int64_t> all, on_one_node;
-  for (std::int64_t k = 0; (k + 1) * width <= machine.ranks; ++k) {
-    all.push_back(k);
-    if (node_of(k * width, machine) == node_of((k + 1) * width - 1, machine)) on_one_node.push_back(k);
-  }
-  return on_one_node.empty() ? all : on_one_node;
-}
-
 Occupancy::Occupancy(const Machine& machine)
     : free_ranks_(machine.ranks), rank_taken_(static_cast<std::size_t>(machine.ranks), 0) {
   for (std::int64_t rank = 0; rank < machine.ranks; ++rank) rank_node_.push_back(node_of(rank, machine));

@@ -23,11 +23,6 @@ std::int64_t node_of(std::int64_t rank, const Machine& machine);
 /// block_width.
 std::vector<std::int64_t> block_starts(std::int64_t width, const Machine& machine);
 
-/// Blocks [k w, (k + 1) w) of the static steps: those that lie wholly in the world, ascending. When the width
-/// fits on a node and some blocks stay on one, those that straddle two (six ranks a node, width four) are
-/// left out. Never empty for a width made by block_width.
-std::vector<std::int64_t> usable_blocks(std::int64_t width, const Machine& machine);
-
 /// The ranks and nodes that are given away now.
 class Occupancy {
  public:

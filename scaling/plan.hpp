@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a study to a plan: which cases there are, which of them can run here, and who runs what in which
-// order. Pure: the same inputs give the same plan on every rank, so no rank has to tell another.
+// From a study to a plan: which cases there are, which of them can run here, and how each is measured. Pure:
+// the same inputs give the same plan on every rank, so no rank has to tell another.
 //
-// Who runs when is decided while it runs: tasks.hpp lists the visits in order of preference and dispatch.hpp starts
-// them on blocks of ranks as these fall free. Visits come in rounds, one to each case. `steps` is a simpler schedule,
-// fixed beforehand: a step runs at most one visit on a block [kw, (k+1)w), and the visits of one step touch disjoint
-// ranks (and disjoint nodes when isolated).
+// A plan has no times and no blocks. tasks.hpp lists its visits in order of preference, dispatch.hpp starts
+// them on blocks of ranks as these fall free, and static_dispatch.hpp follows a schedule made beforehand.
 #pragma once
 
 #include <cstdint>
@@ -28,18 +26,9 @@ struct Machine {
   std::vector<std::int64_t> rank_nodes = {};
 };
 
-/// One visit: one measurement of one case on one block.
-struct Visit {
-  std::int64_t case_index = 0;
-  std::int64_t number = 0;  // 0 .. visits-1 of this case
-  std::int64_t block = 0;   // ranks [block*width, block*width + case ranks)
-  std::int64_t width = 1;   // the case's ranks rounded up to a power of two (or the world)
-};
-
 struct Plan {
-  std::vector<Case> cases;                // every case, also those that will not run; unique ids
-  std::vector<std::vector<Visit>> steps;  // visits of one step run side by side
-  std::string sha256;                     // over the ids, order and settings: resume refuses another plan
+  std::vector<Case> cases;  // every case, also those that will not run; unique ids
+  std::string sha256;       // over the ids, order and settings: resume refuses another plan
   RunSettings run;
   Machine machine;  // that it was made for
 };
@@ -59,7 +48,8 @@ struct MissingKernel {
 /// left.
 std::vector<Case> make_cases(const Study& study, const std::vector<MissingKernel>& missing,
                              const Machine& machine);
-/// Blocks, order and steps for the cases that are to be measured.
+/// The cases with the run's isolation laid over theirs, the settings, and the hash over all that decides the
+/// schedule.
 Plan make_plan(const Study& study, std::vector<Case> cases, const Machine& machine);
 /// A node's cores are split evenly among all its ranks, also those that sleep while this case runs. When a
 /// rank's share is smaller than the case's threads, they share cores: such rows are marked and get no

@@ -16,6 +16,8 @@
 namespace bench::cli {
 namespace {
 
+constexpr std::int64_t kMostMemoryBytes = std::int64_t{1} << 42;  // times the most ranks it is still a 64-bit number
+
 /// Short forms and the ancestors' names of some parameters' flags.
 std::string flag_of(const std::string& parameter) {
   if (parameter == "batch") return "-b,--batch";
@@ -138,6 +140,17 @@ void add_running_flags(CLI::App& app, Options& options) {
       ->type_name("FAULTS")->check(are_faults)->group(group);
 }
 
+void add_machine_flags(CLI::App& plan, PlanOptions& options) {
+  const std::string group = "Another machine than this one";
+  plan.add_option("--nodes", options.nodes, "nodes to plan for")
+      ->check(CLI::Range(std::int64_t{1}, kMostPlannedRanks))->capture_default_str()->group(group);
+  plan.add_option("--ranks-per-node", options.ranks_per_node, "ranks on each (default: as many as are started)")
+      ->check(CLI::Range(std::int64_t{1}, kMostPlannedRanks))->group(group);
+  plan.add_option("--memory-per-rank", options.memory_bytes_per_rank,
+                  "bytes that a node has for each of its ranks, for example 80GiB (default: its ranks share what is available here)")
+      ->transform(CLI::AsSizeValue(false))->check(CLI::Range(std::int64_t{1}, kMostMemoryBytes))->type_name("BYTES")->group(group);
+}
+
 }  // namespace
 
 Parsed parse_arguments(int argc, const char* const* argv) {
@@ -151,6 +164,7 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   app.fallthrough();
   CLI::App* run = app.add_subcommand("run", "measure a study (the default)");
   CLI::App* plan = app.add_subcommand("plan", "show the cases, ids and order, and run nothing");
+  add_machine_flags(*plan, options.plan);
   CLI::App* list = app.add_subcommand("list", "show ops, implementations and studies");
   const std::vector<std::pair<CLI::App*, Verb>> readers{{add_compare_verb(app, options.compare), Verb::compare},
                                                         {add_gate_verb(app, options.compare), Verb::gate},

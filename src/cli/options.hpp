@@ -15,6 +15,15 @@ namespace bench::cli {
 
 enum class Verb { run, plan, list, compare, gate, launch, merge };
 
+inline constexpr std::int64_t kMostPlannedRanks = std::int64_t{1} << 20;  // the planner keeps some words for each
+
+/// The machine that `plan` plans for, where it is not this one.
+struct PlanOptions {
+  std::int64_t nodes = 1;
+  std::optional<std::int64_t> ranks_per_node;         // absent: as many as were started
+  std::optional<std::int64_t> memory_bytes_per_rank;  // absent: a node has what is available here
+};
+
 struct Options {
   Verb verb = Verb::run;
   std::string study = "quick";
@@ -42,6 +51,7 @@ struct Options {
   double timeout_s = 0.0;              // of a visit; 0: from its estimate
   std::string inject;                  // faults of the links, comm::parse_faults
   bool keep_host = false;              // store the host's name instead of its hash
+  PlanOptions plan;
   CompareOptions compare;              // of compare and gate
   LaunchOptions launch;
   MergeOptions merge;

@@ -52,7 +52,14 @@ void print_schedule(const scaling::Plan& plan, const scaling::Schedule& schedule
   }
 }
 
-void print_text(const Planned& planned, std::int64_t ranks) {
+/// "16 ranks on 4 nodes"
+std::string text_of(const scaling::Machine& machine) {
+  const std::int64_t nodes = machine.ranks / machine.ranks_per_node;
+  const auto counted = [](std::int64_t count, const char* what) { return concat(count, ' ', what, count == 1 ? "" : "s"); };
+  return counted(machine.ranks, "rank") + (nodes == 1 ? "" : " on " + counted(nodes, "node"));
+}
+
+void print_text(const Planned& planned) {
   const scaling::Plan& plan = planned.plan;
   const auto levels = scaling::forecast_isolation(plan);
   const scaling::Schedule& schedule = levels.front().schedule;
@@ -63,13 +70,13 @@ void print_text(const Planned& planned, std::int64_t ranks) {
     std::printf("%-12s %10s %12s %6.2f\n", level.c_str(), format_duration(forecast.makespan_s).c_str(),
                 format_duration(forecast.lower_bound_s).c_str(), forecast.ratio());
   const auto measured = std::ranges::count(plan.cases, Outcome::ok, &scaling::Case::planned);
-  std::printf("\n%s: %zu cases, %ld to be measured in %zu visits on %ld rank%s, %s, order %s, about %s (plan %s)\n", planned.study.name.c_str(),
-              plan.cases.size(), static_cast<long>(measured), schedule.slots.size(), static_cast<long>(ranks), ranks == 1 ? "" : "s",
+  std::printf("\n%s: %zu cases, %ld to be measured in %zu visits on %s, %s, order %s, about %s (plan %s)\n", planned.study.name.c_str(),
+              plan.cases.size(), static_cast<long>(measured), schedule.slots.size(), text_of(plan.machine).c_str(),
               plan.run.placement.c_str(), scaling::order_policy(plan).c_str(), format_duration(schedule.makespan_s).c_str(),
               plan.sha256.substr(0, 12).c_str());
 }
 
-ordered_json as_json(const Planned& planned, std::int64_t ranks) {
+ordered_json as_json(const Planned& planned) {
   const scaling::Plan& plan = planned.plan;
   ordered_json cases = ordered_json::array(), slots = ordered_json::array(), isolation = ordered_json::object();
   for (const scaling::Case& c : plan.cases) cases.push_back(describe(c));
@@ -86,17 +93,30 @@ ordered_json as_json(const Planned& planned, std::int64_t ranks) {
   schedule["dispatch"] = plan.run.schedule;
   schedule["isolation"] = isolation;
   schedule["slots"] = slots;
-  return {{"study", planned.study.name}, {"ranks", ranks}, {"plan_sha256", plan.sha256}, {"cases", cases}, {"schedule", schedule}};
+  const scaling::Machine& machine = plan.machine;
+  return {{"study", planned.study.name}, {"ranks", machine.ranks}, {"nodes", machine.ranks / machine.ranks_per_node},
+          {"ranks_per_node", machine.ranks_per_node}, {"plan_sha256", plan.sha256}, {"cases", cases}, {"schedule", schedule}};
+}
+
+/// This node with all `started` ranks on it, but for what the command line says of another machine.
+scaling::Machine planned_machine(const PlanOptions& other, std::int64_t started) {
+  scaling::Machine machine = machine_without_mpi(other.ranks_per_node.value_or(started));
+  if (machine.ranks_per_node > kMostPlannedRanks / other.nodes)
+    usage_error(concat("--nodes ", other.nodes, " of --ranks-per-node ", machine.ranks_per_node, "; allowed: ", kMostPlannedRanks, " ranks in all"));
+  machine.ranks = other.nodes * machine.ranks_per_node;
+  if (other.memory_bytes_per_rank)
+    machine.memory_bytes_per_node = *other.memory_bytes_per_rank * machine.ranks_per_node;
+  return machine;
 }
 
 }  // namespace
 
 int plan_verb(const Options& options, std::int64_t ranks) {
-  const Planned planned = prepare(options, machine_without_mpi(ranks));
+  const Planned planned = prepare(options, planned_machine(options.plan, ranks));
   if (options.json)
-    std::cout << as_json(planned, ranks).dump(2) << '\n';
+    std::cout << as_json(planned).dump(2) << '\n';
   else
-    print_text(planned, ranks);
+    print_text(planned);
   return kAllMeasured;
 }
 

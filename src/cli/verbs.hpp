@@ -11,7 +11,8 @@ namespace bench::cli {
 
 /// Measures a study over MPI. Collective: every rank calls it and gets the same code.
 int run_verb(const Options& options, const comm::Session& session, SelfProfile& profile);
-/// Shows the cases, their ids, what will not run and why, and the order; runs nothing. `ranks`: of the run that is planned.
+/// Shows the cases, their ids, what will not run and why, and the order; runs nothing. `ranks`: that were started; a run
+/// on them is planned unless the options name another machine.
 int plan_verb(const Options& options, std::int64_t ranks);
 int list_verb(const Options& options);
 /// Reads sides and prints verdicts; 0 whatever they are.

@@ -120,6 +120,40 @@ TEST(Factors, AScanHasItsExtraWorkBesideItsEfficiency) {
   EXPECT_NEAR(row.factors.remainder.value(), 1.0, 1e-9);
 }
 
+/// Its two passes over a share are those of one rank: c = 1, so four ranks can be four times as fast.
+TEST(Factors, TheSelectiveScansBackwardPassDoesNothingTwiceThatOneRankDoesOnce) {
+  const RunRecord run = scan_back_run({{1, 1.0}, {4, 0.25}});
+  const ScalingRow row = row_on(make_results(run), run, 4);
+  EXPECT_DOUBLE_EQ(row.factors.extra_work.value(), 1.0);
+  EXPECT_DOUBLE_EQ(row.factors.layout.value(), 1.0);
+  EXPECT_DOUBLE_EQ(row.factors.ideal.value(), 1.0);
+  EXPECT_NEAR(row.factors.remainder.value(), 1.0, 1e-12);
+}
+
+/// A byte a second: 3 carries of 64 B (4 channels, 2 x 2 states) each way; the sums, 4 x (2 + 2) fp32, come
+/// together in 2 rounds and go out in 2 with a carry.
+TEST(Factors, TheSelectiveScansBackwardPassWaitsForCarriesBothWaysAndForTheSums) {
+  RunRecord run = scan_back_run({{1, 1.0}, {4, 0.25}});
+  run.limits[4].link_latency_s = 0.0;
+  run.limits[4].link_bytes_per_s = 1.0;
+  const double wire_s = 2.0 * 3.0 * 64.0 + 2.0 * 64.0 + 2.0 * (64.0 + 64.0);
+  EXPECT_NEAR(row_on(make_results(run), run, 4).factors.overlap.value(), 0.25 / (0.25 + wire_s), 1e-12);
+  run.limits[4].link_latency_s = 1.0;
+  EXPECT_NEAR(row_on(make_results(run), run, 4).factors.overlap.value(), 0.25 / (0.25 + wire_s + 10.0), 1e-12)
+      << "3 + 3 messages of carries, 2 + 2 of sums";
+  for (scaling::Case& c : run.cases) c.params.erase("state");
+  EXPECT_FALSE(row_on(make_results(run), run, 4).factors.overlap) << "how its bytes are split is not known";
+}
+
+TEST(Factors, ExtraWorkThatIsNotKnownIsAbsentAndNotOne) {
+  RunRecord run = scan_run({{1, 1.0}, {4, 0.5}});
+  for (scaling::Case& c : run.cases) c.op = "somebodys_scan";
+  const ScalingRow row = row_on(make_results(run), run, 4);
+  EXPECT_FALSE(row.factors.extra_work || row.factors.ideal || row.factors.overlap);
+  EXPECT_DOUBLE_EQ(row.factors.layout.value(), 1.0);
+  EXPECT_NEAR(row.factors.remainder.value(), 0.5, 1e-12);
+}
+
 TEST(Factors, ReplicasLoseNothingButWhatTheyShare) {
   const RunRecord run = replica_run({{1, 1.0}, {4, 1.25}});
   const ScalingRow row = row_on(make_results(run), run, 4, "throughput");

@@ -81,6 +81,19 @@ inline RunRecord scan_run(const RankTimes& times) {
   return run;
 }
 
+/// A strong study of the selective scan's backward pass with the cost of its op: B 2, C 4, N 2, fp32.
+inline RunRecord scan_back_run(const RankTimes& times) {
+  RunRecord run = scan_run(times);
+  for (scaling::Case& c : run.cases) {
+    c.kernel = "scan/selective_ranks_bwd_cpu";
+    c.params["pass"] = std::string("bwd");
+    c.params["batch"] = std::int64_t{2};
+    c.params["state"] = std::int64_t{2};
+    c.cost.wire_bytes = c.ranks > 1 ? 4.0 * 4.0 * (2.0 * 2.0 * 2.0 + 2.0 + 2.0) : 0.0;
+  }
+  return run;
+}
+
 /// A throughput study: copies of one case, each of 100 FLOPs.
 inline RunRecord replica_run(const RankTimes& times) {
   RunRecord run;

@@ -8,6 +8,7 @@
 #include "scaling/parameters.hpp"
 #include "scaling/plan.hpp"
 #include "scaling/sweep.hpp"
+#include "scaling/tasks.hpp"
 #include "scaling/weak.hpp"
 #include "tests/scaling/toy_ops.hpp"
 
@@ -130,8 +131,7 @@ TEST(Views, ACaseOfSeveralStudiesIsMeasuredOnce) {
   EXPECT_EQ(pair->scaling[1].base, 2);
   const Plan plan = make_plan(study, cases, kEight);
   std::vector<std::int64_t> visits(cases.size(), 0);
-  for (const auto& step : plan.steps)
-    for (const Visit& visit : step) ++visits[static_cast<std::size_t>(visit.case_index)];
+  for (const Task& task : make_tasks(plan)) ++visits[static_cast<std::size_t>(task.case_index)];
   for (const std::int64_t n : visits) EXPECT_EQ(n, study.run.scaling_visits) << "not once per view";
 }
 
