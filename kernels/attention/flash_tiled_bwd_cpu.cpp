@@ -28,19 +28,6 @@ GradWorkspace<RealOf<T>> carve(Carver& carver, const AttentionProblem& p) {
   return GradWorkspace<RealOf<T>>::carve(carver, grad_shape(p, p.seq), p.seq, values_in_place<T>(p.head_dim));
 }
 
-template <class T>
-void all_backward(const AttentionProblem& p, Tensors& tensors, Context& context) {
-  Carver carver(context.workspace);
-  const auto work = carve<T>(carver, p);
-  const GradShape shape = grad_shape(p, p.seq);
-  for (std::int64_t r = 0; r < work.row_stride; ++r)
-    work.visible[r] = p.causal ? std::min(r + 1, p.seq) : p.seq;
-  begin_rows(work, shape, grad_rows<T>(tensors));
-  add_share<T>(work, shape, tensors["k"].as<T>(), tensors["v"].as<T>(), p.seq, tensors["dk"].as<T>(),
-               tensors["dv"].as<T>(), nullptr);
-  finish_dq(work, shape, tensors["dq"].as<T>());
-}
-
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context& context) {
   save_forward(problem_as<AttentionProblem>(problem), tensors, context);
   return nullptr;
@@ -57,6 +44,19 @@ GradShape grad_shape(const AttentionProblem& p, std::int64_t rows) {
           .scale = p.scale()};
 }
 
+template <class T, class Out>
+void whole_backward(const AttentionProblem& p, const GradRows<T>& rows, const T* k, const T* v,
+                    const Gradients<T, Out>& gradients, std::span<std::byte> workspace) {
+  Carver carver(workspace);
+  const auto work = carve<T>(carver, p);
+  const GradShape shape = grad_shape(p, p.seq);
+  for (std::int64_t r = 0; r < work.row_stride; ++r)
+    work.visible[r] = p.causal ? std::min(r + 1, p.seq) : p.seq;
+  begin_rows(work, shape, rows);
+  add_share<T>(work, shape, k, v, p.seq, gradients.dk, gradients.dv, nullptr);
+  finish_dq(work, shape, gradients.dq);
+}
+
 std::int64_t flash_tiled_bwd_workspace_bytes(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
   return dispatch(p.dtype, [&]<class T>() {
@@ -68,8 +68,23 @@ std::int64_t flash_tiled_bwd_workspace_bytes(const Problem& problem) {
 
 void run_flash_tiled_bwd(const Problem& problem, Tensors& tensors, Context& context) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  dispatch(p.dtype, [&]<class T>() { all_backward<T>(p, tensors, context); });
+  dispatch(p.dtype, [&]<class T>() {
+    const Gradients<T, T> gradients{tensors["dq"].as<T>(), tensors["dk"].as<T>(), tensors["dv"].as<T>()};
+    whole_backward(p, grad_rows<T>(tensors), tensors["k"].as<T>(), tensors["v"].as<T>(), gradients,
+                   context.workspace);
+  });
 }
+
+#define BS_INSTANTIATE(T, Out)                                                                  \
+  template void whole_backward(const AttentionProblem&, const GradRows<T>&, const T*, const T*, \
+                               const Gradients<T, Out>&, std::span<std::byte>)
+BS_INSTANTIATE(double, double);
+BS_INSTANTIATE(float, float);
+BS_INSTANTIATE(Bf16, Bf16);
+BS_INSTANTIATE(Bf16, float);
+BS_INSTANTIATE(F16, F16);
+BS_INSTANTIATE(F16, float);
+#undef BS_INSTANTIATE
 
 static const Registrar<Kernel> registrar{{
     .name = "attention/flash_tiled_bwd_cpu",

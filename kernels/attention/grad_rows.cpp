@@ -21,9 +21,9 @@ void pack_rows(const T* from, std::int64_t rows, std::int64_t head_dim, RealOf<T
   }
 }
 
-/// delta = dout . out of `rows` rows, in Real.
+/// delta = dout . out of `rows` rows of one head, in Real.
 template <class T>
-void row_deltas(const T* dout, const T* out, std::int64_t rows, std::int64_t head_dim, RealOf<T>* delta) {
+void head_deltas(const T* dout, const T* out, std::int64_t rows, std::int64_t head_dim, RealOf<T>* delta) {
   for (std::int64_t r = 0; r < rows; ++r) {
     RealOf<T> sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -34,6 +34,14 @@ void row_deltas(const T* dout, const T* out, std::int64_t rows, std::int64_t hea
 }
 
 }  // namespace
+
+template <class T>
+void row_deltas(const GradShape& shape, const T* dout, const T* out, RealOf<T>* delta) {
+  const std::int64_t head = shape.rows * shape.head_dim;
+#pragma omp parallel for num_threads(static_cast <int>(shape.threads))
+  for (std::int64_t h = 0; h < shape.heads; ++h)
+    head_deltas(dout + h * head, out + h * head, shape.rows, shape.head_dim, delta + h * shape.rows);
+}
 
 template <class T>
 void begin_rows(const GradWorkspace<RealOf<T>>& work, const GradShape& shape, const GradRows<T>& rows) {
@@ -48,7 +56,8 @@ void begin_rows(const GradWorkspace<RealOf<T>>& work, const GradShape& shape, co
     pack_queries(dout, shape.rows, width, strip, 1.0, work.dout + to * width);
     pack_rows(q, shape.rows, width, work.q_rows + to * padded);
     pack_rows(dout, shape.rows, width, work.dout_rows + to * padded);
-    row_deltas(dout, rows.out + from * width, shape.rows, width, work.delta + to);
+    if (rows.delta != nullptr) std::copy_n(rows.delta + from, shape.rows, work.delta + to);
+    if (rows.delta == nullptr) head_deltas(dout, rows.out + from * width, shape.rows, width, work.delta + to);
     for (std::int64_t r = 0; r < shape.rows; ++r)
       work.lse[to + r] = rows.lse[from + r] * static_cast<Real>(kLog2E);
     // Rows that pad the last strip: finite, and never read as anybody's result.
@@ -70,6 +79,7 @@ void finish_dq(const GradWorkspace<RealOf<T>>& work, const GradShape& shape, T* 
 }
 
 #define BS_INSTANTIATE(T)                                                                          \
+  template void row_deltas(const GradShape&, const T*, const T*, RealOf<T>*);                      \
   template void begin_rows(const GradWorkspace<RealOf<T>>&, const GradShape&, const GradRows<T>&); \
   template void finish_dq(const GradWorkspace<RealOf<T>>&, const GradShape&, T*)
 BS_INSTANTIATE(double);

@@ -51,16 +51,22 @@ struct GradWorkspace {
   static GradWorkspace carve(Carver& carver, const GradShape& shape, std::int64_t keys, bool rows_in_place);
 };
 
-/// A rank's share of what the backward pass reads: q, dout, out (heads, rows, D) and lse (heads, rows).
+/// A rank's share of what the backward pass reads: q, dout, out (heads, rows, D) and lse (heads, rows). Rows
+/// that come from elsewhere bring delta (heads, rows) instead of out.
 template <class T>
 struct GradRows {
   const T* q;
   const T* dout;
   const T* out;
   const RealOf<T>* lse;
+  const RealOf<T>* delta = nullptr;  // null: from out
 };
 
-/// Packs the rows, computes delta and clears the sums of dQ.
+/// delta (heads, rows) = dout . out, both (heads, rows, D).
+template <class T>
+void row_deltas(const GradShape& shape, const T* dout, const T* out, RealOf<T>* delta);
+
+/// Packs the rows, computes delta where it is not given, and clears the sums of dQ.
 template <class T>
 void begin_rows(const GradWorkspace<RealOf<T>>& work, const GradShape& shape, const GradRows<T>& rows);
 

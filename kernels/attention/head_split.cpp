@@ -19,6 +19,12 @@ HeadRun rank_heads(const AttentionProblem& problem, std::int64_t rank) {
   return with_kv_heads(problem, rank * each + std::min(rank, more), each + (rank < more ? 1 : 0));
 }
 
+bool ranks_share_keys(const AttentionProblem& problem) {
+  for (std::int64_t rank = 1; rank < problem.ranks; ++rank)
+    if (rank_heads(problem, rank).first % problem.group() != 0) return true;
+  return false;
+}
+
 std::vector<HeadRun> uniform_pieces(const AttentionProblem& problem, const HeadRun& run) {
   const std::int64_t group = problem.group();
   const bool whole_groups = run.first % group == 0 && run.count % group == 0;

@@ -19,6 +19,9 @@ struct HeadRun {
 /// The heads of `rank`: the first H mod P ranks hold one more. At least one each when P <= H.
 HeadRun rank_heads(const AttentionProblem& problem, std::int64_t rank);
 
+/// Whether some key/value head serves query heads of several ranks: its gradient is then a sum over ranks.
+bool ranks_share_keys(const AttentionProblem& problem);
+
 /// A run cut into pieces that are attention problems of their own, each query head group of equal size: the
 /// run itself when whole groups or one key/value head fill it, else one piece a key/value head.
 std::vector<HeadRun> uniform_pieces(const AttentionProblem& problem, const HeadRun& run);

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "kernels/attention/head_split.hpp"
+
 namespace bench::attention {
 namespace {
 
@@ -94,6 +96,22 @@ double sum_bytes(const AttentionProblem& p) {
   return p.dtype == DType::f64 ? 8.0 : 4.0;
 }
 
+/// Of all heads of a token, out and back.
+double ulysses_token_bytes(const AttentionProblem& p) {
+  const auto heads = static_cast<double>(p.heads), width = static_cast<double>(p.head_dim);
+  const auto kv_heads = static_cast<double>(std::max(p.kv_heads, p.ranks));
+  if (!p.backward()) return (2.0 * heads + 2.0 * kv_heads) * width * element_bytes(p) + heads * sum_bytes(p);
+  const double key_gradient = ranks_share_keys(p) ? sum_bytes(p) : element_bytes(p);
+  return (3.0 * heads + 2.0 * kv_heads) * width * element_bytes(p) + 2.0 * kv_heads * width * key_gradient +
+         2.0 * heads * sum_bytes(p);
+}
+
+double pass_q_token_bytes(const AttentionProblem& p) {
+  const auto heads = static_cast<double>(p.heads), width = static_cast<double>(p.head_dim);
+  if (!p.backward()) return heads * (width * element_bytes(p) + (width + 1.0) * sum_bytes(p));
+  return heads * (2.0 * width * element_bytes(p) + (width + 2.0) * sum_bytes(p));
+}
+
 }  // namespace
 
 std::optional<Exchange> exchange_of(std::string_view kernel) {
@@ -146,17 +164,13 @@ std::vector<double> step_flops(const AttentionProblem& p, Exchange exchange) {
 
 double wire_bytes_per_rank(const AttentionProblem& p, Exchange exchange) {
   if (p.ranks == 1) return 0.0;
-  const double peers = static_cast<double>(p.ranks - 1), ranks = static_cast<double>(p.ranks);
-  const double tokens = static_cast<double>(p.batch) * longest_length(p),
-               width = static_cast<double>(p.head_dim);
-  const auto heads = static_cast<double>(p.heads), kv_heads = static_cast<double>(p.kv_heads);
+  const double peers = static_cast<double>(p.ranks - 1);
+  const double tokens = static_cast<double>(p.batch) * longest_length(p);
   if (exchange == Exchange::ulysses)
-    return peers / ranks * tokens *
-           ((2.0 * heads + 2.0 * std::max(kv_heads, ranks)) * width * element_bytes(p) +
-            heads * sum_bytes(p));
-  if (exchange == Exchange::pass_q)
-    return peers * tokens * heads * (width * element_bytes(p) + (width + 1.0) * sum_bytes(p));
-  return peers * 2.0 * tokens * kv_heads * width * (element_bytes(p) + (p.backward() ? sum_bytes(p) : 0.0));
+    return peers / static_cast<double>(p.ranks) * tokens * ulysses_token_bytes(p);
+  if (exchange == Exchange::pass_q) return peers * tokens * pass_q_token_bytes(p);
+  const auto kv_width = static_cast<double>(p.kv_heads * p.head_dim);
+  return peers * 2.0 * tokens * kv_width * (element_bytes(p) + (p.backward() ? sum_bytes(p) : 0.0));
 }
 
 double overlap_efficiency(const AttentionProblem& p, Exchange exchange, const RankRates& rates) {
@@ -166,7 +180,7 @@ double overlap_efficiency(const AttentionProblem& p, Exchange exchange, const Ra
   const double wire_s = wire_bytes_per_rank(p, exchange) / rates.link_bytes_per_s;
   const auto hops = static_cast<double>(p.ranks - 1);
   if (!travels(exchange)) {
-    const double phases = exchange == Exchange::ulysses ? 2.0 : 1.0;
+    const double phases = exchange == Exchange::ulysses || p.backward() ? 2.0 : 1.0;
     return compute_s / (compute_s + phases * hops * rates.link_latency_s + wire_s);
   }
   const double hop_s = rates.link_latency_s + wire_s / hops;

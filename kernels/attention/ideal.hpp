@@ -45,8 +45,10 @@ std::vector<double> step_flops(const AttentionProblem& problem, Exchange exchang
 /// Bytes that the busiest rank sends in one call, L the longest share:
 ///   ring, double ring, all-gather (P - 1) 2 B L Hkv D e (backward: e + the sums' bytes);
 ///   Ulysses (P - 1) / P B L ((2 H + 2 Hkv) D e + H e_acc), at least one key/value head a rank; the last term
-///   is lse; pass-Q (P - 1) B L H D e for the queries and (P - 1) B L H (D + 1) e_acc for partial results and
-///   their lse.
+///   is lse (backward: (3 H + 2 Hkv) D e for q, dout, dq, k, v, 2 H e_acc for lse and delta, 2 Hkv D for dk
+///   and dv, times e, or e_acc where ranks share a head and have parts of its sums); pass-Q (P - 1) B L H D e
+///   for the queries and (P - 1) B L H (D + 1) e_acc for partial results and their lse (backward: 2 D e for q
+///   and dout, 2 e_acc for lse and delta, D e_acc for parts of dq).
 double wire_bytes_per_rank(const AttentionProblem& problem, Exchange exchange);
 
 /// What one rank and its link were measured to do.
@@ -57,7 +59,8 @@ struct RankRates {
 };
 
 /// sum_s C_s / F over the modelled time. Where blocks travel that is sum_s max(C_s / F, [s < P-1] (a + S /
-/// BW)); all-gather and Ulysses put their P-1 (2 (P-1)) messages before and after the compute. 1 on one rank.
+/// BW)); all-gather and Ulysses put their P-1 (Ulysses and all backward passes: 2 (P-1)) messages before and
+/// after the compute. 1 on one rank.
 double overlap_efficiency(const AttentionProblem& problem, Exchange exchange, const RankRates& rates);
 
 /// Ranks beyond which a hop of the ring takes longer than a step: P = seq / L with 2 f x H L = m Hkv F / BW

@@ -14,15 +14,13 @@
 // behind compute. Right for many heads and fast all-to-alls: it moves less than the ring from P = 1 + H / Hkv
 // on.
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <vector>
 
 #include "kernels/attention/flash_tiled_cpu.hpp"
 #include "kernels/attention/reshard.hpp"
-#include "kernels/attention/ring_schedule.hpp"
 #include "kernels/attention/shares.hpp"
-#include "kernels/attention/ulysses_schedule.hpp"
+#include "kernels/attention/ulysses_play.hpp"
 #include "kernels/kernel.hpp"
 
 namespace bench::attention {
@@ -35,49 +33,28 @@ struct UlyssesPrepared : Prepared {
   std::vector<Tensor> slots;  // bytes
 };
 
+/// The messages, as play_ulysses wants them.
 template <class T>
 struct Ulysses {
   const AttentionProblem& p;
   UlyssesPrepared& prepared;
   Tensors& tensors;
   Context& context;
-  std::array<std::unique_ptr<Transfer>, kExchangeLanes> lanes = {};
 
-  int me() const { return context.link->rank(); }
-  std::byte* slot(int i) const { return prepared.slots[static_cast<std::size_t>(i)].data(); }
-
-  /// What `from` sends `to`: rows of the sender's share for the receiver's heads; results the other way.
-  std::span<std::byte> message(const UlyssesOp& op, int index, int from, int to) const {
-    const bool inputs = op.cargo == UlyssesOp::Cargo::inputs;
-    const HeadRun heads = rank_heads(p, inputs ? to : from);
-    const std::int64_t rows = prepared.shares.length(inputs ? from : to);
-    const std::int64_t bytes = inputs ? input_bytes<T>(p, heads, rows) : result_bytes<T>(p, heads, rows);
-    return {slot(index), static_cast<std::size_t>(bytes)};
+  std::int64_t bytes(bool inputs, int from, int to) const {
+    if (inputs) return input_bytes<T>(p, rank_heads(p, to), prepared.shares.length(from));
+    return result_bytes<T>(p, rank_heads(p, from), prepared.shares.length(to));
   }
-
-  void execute(const UlyssesOp& op) {
-    auto& lane = lanes[static_cast<std::size_t>(op.lane)];
-    const bool inputs = op.cargo == UlyssesOp::Cargo::inputs;
-    switch (op.kind) {
-      case UlyssesOp::Kind::pack:
-        if (inputs) pack_inputs<T>(p, tensors, rank_heads(p, op.to), slot(op.slot_out));
-        if (!inputs) pack_results<T>(p, prepared.pieces, prepared.shares.of(op.to), slot(op.slot_out));
-        break;
-      case UlyssesOp::Kind::post:
-        lane = context.link->post(message(op, op.slot_out, me(), op.to), op.to,
-                                  message(op, op.slot_in, op.from, me()), op.from);
-        break;
-      case UlyssesOp::Kind::wait:
-        lane->wait();
-        break;
-      case UlyssesOp::Kind::unpack:
-        if (inputs) unpack_inputs<T>(p, slot(op.slot_in), prepared.shares.of(op.from), prepared.pieces);
-        if (!inputs) unpack_results<T>(p, slot(op.slot_in), rank_heads(p, op.from), tensors);
-        break;
-      case UlyssesOp::Kind::attend:
-        for (HeadPiece& piece : prepared.pieces) run_flash_tiled(piece.problem, piece.tensors, context);
-        break;
-    }
+  void pack(bool inputs, int to, std::byte* message) const {
+    if (inputs) pack_inputs<T>(p, tensors, rank_heads(p, to), message);
+    if (!inputs) pack_results<T>(p, prepared.pieces, prepared.shares.of(to), message);
+  }
+  void unpack(bool inputs, int from, const std::byte* message) const {
+    if (inputs) unpack_inputs<T>(p, message, prepared.shares.of(from), prepared.pieces);
+    if (!inputs) unpack_results<T>(p, message, rank_heads(p, from), tensors);
+  }
+  void attend() const {
+    for (HeadPiece& piece : prepared.pieces) run_flash_tiled(piece.problem, piece.tensors, context);
   }
 };
 
@@ -118,8 +95,7 @@ std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors&, Context& con
   prepared->shares = Shares(p);
   for (const HeadRun& run : uniform_pieces(p, rank_heads(p, context.link->rank())))
     prepared->pieces.push_back(make_piece(p, run));
-  const std::int64_t bytes = longest_message(p);
-  for (int i = 0; i < kUlyssesSlots; ++i) prepared->slots.emplace_back(DType::f64, Shape{(bytes + 7) / 8});
+  prepared->slots = ulysses_slots(longest_message(p));
   return prepared;
 }
 
@@ -128,8 +104,7 @@ void run(const Problem& problem, Tensors& tensors, Context& context) {
   if (p.ranks == 1) return run_flash_tiled(problem, tensors, context);
   auto& prepared = *static_cast<UlyssesPrepared*>(context.prepared);
   dispatch(p.dtype, [&]<class T>() {
-    Ulysses<T> ulysses{p, prepared, tensors, context};
-    for (const UlyssesOp& op : prepared.schedule) ulysses.execute(op);
+    play_ulysses(prepared.schedule, prepared.slots, *context.link, Ulysses<T>{p, prepared, tensors, context});
   });
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "kernels/attention/ring_schedule.hpp"
 #include "src/core/error.hpp"
 
 namespace bench::support {
@@ -26,23 +27,25 @@ struct Content {
 struct Flight {
   RingBwdOp op;
   std::size_t ticket;  // number of the message from op.from that it receives
+  std::size_t sent;    // number of its own among the messages to op.to
 };
 
 struct Rank {
   std::vector<Content> keys, sums;
-  std::map<Kind, Flight> in_flight;    // by the kind of the post
-  std::map<int, std::size_t> tickets;  // receives posted, by sender
-  std::vector<int> computed;           // times by source
+  std::map<std::pair<Kind, int>, Flight> in_flight;  // by the kind of the post and the lane
+  std::map<int, std::size_t> tickets;                // receives posted, by sender
+  std::vector<int> computed;                         // times by source
   std::size_t next = 0;
 };
 
 class Play {
  public:
-  explicit Play(const std::vector<std::vector<RingBwdOp>>& lists) : lists_(lists), ranks_(lists.size()) {
+  Play(const std::vector<std::vector<RingBwdOp>>& lists, int key_slots, int sum_slots)
+      : lists_(lists), ranks_(lists.size()) {
     for (std::size_t r = 0; r < lists.size(); ++r) {
-      ranks_[r].keys.assign(attention::kRingKeySlots, {});
+      ranks_[r].keys.assign(static_cast<std::size_t>(key_slots), {});
       ranks_[r].keys[0].block = static_cast<int>(r);
-      ranks_[r].sums.assign(attention::kRingSumSlots, {.sums = true});
+      ranks_[r].sums.assign(static_cast<std::size_t>(sum_slots), {.sums = true});
       ranks_[r].computed.assign(lists.size(), 0);
     }
   }
@@ -81,10 +84,10 @@ class Play {
         add(r, rank, op);
         break;
       case Kind::wait_keys:
-        if (!wait(r, rank, Kind::post_keys)) return false;
+        if (!wait(r, rank, {Kind::post_keys, op.lane})) return false;
         break;
       case Kind::wait_sums:
-        if (!wait(r, rank, Kind::post_sums)) return false;
+        if (!wait(r, rank, {Kind::post_sums, op.lane})) return false;
         break;
     }
     ++rank.next;
@@ -92,12 +95,14 @@ class Play {
   }
 
   static bool receiving(const Rank& rank, Kind kind, int slot) {
-    const auto it = rank.in_flight.find(kind);
-    return it != rank.in_flight.end() && it->second.op.slot_in == slot;
+    return std::ranges::any_of(rank.in_flight, [&](const auto& flight) {
+      return flight.first.first == kind && flight.second.op.slot_in == slot;
+    });
   }
   static bool sending(const Rank& rank, Kind kind, int slot) {
-    const auto it = rank.in_flight.find(kind);
-    return it != rank.in_flight.end() && it->second.op.slot_out == slot;
+    return std::ranges::any_of(rank.in_flight, [&](const auto& flight) {
+      return flight.first.first == kind && flight.second.op.slot_out == slot;
+    });
   }
   static std::vector<Content>& slots(Rank& rank, Kind kind) {
     return kind == Kind::post_keys ? rank.keys : rank.sums;
@@ -114,12 +119,18 @@ class Play {
     Content* in = slot(rank, op.kind, op.slot_in);
     if (!peer_exists(op.to) || !peer_exists(op.from)) return fail(r, "peer out of range");
     if (out == nullptr || in == nullptr) return fail(r, "slot out of range");
-    if (rank.in_flight.count(op.kind) != 0) return fail(r, "posts an exchange while one of its kind runs");
+    if (op.lane < 0 || op.lane >= attention::kExchangeLanes) return fail(r, "lane out of range");
+    if (rank.in_flight.count({op.kind, op.lane}) != 0)
+      return fail(r, "posts an exchange while one of its kind runs on the lane");
+    if (receiving(rank, op.kind, op.slot_out)) return fail(r, "sends a slot that is being written");
+    if (receiving(rank, op.kind, op.slot_in) || sending(rank, op.kind, op.slot_in))
+      return fail(r, "receives into a slot in flight");
     if (op.slot_in == 0) return fail(r, "receives into its own block");
     if (op.slot_in == op.slot_out) return fail(r, "receives into the slot it sends");
     if (out->block != op.source_out) return fail(r, "sends another block than it says");
-    wires_[{r, op.to}].push_back(*out);
-    rank.in_flight[op.kind] = {op, rank.tickets[op.from]++};
+    std::vector<Content>& wire = wires_[{r, op.to}];
+    rank.in_flight[{op.kind, op.lane}] = {op, rank.tickets[op.from]++, wire.size()};
+    wire.push_back(*out);
     in->block = kNothing;
   }
 
@@ -151,12 +162,13 @@ class Play {
       if (!to->parts.insert(part).second) return fail(r, concat("adds the part of rank ", part, " twice"));
   }
 
-  bool wait(int r, Rank& rank, Kind kind) {
-    const auto it = rank.in_flight.find(kind);
+  bool wait(int r, Rank& rank, const std::pair<Kind, int>& lane) {
+    const Kind kind = lane.first;
+    const auto it = rank.in_flight.find(lane);
     if (it == rank.in_flight.end()) return fail(r, "waits for nothing"), true;
-    const auto [op, ticket] = it->second;
+    const auto [op, ticket, sent] = it->second;
     const std::vector<Content>& wire = wires_[{op.from, r}];
-    if (wire.size() <= ticket) return false;
+    if (wire.size() <= ticket || ranks_[static_cast<std::size_t>(op.to)].tickets[r] <= sent) return false;
     const Content& message = wire[ticket];
     if (message.sums != (kind == Kind::post_sums))
       return fail(r, "keys and sums arrive in another order"), true;
@@ -190,8 +202,8 @@ class Play {
 
 }  // namespace
 
-std::string check_ring_bwd(const std::vector<std::vector<RingBwdOp>>& ranks) {
-  return Play(ranks).run();
+std::string check_ring_bwd(const std::vector<std::vector<RingBwdOp>>& ranks, int key_slots, int sum_slots) {
+  return Play(ranks, key_slots, sum_slots).run();
 }
 
 }  // namespace bench::support

@@ -218,10 +218,17 @@ Tensors run_kernel(const Kernel& kernel, const Op& op, const Problem& problem, c
   return gather(op, problem, shares, positions);
 }
 
+Tensors reference_of(const Op& op, const Problem& problem, const Tensors& inputs) {
+  return op.reference(problem, widen(inputs), all_positions(sequence_length(op.inputs(problem))));
+}
+
 std::vector<OutputError> compare(const Kernel& kernel, const Op& op, const Problem& problem,
                                  const Tensors& inputs, const Tensors& outputs) {
-  const auto rows = all_positions(sequence_length(op.inputs(problem)));
-  const Tensors reference = op.reference(problem, widen(inputs), rows);
+  return compare_to(kernel, op, problem, reference_of(op, problem, inputs), outputs);
+}
+
+std::vector<OutputError> compare_to(const Kernel& kernel, const Op& op, const Problem& problem,
+                                    const Tensors& reference, const Tensors& outputs) {
   std::vector<OutputError> errors;
   for (const TensorSpec& spec : op.outputs(problem)) {
     if (std::ranges::find(kernel.omits, spec.name) != kernel.omits.end()) continue;

@@ -54,4 +54,9 @@ Tensors run_kernel(const Kernel& kernel, const Op& op, const Problem& problem, c
 std::vector<OutputError> compare(const Kernel& kernel, const Op& op, const Problem& problem,
                                  const Tensors& inputs, const Tensors& outputs);
 
+/// The same in two steps, for many runs of one problem: the oracle's outputs, and a verdict on one run.
+Tensors reference_of(const Op& op, const Problem& problem, const Tensors& inputs);
+std::vector<OutputError> compare_to(const Kernel& kernel, const Op& op, const Problem& problem,
+                                    const Tensors& reference, const Tensors& outputs);
+
 }  // namespace bench::support

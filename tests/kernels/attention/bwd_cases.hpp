@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -84,17 +85,33 @@ inline double error_of(const support::OutputError& e) {
   return worst < kVanished * e.error ? worst : e.error;
 }
 
-inline void check(const Case& c) {
-  SCOPED_TRACE(text_of(c));
+inline Tensors run_of(const Case& c, const Tensors& inputs) {
+  return support::run_kernel(*c.kernel, support::find_op("attention"), problem_of(c), inputs,
+                             comm::make_thread_links(static_cast<int>(c.ranks)));
+}
+
+/// The case in each of `layouts`: to the oracle they are all the same.
+inline void check_layouts(Case c, std::initializer_list<Layout> layouts) {
+  if (!supports_case(*c.kernel, problem_of(c)).empty()) return;
   const Op& op = support::find_op("attention");
-  const AttentionProblem p = problem_of(c);
-  if (!supports_case(*c.kernel, p).empty()) return;
-  Tensors inputs = support::make_inputs(op, p, 1);
+  Tensors inputs = support::make_inputs(op, problem_of(c), 1);
   shape_values(c.values, inputs);
-  const auto outputs =
-      support::run_kernel(*c.kernel, op, p, inputs, comm::make_thread_links(static_cast<int>(c.ranks)));
-  for (const auto& e : support::compare(*c.kernel, op, p, inputs, outputs))
-    EXPECT_LE(error_of(e), allowed(c, e)) << e.text();
+  const Tensors reference = support::reference_of(op, problem_of(c), inputs);
+  for (const Layout layout : layouts) {
+    c.layout = layout;
+    SCOPED_TRACE(text_of(c));
+    for (const auto& e : support::compare_to(*c.kernel, op, problem_of(c), reference, run_of(c, inputs)))
+      EXPECT_LE(error_of(e), allowed(c, e)) << e.text();
+  }
+}
+inline void check(const Case& c) {
+  check_layouts(c, {c.layout});
+}
+
+inline void expect_same_bits(const Tensors& a, const Tensors& b) {
+  for (const char* name : {"dq", "dk", "dv"})
+    for (std::int64_t i = 0; i < a[name].count(); ++i)
+      ASSERT_EQ(a[name].at(i), b[name].at(i)) << name << " element " << i;
 }
 
 inline std::vector<const Kernel*> backward_kernels() {
@@ -107,6 +124,12 @@ inline std::vector<const Kernel*> backward_kernels() {
 inline std::vector<const Kernel*> collective_kernels() {
   auto kernels = backward_kernels();
   std::erase_if(kernels, [](const Kernel* kernel) { return !kernel->collective; });
+  return kernels;
+}
+
+inline std::vector<const Kernel*> single_rank_kernels() {
+  auto kernels = backward_kernels();
+  std::erase_if(kernels, [](const Kernel* kernel) { return kernel->collective; });
   return kernels;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "kernels/attention/ideal.hpp"
 #include "tests/kernels/attention/bwd_cases.hpp"
 
 namespace bench::attention::backward {
@@ -44,7 +45,7 @@ TEST_P(AttentionBackwardConformance, EqualsTheOracle) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, AttentionBackwardConformance,
-                         ::testing::Combine(::testing::ValuesIn(backward_kernels()),
+                         ::testing::Combine(::testing::ValuesIn(single_rank_kernels()),
                                             ::testing::Values(DType::f64, DType::f32, DType::bf16,
                                                               DType::f16)),
                          [](const auto& which) {
@@ -52,60 +53,132 @@ INSTANTIATE_TEST_SUITE_P(Kernels, AttentionBackwardConformance,
                                          bench::to_text(std::get<1>(which.param)));
                          });
 
-constexpr Size kRingSizes[] = {
+constexpr Size kRankSizes[] = {
     {1, 2, 1, 1, 16},    // all ranks but one are empty
     {1, 1, 1, 5, 8},     // shorter than 8 ranks
     {2, 4, 2, 101, 24},  // ragged for every P, batch and grouped heads
     {1, 2, 2, 500, 16},  // several query and key blocks a rank, cut at the diagonal
 };
 /// Multi-head, grouped and single-key heads at the head sizes that models have.
-constexpr Size kRingHeads[] = {{1, 2, 2, 67, 32}, {1, 4, 2, 67, 64}, {1, 4, 1, 67, 80}, {1, 2, 1, 67, 128}};
+constexpr Size kRankHeads[] = {{1, 2, 2, 67, 32}, {1, 4, 2, 67, 64}, {1, 4, 1, 67, 80}, {1, 2, 1, 67, 128}};
+/// As many heads as 8 ranks, for exchanges that cut heads: groups that one rank holds, groups of several
+/// ranks, and runs that are cut across groups (9 heads on 2, 4 and 8 ranks); a rank with no row but with
+/// heads.
+constexpr Size kManyHeads[] = {{1, 8, 8, 19, 8}, {2, 8, 2, 13, 24}, {1, 9, 3, 29, 16}, {1, 8, 1, 3, 16}};
 
 /// fp64 first: the op's rule, 128 eps, leaves no room for a mistake of schedule, mask or index.
-void check_on_ranks(const Kernel& kernel, Layout layout, std::int64_t ranks, bool causal) {
-  for (const Size& size : kRingSizes)
-    check({&kernel, size, DType::f64, causal, Values::normal, layout, ranks});
-  for (const Size& size : kRingHeads)
-    check({&kernel, size, DType::f64, causal, Values::normal, layout, ranks});
-  for (const DType dtype : {DType::f32, DType::bf16})
-    check({&kernel, kRingSizes[2], dtype, causal, Values::normal, layout, ranks});
-  check({&kernel, kRingSizes[2], DType::f32, causal, Values::steep, layout, ranks, 2});
+void check_on_ranks(const Kernel& kernel, std::int64_t ranks, bool causal) {
+  const auto in_all_layouts = [&](const Size& size, DType dtype, Values values, std::int64_t threads) {
+    check_layouts({&kernel, size, dtype, causal, values, Layout::contiguous, ranks, threads},
+                  {Layout::contiguous, Layout::zigzag, Layout::striped});
+  };
+  for (const Size& size : kRankSizes) in_all_layouts(size, DType::f64, Values::normal, 1);
+  for (const Size& size : kRankHeads) in_all_layouts(size, DType::f64, Values::normal, 1);
+  for (const Size& size : kManyHeads) in_all_layouts(size, DType::f64, Values::normal, 1);
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16})
+    for (const Size& size : {kRankSizes[2], kManyHeads[1]}) in_all_layouts(size, dtype, Values::normal, 1);
+  for (const Size& size : {kRankSizes[2], kManyHeads[1]}) in_all_layouts(size, DType::f32, Values::steep, 2);
 }
 
-class AttentionBackwardAcrossRanks : public ::testing::TestWithParam<std::tuple<const Kernel*, Layout, int>> {
-};
+class AttentionBackwardAcrossRanks : public ::testing::TestWithParam<std::tuple<const Kernel*, int>> {};
 
 TEST_P(AttentionBackwardAcrossRanks, EqualsTheOracle) {
-  const auto [kernel, layout, ranks] = GetParam();
-  for (const bool causal : {false, true}) check_on_ranks(*kernel, layout, ranks, causal);
+  const auto [kernel, ranks] = GetParam();
+  for (const bool causal : {false, true}) check_on_ranks(*kernel, ranks, causal);
 }
 
-TEST_P(AttentionBackwardAcrossRanks, SendsWhatTheCostModelSays) {
-  const auto [kernel, layout, ranks] = GetParam();
+/// Layout moves rows between ranks, not bytes: striped stands for all of them. 24 heads are cut evenly by
+/// every P; one key/value head is replicated on every rank, 24 on none.
+TEST_P(AttentionBackwardAcrossRanks, SendsWhatTheClosedFormSays) {
+  const auto [kernel, ranks] = GetParam();
   const Op& op = support::find_op("attention");
-  const AttentionProblem p =
-      problem_of({kernel, {1, 4, 2, 16 * ranks, 8}, DType::bf16, true, Values::normal, layout, ranks});
-  const Tensors inputs = support::make_inputs(op, p, 1);
-  const auto links = comm::make_thread_links(ranks);
-  AttentionProblem forward = p;
-  forward.pass = "fwd";
-  support::run_kernel(*kernel, op, p, inputs, links);
-  for (const auto& link : links) {
+  const Exchange exchange = exchange_of(kernel->name).value();
+  for (const std::int64_t kv_heads : {1, 24}) {
+    const AttentionProblem p = problem_of(
+        {kernel, {1, 24, kv_heads, 4 * ranks, 8}, DType::bf16, true, Values::normal, Layout::striped, ranks});
+    AttentionProblem forward = p;
+    forward.pass = "fwd";
+    const auto links = comm::make_thread_links(ranks);
+    support::run_kernel(*kernel, op, p, support::make_inputs(op, p, 1), links);
     const auto vote = static_cast<double>(ranks - 1);  // prepare's byte to every other rank
-    EXPECT_EQ(static_cast<double>(link->bytes_sent()) - vote - op.cost(forward).wire_bytes,
-              op.cost(p).wire_bytes);
+    for (const auto& link : links)
+      EXPECT_DOUBLE_EQ(static_cast<double>(link->bytes_sent()) - vote - op.cost(forward).wire_bytes,
+                       wire_bytes_per_rank(p, exchange))
+          << kv_heads << " key/value heads";
+    if (exchange != Exchange::ring) continue;
+    EXPECT_EQ(op.cost(p).wire_bytes, wire_bytes_per_rank(p, exchange)) << "the op's cost is the ring's";
   }
+}
+
+/// 31 rows are cut evenly by no P > 1: a row costs what it does in even shares, whoever holds it.
+TEST_P(AttentionBackwardAcrossRanks, SendsNoPaddingOfRaggedShares) {
+  const auto [kernel, ranks] = GetParam();
+  const Op& op = support::find_op("attention");
+  const auto total_of = [&, kernel = kernel, ranks = ranks](std::int64_t seq) {
+    const AttentionProblem p =
+        problem_of({kernel, {1, 24, 24, seq, 8}, DType::f32, true, Values::normal, Layout::striped, ranks});
+    const auto links = comm::make_thread_links(ranks);
+    support::run_kernel(*kernel, op, p, support::make_inputs(op, p, 1), links);
+    std::int64_t sum = -ranks * (ranks - 1);  // the votes
+    for (const auto& link : links) sum += link->bytes_sent();
+    return sum;
+  };
+  EXPECT_EQ(24 * total_of(31), 31 * total_of(24)) << "24 rows are cut evenly by every P";
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, AttentionBackwardAcrossRanks,
                          ::testing::Combine(::testing::ValuesIn(collective_kernels()),
-                                            ::testing::Values(Layout::contiguous, Layout::zigzag,
-                                                              Layout::striped),
-                                            ::testing::Values(1, 2, 3, 4, 8)),
+                                            ::testing::Values(2, 3, 4, 8)),
                          [](const auto& which) {
-                           return concat(short_name(std::get<0>(which.param)), "_",
-                                         to_text(std::get<1>(which.param)), "_P", std::get<2>(which.param));
+                           return concat(short_name(std::get<0>(which.param)), "_P",
+                                         std::get<1>(which.param));
                          });
+
+class AttentionBackwardBits : public ::testing::TestWithParam<const Kernel*> {
+ protected:
+  const Op& op = support::find_op("attention");
+  Case tiled_case(const Size& size, DType dtype, Layout layout) const {
+    return {
+        &support::find_kernel("attention/flash_tiled_bwd_cpu"), size, dtype, true, Values::normal, layout};
+  }
+};
+
+/// So what is shown for that kernel on one rank is shown for all.
+TEST_P(AttentionBackwardBits, OnOneRankAreThoseOfTheTiledKernel) {
+  for (const DType dtype : {DType::f64, DType::f32, DType::bf16, DType::f16}) {
+    Case c = tiled_case({2, 4, 2, 130, 24}, dtype, Layout::zigzag);
+    const Tensors inputs = support::make_inputs(op, problem_of(c), 2);
+    const Tensors tiled = run_of(c, inputs);
+    c.kernel = GetParam();
+    expect_same_bits(tiled, run_of(c, inputs));
+  }
+}
+
+TEST_P(AttentionBackwardBits, DoNotDependOnThreadsOrTiming) {
+  Case c = tiled_case({1, 4, 2, 210, 32}, DType::f32, Layout::striped);
+  c.kernel = GetParam();
+  c.ranks = 3;
+  const Tensors inputs = support::make_inputs(op, problem_of(c), 2);
+  const Tensors once = run_of(c, inputs);
+  expect_same_bits(once, run_of(c, inputs));
+  c.threads = 2;
+  expect_same_bits(once, run_of(c, inputs));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, AttentionBackwardBits, ::testing::ValuesIn(collective_kernels()),
+                         [](const auto& which) { return short_name(which.param); });
+
+TEST(UlyssesBackward, RefusesMoreRanksThanHeads) {
+  const Kernel& kernel = support::find_kernel("attention/ulysses_bwd_cpu");
+  const auto reason_on = [&](std::int64_t ranks) {
+    return supports_case(
+        kernel,
+        problem_of({&kernel, {1, 4, 2, 8, 8}, DType::f32, true, Values::normal, Layout::contiguous, ranks}));
+  };
+  EXPECT_EQ(reason_on(4), "");
+  const std::string reason = reason_on(5);
+  EXPECT_NE(reason.find("5 ranks"), std::string::npos) << reason;
+}
 
 TEST(AttentionBackwardKernels, RunTheirPassOnly) {
   for (const Kernel* kernel : backward_kernels()) {

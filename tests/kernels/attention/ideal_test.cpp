@@ -176,6 +176,22 @@ TEST(AttentionIdeal, ABackwardRingCarriesTheSumsOfTheGradients) {
   EXPECT_DOUBLE_EQ(total(step_flops(p, Exchange::ring)), 10.0 * 8.0 * 4.0 * pair_count(p) / 4.0);
 }
 
+TEST(AttentionIdeal, BackwardExchangesCarryWhatTheirGradientsNeed) {
+  AttentionProblem p = problem(Layout::zigzag, 4, 64);  // 16 tokens a rank, 4 heads of 8
+  p.dtype = DType::bf16;
+  p.pass = "bwd";
+  // q dout k v there and dq dk dv back, two bytes each; lse and delta.
+  EXPECT_DOUBLE_EQ(wire_bytes_per_rank(p, Exchange::ulysses),
+                   0.75 * 16.0 * 4.0 * (7.0 * 8.0 * 2.0 + 2.0 * 4.0));
+  EXPECT_DOUBLE_EQ(wire_bytes_per_rank(p, Exchange::pass_q),
+                   3.0 * 16.0 * 4.0 * (2.0 * 8.0 * 2.0 + 2.0 * 4.0 + 8.0 * 4.0));
+  for (const Exchange exchange : {Exchange::allgather, Exchange::double_ring})
+    EXPECT_DOUBLE_EQ(wire_bytes_per_rank(p, exchange), wire_bytes_per_rank(p, Exchange::ring));
+  p.kv_heads = 2;  // one replica each, so parts of dk and dv, in fp32
+  EXPECT_DOUBLE_EQ(wire_bytes_per_rank(p, Exchange::ulysses),
+                   0.75 * 16.0 * 4.0 * (5.0 * 8.0 * 2.0 + 2.0 * 8.0 * 4.0 + 2.0 * 4.0));
+}
+
 /// The examples of the page: F 600 TFLOP/s, bf16, causal, four query heads to a key/value head.
 TEST(AttentionIdeal, TheKneeIsTheKnownShareOfTokens) {
   AttentionProblem p = problem(Layout::zigzag, 8, 1 << 20);
@@ -209,6 +225,7 @@ TEST(AttentionIdeal, TheExchangeIsInTheKernelsName) {
   EXPECT_EQ(exchange_of("attention/ring_bwd_cpu"), Exchange::ring);
   EXPECT_EQ(exchange_of("attention/double_ring_cpu"), Exchange::double_ring);
   EXPECT_EQ(exchange_of("attention/pass_q_cpu"), Exchange::pass_q);
+  EXPECT_EQ(exchange_of("attention/double_ring_bwd_cpu"), Exchange::double_ring);
   EXPECT_FALSE(exchange_of("attention/flash_tiled_cpu"));
 }
 

@@ -94,6 +94,14 @@ TEST(HeadSplit, GivesEveryHeadToOneRankWithTheKeysThatItReads) {
   }
 }
 
+TEST(HeadSplit, SaysWhetherRanksShareKeys) {
+  EXPECT_FALSE(ranks_share_keys(with_heads(8, 8, 3)));  // a group of one is never cut
+  EXPECT_FALSE(ranks_share_keys(with_heads(8, 2, 2)));  // a group a rank
+  EXPECT_TRUE(ranks_share_keys(with_heads(8, 2, 4)));   // half a group a rank
+  EXPECT_TRUE(ranks_share_keys(with_heads(12, 4, 5)));  // runs of 3 3 2 2 2: the last ones cut groups of 3
+  EXPECT_FALSE(ranks_share_keys(with_heads(8, 1, 1)));  // nobody to share with
+}
+
 TEST(HeadSplit, CutsARunIntoPiecesOfOneGroupSize) {
   // 12 heads in groups of 3 over 5 ranks: runs of 3 3 2 2 2 heads from 0, 3, 6, 8, 10.
   const AttentionProblem p = with_heads(12, 4, 5);
