@@ -67,7 +67,7 @@ def test_plan_and_list_need_no_mpirun_and_run_nothing(bench):
     dry = bench("run", "--dry-run", "--study", "quick", "--json")
     assert json.loads(dry.out)["plan_sha256"] == described["plan_sha256"]
     listed = json.loads(bench("list", "--json").out)
-    assert {op["name"] for op in listed["ops"]} >= {"attention", "recurrence", "selective"}
+    assert {op["name"] for op in listed["ops"]} >= {"attention", "recurrence", "selective", "ssd", "linear"}
     assert not bench.folder.exists()
 
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "scaling/nearest.hpp"
+#include "src/core/nearest.hpp"
 
 #include <algorithm>
 #include <array>
 
-namespace bench::scaling {
+namespace bench {
 namespace {
 
 std::string lower_case(std::string_view text) {
@@ -69,4 +69,4 @@ std::string suggestion(std::string_view word, std::vector<std::string> candidate
   return "; known: " + list + (candidates.size() > kMostListed ? ", ..." : "");
 }
 
-}  // namespace bench::scaling
+}  // namespace bench

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parameters, fp64 oracle, cost model and tolerance of the linear op, and its registration.
+#include "kernels/linear/linear.hpp"
+
+#include <cmath>
+
+#include "kernels/tolerance.hpp"
+
+namespace bench::linear {
+namespace {
+
+/// The weights that the recipe leaves, (N, K) in fp64.
+Tensor weights_in_use(const LinearProblem& p, const Tensor& w) {
+  Tensor used(DType::f64, {p.n, p.k});
+  if (!p.recipe.quantised()) {
+    for (std::int64_t i = 0; i < used.count(); ++i) used.set(i, w.at(i));
+    return used;
+  }
+  const Quantised q = quantise(w, p.recipe, p.dtype, 1);
+  for (std::int64_t n = 0; n < p.n; ++n) {
+    for (std::int64_t i = 0; i < p.k; ++i) {
+      const auto at =
+          static_cast<std::size_t>(n * q.groups() + (p.recipe.group == 0 ? 0 : i / p.recipe.group));
+      const double code = q.codes[static_cast<std::size_t>(n * p.k + i)];
+      used.set(n * p.k + i, static_cast<double>(q.scale[at]) * code + static_cast<double>(q.zero[at]));
+    }
+  }
+  return used;
+}
+
+}  // namespace
+
+std::int64_t weight_bytes(const LinearProblem& p) {
+  if (!p.recipe.quantised()) return p.n * p.k * size_of(p.dtype);
+  const std::int64_t figures = p.recipe.bits == 4 ? 2 : 1;  // scale and zero point, or a scale
+  return (p.n * p.k * p.recipe.bits + 7) / 8 + figures * p.n * p.recipe.groups(p.k) * size_of(p.dtype);
+}
+
+Tensors linear_reference(const Problem& problem, const Tensors& inputs, std::span<const std::int64_t> rows) {
+  const auto& p = problem_as<LinearProblem>(problem);
+  const Tensor used = weights_in_use(p, inputs["w"]);
+  const auto x = view<double, 2>(inputs["x"]);
+  const auto w = view<double, 2>(used);
+  const auto bias = view<double, 1>(inputs["bias"]);
+  Tensors outputs;
+  outputs.add("y", Tensor(DType::f64, {static_cast<std::int64_t>(rows.size()), p.n}));
+  const auto y = view<double, 2>(outputs["y"]);
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    for (std::int64_t n = 0; n < p.n; ++n) {
+      double sum = bias(n);
+      for (std::int64_t i = 0; i < p.k; ++i) sum += x(rows[row], i) * w(n, i);
+      y(row, n) = sum;
+    }
+  }
+  return outputs;
+}
+
+namespace {
+
+std::int64_t positive(const Params& params, const std::string& name) {
+  const std::int64_t value = get_int(params, name);
+  if (value < 1) usage_error(concat(name, " = ", value, "; allowed: 1 or more"));
+  return value;
+}
+
+std::unique_ptr<Problem> parse(const Params& params) {
+  auto problem = std::make_unique<LinearProblem>();
+  parse_common(params, *problem);
+  problem->m = positive(params, "m");
+  problem->n = positive(params, "n");
+  problem->k = positive(params, "k");
+  problem->recipe = parse_recipe(get_string(params, "recipe"));
+  return problem;
+}
+
+TensorSpec spec_of(const LinearProblem& p, const char* name, Shape shape, int sequence_axis) {
+  TensorSpec spec;
+  spec.name = name;
+  spec.dtype = p.dtype;
+  spec.shape = std::move(shape);
+  spec.sequence_axis = sequence_axis;
+  return spec;
+}
+
+/// The rows of x are what a check may leave out: tokens, as a sequence has them.
+std::vector<TensorSpec> inputs(const Problem& problem) {
+  const auto& p = problem_as<LinearProblem>(problem);
+  return {spec_of(p, "x", {p.m, p.k}, 0), spec_of(p, "w", {p.n, p.k}, -1), spec_of(p, "bias", {p.n}, -1)};
+}
+
+std::vector<TensorSpec> outputs(const Problem& problem) {
+  const auto& p = problem_as<LinearProblem>(problem);
+  return {spec_of(p, "y", {p.m, p.n}, 0)};
+}
+
+/// FLOPs: a multiply and an add for each of M N K products, whatever the weights are stored in. Bytes: x, the
+/// weights as the recipe stores them and bias read once, y written once.
+Cost cost(const Problem& problem) {
+  const auto& p = problem_as<LinearProblem>(problem);
+  Cost cost;
+  cost.flops = 2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
+  cost.bytes = static_cast<double>((p.m * p.k + p.n + p.m * p.n) * size_of(p.dtype) + weight_bytes(p));
+  return cost;
+}
+
+std::vector<std::int64_t> positions(const Problem& problem, std::int64_t rank) {
+  return contiguous_positions(problem_as<LinearProblem>(problem).m, problem.ranks, rank);
+}
+
+double reference_ops_per_row(const Problem& problem) {
+  const auto& p = problem_as<LinearProblem>(problem);
+  return 2.0 * static_cast<double>(p.n) * static_cast<double>(p.k);
+}
+
+/// accumulation: a sum of K products of N(0, 1) values is of order sqrt(K), and the rounding of its partial
+/// sums comes to some 0.2 eps K, so relative to the output it grows as sqrt(K). Of few outputs the largest
+/// can be small by chance: 64 eps leave room for that. storage: half an eps for the output, half for a
+/// product that is rounded before the bias is added, as LibTorch's packed operators do.
+double tolerance(const Problem& problem, std::string_view) {
+  const auto& p = problem_as<LinearProblem>(problem);
+  return rounding_tolerance(p.dtype,
+                            {.accumulation = 64.0 + std::sqrt(static_cast<double>(p.k)), .storage = 1.0});
+}
+
+const Registrar<Op> registrar{{
+    .name = "linear",
+    .help = "linear layer y = x w^T + bias, with weights as they are or quantised",
+    .params = {{"m", std::int64_t{1}, "rows of x, tokens (M)"},
+               {"n", std::int64_t{4096}, "outputs (N)"},
+               {"k", std::int64_t{4096}, "inputs (K)"},
+               {"recipe", std::string("none"),
+                "how weights are stored: none, int8wo, int4wo-G, int4wo-G-hqq with G = 32 64 128 256"}},
+    .parse = parse,
+    .inputs = inputs,
+    .outputs = outputs,
+    .cost = cost,
+    .positions = positions,
+    .reference = linear_reference,
+    .reference_ops_per_row = reference_ops_per_row,
+    .tolerance = tolerance,
+}};
+
+}  // namespace
+}  // namespace bench::linear

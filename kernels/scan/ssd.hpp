@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ssd op: Mamba-2's state-space scan (Dao and Gu 2024, "state-space duality"), one decay a head and step.
+//
+//   d_t = softplus(dt_t + dt_bias)                                   per head h
+//   S_t = exp(d_t A) S_{t-1} + d_t x_t B_t^T                         per head, P x N
+//   out_t = S_t C_t + D x_t                                          per head, P
+//
+// Tensors, row-major: x (B, L, H, P), dt (B, L, H) and B, C (B, L, G, N) in the problem's dtype; A (H),
+// negative, D, dt_bias (H) and h0 (B, H, P, N) in the state's type -> out (B, L, H, P) in the problem's dtype
+// and h_last (B, H, P, N) in the state's type: fp32, or fp64 for fp64 problems. Head h reads group h / (H /
+// G) of B and C. Ranks hold contiguous runs of steps; the rest is whole on every rank. Forward only.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/problem.hpp"
+#include "kernels/scan/scan.hpp"
+
+namespace bench::scan {
+
+struct SsdProblem : Problem {
+  std::int64_t batch = 1;      // B
+  std::int64_t seq = 2048;     // L
+  std::int64_t heads = 16;     // H
+  std::int64_t head_dim = 64;  // P, rows of a head's state
+  std::int64_t state = 128;    // N, columns of a head's state
+  std::int64_t groups = 1;     // G, divides H
+
+  std::int64_t group_heads() const { return heads / groups; }
+  std::int64_t head_states() const { return head_dim * state; }
+};
+
+/// One rank's tensors with their types.
+template <class T>
+struct SsdViews {
+  using S = StateOf<T>;
+  View<const T, 4> x;     // (B, l, H, P), l this rank's steps
+  View<const T, 3> dt;    // (B, l, H)
+  View<const T, 4> b, c;  // (B, l, G, N)
+  const S* a;             // (H)
+  const S* skip;          // D (H)
+  const S* bias;          // dt_bias (H)
+  View<T, 4> out;         // (B, l, H, P)
+
+  /// Tensors of another rank or element size than above are an internal error.
+  explicit SsdViews(Tensors& tensors) {
+    const Tensors& in = tensors;
+    x = view<T, 4>(in["x"]), dt = view<T, 3>(in["dt"]);
+    b = view<T, 4>(in["B"]), c = view<T, 4>(in["C"]);
+    a = in["A"].as<S>(), skip = in["D"].as<S>(), bias = in["dt_bias"].as<S>();
+    out = view<T, 4>(tensors["out"]);
+  }
+  std::int64_t rows() const { return x.extent[1]; }
+  std::int64_t heads() const { return x.extent[2]; }
+  std::int64_t head_dim() const { return x.extent[3]; }
+  std::int64_t states() const { return b.extent[3]; }
+  std::int64_t group_of(std::int64_t head) const { return head / (heads() / b.extent[2]); }
+};
+
+/// The fp64 oracle: the formulas above, step by step. Inputs in fp64; outputs out at `rows`, and h_last.
+Tensors ssd_reference(const Problem& problem, const Tensors& inputs, std::span<const std::int64_t> rows);
+
+}  // namespace bench::scan
