@@ -66,9 +66,9 @@ std::int64_t positive(const Params& params, const std::string& name) {
 std::unique_ptr<Problem> parse(const Params& params) {
   auto problem = std::make_unique<LinearProblem>();
   parse_common(params, *problem);
-  problem->m = positive(params, "m");
-  problem->n = positive(params, "n");
-  problem->k = positive(params, "k");
+  problem->m = positive(params, "tokens");
+  problem->n = positive(params, "out_features");
+  problem->k = positive(params, "in_features");
   problem->recipe = parse_recipe(get_string(params, "recipe"));
   return problem;
 }
@@ -125,9 +125,9 @@ double tolerance(const Problem& problem, std::string_view) {
 const Registrar<Op> registrar{{
     .name = "linear",
     .help = "linear layer y = x w^T + bias, with weights as they are or quantised",
-    .params = {{"m", std::int64_t{1}, "rows of x, tokens (M)"},
-               {"n", std::int64_t{4096}, "outputs (N)"},
-               {"k", std::int64_t{4096}, "inputs (K)"},
+    .params = {{"tokens", std::int64_t{1}, "rows of x (M)"},
+               {"out_features", std::int64_t{4096}, "outputs (N)"},
+               {"in_features", std::int64_t{4096}, "inputs (K)"},
                {"recipe", std::string("none"),
                 "how weights are stored: none, int8wo, int4wo-G, int4wo-G-hqq with G = 32 64 128 256"}},
     .parse = parse,

@@ -38,9 +38,9 @@ inline Params params_with(const Params& changes) {
 
 inline std::unique_ptr<Problem> problem_of(const Size& size, const std::string& dtype,
                                            const std::string& recipe) {
-  return linear_op().parse(params_with({{"m", size.m},
-                                        {"n", size.n},
-                                        {"k", size.k},
+  return linear_op().parse(params_with({{"tokens", size.m},
+                                        {"out_features", size.n},
+                                        {"in_features", size.k},
                                         {"threads", size.threads},
                                         {"dtype", dtype},
                                         {"recipe", recipe}}));

@@ -52,7 +52,7 @@ TEST(LinearReference, OfAQuantisedRecipeUsesTheDequantisedWeights) {
 }
 
 TEST(LinearOp, NamesTheParameterThatIsOutOfRange) {
-  for (const char* name : {"m", "n", "k"}) {
+  for (const char* name : {"tokens", "out_features", "in_features"}) {
     try {
       linear_op().parse(params_with({{name, std::int64_t{0}}}));
       ADD_FAILURE() << name << " = 0 was accepted";
