@@ -53,7 +53,8 @@ def test_a_full_disk_stops_the_run_with_75_and_keeps_what_was_measured(bench):
     done = bench("run", "--study", "smoke", "-k", "attention/naive_cpu,attention/flash_tiled_cpu", "--iterations", "400", "--warmup", "1", "--min-time", "0", "--seq", "16..128+8",
                  "--ranks", "1", "-o", bench.folder, shell_limit="ulimit -f 160")
     assert done.code == 75, done.err
-    assert "journal" in done.err
+    # The journal, or on a slow machine the results.h5 that is made every half minute: whichever grows over the limit first.
+    assert "File too large" in done.err and str(bench.folder) in done.err
     whole = (done.folder / "journal.jsonl").read_bytes()
     assert whole.count(b"\n") >= 3, "the records before the failure are there"
 
