@@ -45,6 +45,7 @@ struct Kernel {
   std::vector<std::string> omits = {};  // outputs of the op that run does not write; they are neither checked nor compared
   bool collective = false;           // true: works on any problem.ranks through the Link; false: ranks must be 1
   std::string about;                 // one line for `list`
+  Params example = {};               // over the op's defaults: a problem that it takes, where it does not take those
 
   /// Why this problem cannot be run, in words; empty when it can. dtype, pass and ranks are checked before by supports_case.
   std::string (*supports)(const Problem&) = nullptr;  // null: everything

@@ -24,7 +24,7 @@ constexpr std::int64_t kRanksTogether = 2;  // the fewest that have to talk
 
 // What an op's defaults are shrunk to where it has such a parameter: its data stays in a core's second-level
 // cache and a call takes some tens of microseconds, so that the whole list is done in a minute.
-const std::map<std::string, std::int64_t> kSmall{{"seq", 256}, {"heads", 2}, {"channels", 64}};
+const std::map<std::string, std::int64_t> kSmall{{"seq", 256}, {"heads", 2}, {"channels", 64}, {"in_features", 256}, {"out_features", 256}};
 
 struct Subject {
   const Kernel& kernel;
@@ -37,6 +37,7 @@ Params small_problem(const Op& op, const Kernel& kernel, DType dtype, const std:
   Params params = scaling::default_params(op);
   for (const auto& [name, value] : kSmall)
     if (params.count(name) != 0) params[name] = value;
+  for (const auto& [name, value] : kernel.example) params[name] = value;
   params["dtype"] = std::string(to_text(dtype));
   params["pass"] = pass;
   params["ranks"] = kernel.collective ? kRanksTogether : std::int64_t{1};

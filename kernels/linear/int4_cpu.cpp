@@ -36,6 +36,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::cpu,
     .dtypes = {DType::f32, DType::bf16, DType::f16},
     .about = "4-bit weights by group, widened in registers",
+    .example = {{"recipe", std::string("int4wo-128")}},
     .supports = supports,
     .workspace_bytes = forward_workspace_bytes,
     .prepare = prepare,

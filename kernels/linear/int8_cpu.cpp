@@ -35,6 +35,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::cpu,
     .dtypes = {DType::f32, DType::bf16, DType::f16},
     .about = "8-bit weights by output channel, widened in registers",
+    .example = {{"recipe", std::string("int8wo")}},
     .supports = supports,
     .workspace_bytes = forward_workspace_bytes,
     .prepare = prepare,

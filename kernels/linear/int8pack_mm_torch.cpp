@@ -69,6 +69,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::torch,
     .dtypes = {DType::f32, DType::bf16},
     .about = "LibTorch _weight_int8pack_mm, then the bias",
+    .example = {{"recipe", std::string("int8wo")}},
     .supports = supports,
     .prepare = prepare,
     .run = run,

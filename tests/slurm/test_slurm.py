@@ -50,14 +50,14 @@ class Queue:
     def states(self, job: str) -> list[str]:
         return re.findall(r"JobState=(\w+)", self.cluster.run("scontrol", "-o", "show", "job", job, check=False))
 
-    def until(self, condition, what: str):
+    def until(self, condition, what: str, more=lambda: ""):
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             if condition():
                 return
             time.sleep(0.2)
         logs = "".join(f"\n--- {log.name}\n{log.read_text()[-800:]}" for log in sorted(self.folder.rglob("*.log")))
-        raise AssertionError(f"{what}\n{self.cluster.run('squeue', '-o', '%i %j %T %r %S', check=False)}{logs}")
+        raise AssertionError(f"{what}\n{more()}\n{self.cluster.run('squeue', '-o', '%i %j %T %r %S', check=False)}{logs}")
 
     def ended(self, job: str, wanted="COMPLETED"):
         self.until(lambda: self.states(job) and set(self.states(job)) <= ENDED, f"job {job} did not end")
@@ -65,13 +65,15 @@ class Queue:
 
     def again_now(self, job: str):
         """A requeued job may have to wait two minutes, counted from the end of its first pass: asks until it does not."""
+        time.sleep(3.0)  # a node tells the credential of the new start from the revoked old one by seconds
+
         def on_its_way():
             state = self.show(job).get("JobState")
             if state == "PENDING":
                 self.cluster.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
             return state in ("RUNNING", "COMPLETED")
 
-        self.until(on_its_way, f"job {job} does not start again")
+        self.until(on_its_way, f"job {job} does not start again", lambda: self.cluster.run("scontrol", "-o", "show", "job", job, check=False))
 
     def words(self, name="*") -> str:
         return "".join(log.read_text() for log in sorted(self.folder.rglob(f"{name}.log")))
