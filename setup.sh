@@ -134,7 +134,7 @@ install_test_packages() {
   say "      installing for the tests: ${missing% }"
   # Word splitting is wanted: both are lists of plain words.
   # shellcheck disable=SC2086
-  { ${as_root}apt-get update || true
+  { ${as_root}apt-get update || true # as above
     ${as_root}env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing; } >>"$log" 2>&1 </dev/null ||
     say "      they could not be installed (see ${log#"$root"/}); their tests will be skipped"
 }

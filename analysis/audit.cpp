@@ -16,15 +16,14 @@ struct Times {  // visit medians of a case, s
   std::vector<double> packed, alone;
 };
 
-std::map<std::string, Times> times_by_case(const RunRecord& run) {
+/// Of the cases that were audited: the others' samples, which may be millions, are not looked at.
+std::map<std::string, Times> audited_times(const RunRecord& run) {
   std::map<std::string, Times> times;
-  for (const VisitRecord& visit : run.visits) {
-    if (visit.outcome != Outcome::ok) continue;
-    const double median_s = median(sorted(valid_times(visit)));
-    Times& of_case = times[visit.case_id];
-    if (visit.placement == kAuditPlacement) of_case.alone.push_back(median_s);
-    if (visit.placement == "packed") of_case.packed.push_back(median_s);
-  }
+  for (const VisitRecord& visit : run.visits)
+    if (visit.outcome == Outcome::ok && visit.placement == kAuditPlacement) times[visit.case_id].alone.push_back(median(sorted(valid_times(visit))));
+  for (const VisitRecord& visit : run.visits)
+    if (const auto it = times.find(visit.case_id); it != times.end() && visit.outcome == Outcome::ok && visit.placement == "packed")
+      it->second.packed.push_back(median(sorted(valid_times(visit))));
   return times;
 }
 
@@ -43,8 +42,8 @@ std::vector<AuditRow> audit_rows(const RunRecord& run) {
   std::map<std::string, std::string> kernel_of;
   for (const scaling::Case& c : run.cases) kernel_of[c.id] = c.kernel;
   std::map<std::string, std::vector<double>> ratios;  // by kernel
-  for (const auto& [id, times] : times_by_case(run)) {
-    if (times.packed.empty() || times.alone.empty()) continue;
+  for (const auto& [id, times] : audited_times(run)) {
+    if (times.packed.empty()) continue;
     ratios[kernel_of[id]].push_back(geometric_mean(times.packed, run.confidence).value / geometric_mean(times.alone, run.confidence).value);
   }
   std::vector<AuditRow> rows;

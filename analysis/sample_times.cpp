@@ -33,13 +33,6 @@ const std::vector<std::string>& sample_flag_names() {
   return names;
 }
 
-void mark_power_cap(VisitRecord& visit) {
-  constexpr std::uint64_t kSwPowerCap = 0x4, kHwPowerBrake = 0x80;  // of nvmlClocksEventReasons
-  const auto it = visit.after.find("gpu_throttle_reasons");
-  if (it == visit.after.end() || (static_cast<std::uint64_t>(it->second) & (kSwPowerCap | kHwPowerBrake)) == 0) return;
-  for (std::int64_t& flags : visit.flags) flags |= kPowerCap;
-}
-
 std::vector<double> local_times(const VisitRecord& visit) {
   const std::span<const double> times = visit.rank_time_s;
   return per_sample(visit, [&](std::size_t first) { return std::ranges::max(times.subspan(first, width_of(visit))); });

@@ -25,10 +25,6 @@ inline constexpr std::int64_t kNotValid = kLate | kThrottled | kSpinTimeout | kW
 /// Names in the order of the bits.
 const std::vector<std::string>& sample_flag_names();
 
-/// Marks all samples of a device's visit kPowerCap when the device says, at the end of the measurement, that its power limit or the board's power
-/// brake holds it back: the reasons are read there only, so no sample can be told from another.
-void mark_power_cap(VisitRecord& visit);
-
 /// Slowest rank's own time of one call, per sample.
 std::vector<double> local_times(const VisitRecord& visit);
 

@@ -5,9 +5,9 @@
 #include <exception>
 #include <new>
 
-#include "analysis/sample_times.hpp"
 #include "analysis/statistics/quantiles.hpp"
 #include "jobs/devices_apart.hpp"
+#include "jobs/power_cap.hpp"
 #include "jobs/sampler.hpp"
 #include "jobs/team.hpp"
 #include "jobs/timing/preflight.hpp"
@@ -214,7 +214,7 @@ void Harness::measure(Running& running, analysis::VisitRecord& record, double ca
   if (machinery_.telemetry) record.before = machinery_.telemetry();
   Sampler(running.link, machinery_.clock, timer, protocol(running, timer, call_s), std::move(workload)).measure(record);
   if (machinery_.telemetry) record.after = machinery_.telemetry();
-  if (!timer.device().empty()) analysis::mark_power_cap(record);
+  if (!timer.device().empty()) mark_power_cap(record);
 }
 
 namespace {

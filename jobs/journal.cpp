@@ -13,7 +13,6 @@
 #include <map>
 #include <set>
 #include <sstream>
-#include <tuple>
 
 #include "analysis/record_json.hpp"
 
@@ -87,19 +86,20 @@ void take(analysis::RunRecord& run, JournalNotes& notes, const json& record) {
 void keep_what_counts(analysis::RunRecord& run) {
   std::set<std::string> planned;
   for (const scaling::Case& c : run.cases) planned.insert(c.id);
-  const auto key = [](const analysis::VisitRecord& visit) {  // a replicated visit ends once on each block
-    return std::tuple(visit.case_id, visit.visit, visit.placement == "replicated" ? visit.block : 0);
-  };
-  std::map<std::tuple<std::string, std::int64_t, std::int64_t>, std::size_t> last;
-  for (std::size_t i = 0; i < run.visits.size(); ++i) last[key(run.visits[i])] = i;
+  std::map<decltype(end_of(run.visits[0])), std::size_t> last;
+  for (std::size_t i = 0; i < run.visits.size(); ++i) last[end_of(run.visits[i])] = i;
   std::size_t row = 0;
   std::erase_if(run.visits, [&](const analysis::VisitRecord& visit) {
-    const bool is_last = last.at(key(visit)) == row++;
+    const bool is_last = last.at(end_of(visit)) == row++;
     return !is_last || !planned.contains(visit.case_id);
   });
 }
 
 }  // namespace
+
+std::pair<std::pair<std::string, std::int64_t>, std::int64_t> end_of(const analysis::VisitRecord& visit) {
+  return {{visit.case_id, visit.visit}, visit.placement == "replicated" ? visit.block : 0};
+}
 
 Journal::Journal(const std::filesystem::path& path, std::int64_t keep_bytes) : path_(path.string()) {
   file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

@@ -51,6 +51,9 @@ struct StartedVisit {
   bool open = true;
 };
 
+/// What ends once: a visit of a case, and of a replicated one each block's. (case id, visit), block or 0.
+std::pair<std::pair<std::string, std::int64_t>, std::int64_t> end_of(const analysis::VisitRecord& visit);
+
 /// What a journal holds besides the results.
 struct JournalNotes {
   std::int64_t torn_bytes = 0;  // an unfinished last line: dropped, as a crash leaves it

@@ -160,7 +160,7 @@ analysis::Limits measure_limits(const Clock& clock) {
   limits.fp32_flops_per_s = best_rate(clock, avx512 ? fp32_avx512 : avx2 ? fp32_avx2 : fp32_plain);
   limits.fp64_flops_per_s = best_rate(clock, avx512 ? fp64_avx512 : avx2 ? fp64_avx2 : fp64_plain);
   // Some CPUs issue the dot product at a quarter of their fp32 rate; converting to fp32 is then the faster way, and the honest limit.
-  const double dot = __builtin_cpu_supports("avx512bf16") != 0 ? best_rate(clock, bf16_dot) : 0.0;
+  const double dot = has_bf16_dot() ? best_rate(clock, bf16_dot) : 0.0;
   limits.bf16_flops_per_s = std::max(dot, limits.fp32_flops_per_s);
   limits.exps_per_s = best_rate(clock, avx512 ? exp_avx512 : avx2 ? exp_avx2 : exp_plain);
   for (std::size_t i = 0; i < analysis::kTriadBytes.size(); ++i) limits.triad_bytes_per_s[i] = triad_rate(clock, analysis::kTriadBytes[i]);

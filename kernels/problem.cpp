@@ -13,6 +13,12 @@ const std::vector<ParamSpec>& common_params() {
   return specs;
 }
 
+std::int64_t positive(const Params& params, const std::string& name) {
+  const std::int64_t value = get_int(params, name);
+  if (value < 1) usage_error(concat(name, " = ", value, "; allowed: 1 or more"));
+  return value;
+}
+
 void parse_common(const Params& params, Problem& problem) {
   problem.dtype = parse_dtype(get_string(params, "dtype"));
   problem.pass = get_string(params, "pass");

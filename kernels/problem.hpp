@@ -77,6 +77,9 @@ struct Op {
 const std::vector<ParamSpec>& common_params();
 /// Fills a Problem's common fields from the parameters. Called by each op's parse.
 void parse_common(const Params& params, Problem& problem);
+
+/// An integer parameter that must be 1 or more; throws a usage error naming it otherwise.
+std::int64_t positive(const Params& params, const std::string& name);
 /// Bytes of all inputs and outputs of the whole problem.
 std::int64_t tensor_bytes(const Op& op, const Problem& problem);
 /// Where contiguous rank r's share of L positions lies: the first L mod P ranks hold one more.

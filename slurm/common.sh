@@ -120,7 +120,7 @@ export_deadline() {
 # visits_in FOLDER: how many its journal holds. Visits that began and never ended are the supervisor's: it tries them again, and twice at most.
 visits_in() {
   local count
-  count=$(grep -c '"kind":"visit"' "$1/journal.jsonl" 2>/dev/null) || true
+  count=$(grep -c '"kind":"visit"' "$1/journal.jsonl" 2>/dev/null) || true # grep calls none at all a failure
   printf '%d' "${count:-0}"
 }
 

@@ -2,13 +2,6 @@
 #include "jobs/engine/ledger.hpp"
 
 namespace bench::jobs {
-namespace {
-
-std::pair<Ledger::Key, std::int64_t> end_of(const analysis::VisitRecord& visit) {
-  return {{visit.case_id, visit.visit}, visit.placement == "replicated" ? visit.block : 0};
-}
-
-}  // namespace
 
 Ledger::Ledger(analysis::RunRecord& run, Journal& journal, const JournalNotes& notes)
     : run_(run), journal_(journal), started_(notes.started), session_(notes.sessions) {

@@ -46,6 +46,7 @@ class CudaTimer final : public Timer {
  public:
   explicit CudaTimer(Clock clock)
       : clock_(std::move(clock)),
+        bus_id_(device::properties(device::current()).pci_bus_id),
         l2_bytes_(device::properties(device::current()).l2_bytes),
         valve_(stream_),
         stamps_(stream_),
@@ -91,7 +92,7 @@ class CudaTimer final : public Timer {
   }
   std::int64_t most_calls() const override { return most_calls_; }
   void* stream() override { return stream_.get(); }
-  std::string device() const override { return device::properties(device::current()).pci_bus_id; }
+  std::string device() const override { return bus_id_; }
   void wait() override { stream_.wait(); }
   void rest(double seconds) override { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 
@@ -128,6 +129,7 @@ class CudaTimer final : public Timer {
   }
 
   Clock clock_;
+  std::string bus_id_;
   std::int64_t l2_bytes_;
   device::Stream stream_;
   device::Valve valve_;

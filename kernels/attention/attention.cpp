@@ -72,12 +72,6 @@ std::vector<TensorSpec> forward_results(const AttentionProblem& p) {
 
 namespace {
 
-std::int64_t positive(const Params& params, const std::string& name) {
-  const std::int64_t value = get_int(params, name);
-  if (value < 1) usage_error(concat(name, " = ", value, "; allowed: 1 or more"));
-  return value;
-}
-
 std::unique_ptr<Problem> parse(const Params& params) {
   auto problem = std::make_unique<AttentionProblem>();
   parse_common(params, *problem);

@@ -19,6 +19,12 @@ HeadRun rank_heads(const AttentionProblem& problem, std::int64_t rank) {
   return with_kv_heads(problem, rank * each + std::min(rank, more), each + (rank < more ? 1 : 0));
 }
 
+std::string supports_head_cut(const Problem& problem) {
+  const auto& p = problem_as<AttentionProblem>(problem);
+  if (p.ranks <= p.heads) return {};
+  return concat("heads are cut over ranks: ", p.ranks, " ranks need as many heads, there are ", p.heads);
+}
+
 bool ranks_share_keys(const AttentionProblem& problem) {
   for (std::int64_t rank = 1; rank < problem.ranks; ++rank)
     if (rank_heads(problem, rank).first % problem.group() != 0) return true;

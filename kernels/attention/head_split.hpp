@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "kernels/attention/attention.hpp"
@@ -18,6 +19,9 @@ struct HeadRun {
 
 /// The heads of `rank`: the first H mod P ranks hold one more. At least one each when P <= H.
 HeadRun rank_heads(const AttentionProblem& problem, std::int64_t rank);
+
+/// Kernel::supports of what cuts heads over ranks: every rank needs one.
+std::string supports_head_cut(const Problem& problem);
 
 /// Whether some key/value head serves query heads of several ranks: its gradient is then a sum over ranks.
 bool ranks_share_keys(const AttentionProblem& problem);

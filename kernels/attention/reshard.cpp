@@ -2,6 +2,8 @@
 // The forward pass's messages; the copies themselves are reshard_blocks'.
 #include "kernels/attention/reshard.hpp"
 
+#include <algorithm>
+
 #include "kernels/attention/reshard_blocks.hpp"
 
 namespace bench::attention {
@@ -12,6 +14,14 @@ AttentionProblem piece_problem(const AttentionProblem& problem, const HeadRun& h
   piece.kv_heads = heads.kv_count;
   piece.ranks = 1;
   return piece;
+}
+
+std::int64_t neediest_piece(const AttentionProblem& problem, std::int64_t (*bytes)(const Problem&)) {
+  std::int64_t most = 0;
+  for (std::int64_t rank = 0; rank < problem.ranks; ++rank)
+    for (const HeadRun& piece : uniform_pieces(problem, rank_heads(problem, rank)))
+      most = std::max(most, bytes(piece_problem(problem, piece)));
+  return most;
 }
 
 HeadPiece make_piece(const AttentionProblem& problem, const HeadRun& heads) {

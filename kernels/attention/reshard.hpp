@@ -27,6 +27,10 @@ struct HeadPiece {
 using HeadPieces = std::deque<HeadPiece>;  // not a vector: a piece does not move
 
 AttentionProblem piece_problem(const AttentionProblem& problem, const HeadRun& heads);
+
+/// The most that `bytes` says of any rank's piece: pieces run one after another in the same scratch, and every
+/// rank asks for what the neediest one needs.
+std::int64_t neediest_piece(const AttentionProblem& problem, std::int64_t (*bytes)(const Problem&));
 /// Allocates the piece's tensors, unfilled.
 HeadPiece make_piece(const AttentionProblem& problem, const HeadRun& heads);
 

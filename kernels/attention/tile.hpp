@@ -16,6 +16,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "kernels/rounding.hpp"
+
 namespace bench::attention {
 
 template <class T>
@@ -31,10 +33,6 @@ inline constexpr std::int64_t kMaxLanes = 16;
 /// Row stride of the score scratch: off the power of two, so that rows do not share cache sets.
 inline constexpr std::int64_t kScoreStride = kKeyBlock + kMaxLanes;
 inline constexpr std::int64_t kMaxStripRows = 8;
-
-inline std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
 
 /// One strip of query rows against at most kKeyBlock keys.
 template <class Real>

@@ -40,20 +40,27 @@ void pack_values(const T* v, std::int64_t keys, std::int64_t head_dim, RealOf<T>
   }
 }
 
+/// Calls visit(head, first key, keys) for every panel; the threads of the region share them and meet at the end.
+template <class Visit>
+void for_each_panel(std::int64_t heads, std::int64_t keys, std::int64_t panel, Visit&& visit) {
+  const std::int64_t panels = ceil_div(keys, panel);
+#pragma omp for schedule(static)
+  for (std::int64_t i = 0; i < heads * panels; ++i) {
+    const std::int64_t first = i % panels * panel;
+    visit(i / panels, first, std::min(panel, keys - first));
+  }
+}
+
 /// pack_share for engines of pairs; a panel holds whole pairs of keys.
 void pack_share_pairs(const PackedShare<float>& share, const Bf16* k, const Bf16* v, std::int64_t heads,
                       std::int64_t keys, std::int64_t head_dim, const TileEngine<float>& engine) {
-  const std::int64_t panels = (keys + engine.panel - 1) / engine.panel;
-#pragma omp for schedule(static)
-  for (std::int64_t i = 0; i < heads * panels; ++i) {
-    const std::int64_t head = i / panels, first = i % panels * engine.panel;
-    const std::int64_t count = std::min(engine.panel, keys - first);
+  for_each_panel(heads, keys, engine.panel, [&](std::int64_t head, std::int64_t first, std::int64_t count) {
     const std::int64_t source = (head * keys + first) * head_dim;
     pack_panel_pairs(k + source, count, head_dim, engine.panel,
                      share.k + head * share.k_stride + first * engine.depth(head_dim));
     pack_value_pairs(v + source, count, head_dim,
                      share.v + head * share.v_stride + first / 2 * round_up(head_dim, kMaxLanes));
-  }
+  });
 }
 
 }  // namespace
@@ -101,17 +108,13 @@ PackedShare<Real> PackedShare<Real>::carve(Carver& carver, std::int64_t heads, s
 template <class T>
 void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std::int64_t heads,
                 std::int64_t keys, std::int64_t head_dim, std::int64_t panel) {
-  const std::int64_t panels = (keys + panel - 1) / panel;
-#pragma omp for schedule(static)
-  for (std::int64_t i = 0; i < heads * panels; ++i) {
-    const std::int64_t head = i / panels, first = i % panels * panel;
-    const std::int64_t count = std::min(panel, keys - first);
+  for_each_panel(heads, keys, panel, [&](std::int64_t head, std::int64_t first, std::int64_t count) {
     const std::int64_t source = (head * keys + first) * head_dim;
     pack_panel(k + source, count, head_dim, panel, share.k + head * share.k_stride + first * head_dim);
     if (share.v != nullptr)
       pack_values(v + source, count, head_dim,
                   share.v + head * share.v_stride + first * round_up(head_dim, kMaxLanes));
-  }
+  });
 }
 
 template <class T>

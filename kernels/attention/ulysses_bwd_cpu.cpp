@@ -94,20 +94,9 @@ struct UlyssesBwd {
   }
 };
 
-std::string supports(const Problem& problem) {
-  const auto& p = problem_as<AttentionProblem>(problem);
-  if (p.ranks <= p.heads) return {};
-  return concat("heads are cut over ranks: ", p.ranks, " ranks need as many heads, there are ", p.heads);
-}
-
-/// The pieces run one after another in the same scratch; every rank asks for what the neediest one needs.
 std::int64_t workspace_bytes(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  std::int64_t most = save_forward_workspace_bytes(p);
-  for (std::int64_t rank = 0; rank < p.ranks; ++rank)
-    for (const HeadRun& piece : uniform_pieces(p, rank_heads(p, rank)))
-      most = std::max(most, flash_tiled_bwd_workspace_bytes(piece_problem(p, piece)));
-  return most;
+  return std::max(save_forward_workspace_bytes(p), neediest_piece(p, flash_tiled_bwd_workspace_bytes));
 }
 
 /// Longest message that any rank sends.
@@ -160,7 +149,7 @@ const Registrar<Kernel> registrar{{
     .passes = {"bwd"},
     .collective = true,
     .about = "head parallel backward over a Link: all-to-all to heads, flash_tiled_bwd_cpu, all-to-all back",
-    .supports = supports,
+    .supports = supports_head_cut,
     .workspace_bytes = workspace_bytes,
     .prepare = prepare,
     .run = run,

@@ -58,20 +58,9 @@ struct Ulysses {
   }
 };
 
-std::string supports(const Problem& problem) {
-  const auto& p = problem_as<AttentionProblem>(problem);
-  if (p.ranks <= p.heads) return {};
-  return concat("heads are cut over ranks: ", p.ranks, " ranks need as many heads, there are ", p.heads);
-}
-
-/// The pieces run one after another in the same scratch; every rank asks for what the neediest one needs.
 std::int64_t workspace_bytes(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  std::int64_t most = 0;
-  for (std::int64_t rank = 0; rank < p.ranks; ++rank)
-    for (const HeadRun& piece : uniform_pieces(p, rank_heads(p, rank)))
-      most = std::max(most, flash_tiled_workspace_bytes(piece_problem(p, piece)));
-  return most;
+  return neediest_piece(p, flash_tiled_workspace_bytes);
 }
 
 /// Longest message that any rank sends.
@@ -115,7 +104,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .collective = true,
     .about = "head parallel over a Link: all-to-all to heads, flash_tiled_cpu, all-to-all back",
-    .supports = supports,
+    .supports = supports_head_cut,
     .workspace_bytes = workspace_bytes,
     .prepare = prepare,
     .run = run,

@@ -24,11 +24,6 @@ std::string supports(const Problem& problem) {
   return recipe.bits == 8 ? std::string() : concat("recipe ", to_text(recipe), "; this kernel has int8wo");
 }
 
-std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context&) {
-  const auto& p = problem_as<LinearProblem>(problem);
-  return pack_quantised(p, quantise(tensors["w"], p.recipe, p.dtype, p.threads), false);
-}
-
 const Registrar<Kernel> registrar{{
     .name = "linear/int8_cpu",
     .op = "linear",
@@ -38,7 +33,7 @@ const Registrar<Kernel> registrar{{
     .example = {{"recipe", std::string("int8wo")}},
     .supports = supports,
     .workspace_bytes = forward_workspace_bytes,
-    .prepare = prepare,
+    .prepare = prepare_codes,
     .run = run_forward,
 }};
 

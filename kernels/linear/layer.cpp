@@ -105,4 +105,9 @@ std::unique_ptr<PackedLayer> pack_quantised(const LinearProblem& p, const Quanti
   return layer;
 }
 
+std::unique_ptr<Prepared> prepare_codes(const Problem& problem, Tensors& tensors, Context&) {
+  const auto& p = problem_as<LinearProblem>(problem);
+  return pack_quantised(p, quantise(tensors["w"], p.recipe, p.dtype, p.threads), false);
+}
+
 }  // namespace bench::linear

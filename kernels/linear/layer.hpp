@@ -29,6 +29,9 @@ std::unique_ptr<PackedLayer> pack_plain(const LinearProblem& problem, const Tens
 /// Packs codes: int8 or int4 panels, or, with `widen`, their values as fp32 ones.
 std::unique_ptr<PackedLayer> pack_quantised(const LinearProblem& problem, const Quantised& q, bool widen);
 
+/// Kernel::prepare of the kernels that read codes: quantises w by the problem's recipe and packs it.
+std::unique_ptr<Prepared> prepare_codes(const Problem& problem, Tensors& tensors, Context&);
+
 /// Bytes that forward needs: the activations in fp32, strip by strip, and their sums by group. Enough for
 /// every engine and format.
 std::int64_t forward_workspace_bytes(const Problem& problem);

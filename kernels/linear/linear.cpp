@@ -57,12 +57,6 @@ Tensors linear_reference(const Problem& problem, const Tensors& inputs, std::spa
 
 namespace {
 
-std::int64_t positive(const Params& params, const std::string& name) {
-  const std::int64_t value = get_int(params, name);
-  if (value < 1) usage_error(concat(name, " = ", value, "; allowed: 1 or more"));
-  return value;
-}
-
 std::unique_ptr<Problem> parse(const Params& params) {
   auto problem = std::make_unique<LinearProblem>();
   parse_common(params, *problem);
@@ -73,24 +67,16 @@ std::unique_ptr<Problem> parse(const Params& params) {
   return problem;
 }
 
-TensorSpec spec_of(const LinearProblem& p, const char* name, Shape shape, int sequence_axis) {
-  TensorSpec spec;
-  spec.name = name;
-  spec.dtype = p.dtype;
-  spec.shape = std::move(shape);
-  spec.sequence_axis = sequence_axis;
-  return spec;
-}
-
 /// The rows of x are what a check may leave out: tokens, as a sequence has them.
 std::vector<TensorSpec> inputs(const Problem& problem) {
   const auto& p = problem_as<LinearProblem>(problem);
-  return {spec_of(p, "x", {p.m, p.k}, 0), spec_of(p, "w", {p.n, p.k}, -1), spec_of(p, "bias", {p.n}, -1)};
+  return {make_spec("x", p.dtype, {p.m, p.k}, 0), make_spec("w", p.dtype, {p.n, p.k}, -1),
+          make_spec("bias", p.dtype, {p.n}, -1)};
 }
 
 std::vector<TensorSpec> outputs(const Problem& problem) {
   const auto& p = problem_as<LinearProblem>(problem);
-  return {spec_of(p, "y", {p.m, p.n}, 0)};
+  return {make_spec("y", p.dtype, {p.m, p.n}, 0)};
 }
 
 /// FLOPs: a multiply and an add for each of M N K products, whatever the weights are stored in. Bytes: x, the

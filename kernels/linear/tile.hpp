@@ -12,6 +12,7 @@
 #include <span>
 
 #include "kernels/isa.hpp"
+#include "kernels/rounding.hpp"
 
 namespace bench::linear {
 
@@ -24,10 +25,6 @@ inline constexpr std::int64_t kRowBlock = 96;
 inline constexpr std::int64_t kMostStripRows = 8, kMostPanel = 48;
 /// Packed inputs are padded with zeros to a multiple of this.
 inline constexpr std::int64_t kDepthGrain = 8;
-
-inline std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
 
 /// How a panel's weights are stored; of `panel` output channels c and inputs k:
 ///   f32 bf16 f16 int8   (k, c)

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/problem.hpp"
+#include "kernels/rounding.hpp"
 
 namespace bench::scan {
 
@@ -23,22 +24,6 @@ inline DType state_dtype(DType dtype) {
 template <class T>
 using StateOf = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
-/// An integer parameter that must be 1 or more; throws a usage error naming it otherwise.
-inline std::int64_t positive(const Params& params, const std::string& name) {
-  const std::int64_t value = get_int(params, name);
-  if (value < 1) usage_error(concat(name, " = ", value, "; allowed: 1 or more"));
-  return value;
-}
-
-inline TensorSpec make_spec(std::string name, DType dtype, Shape shape, int sequence_axis) {
-  TensorSpec spec;
-  spec.name = std::move(name);
-  spec.dtype = dtype;
-  spec.shape = std::move(shape);
-  spec.sequence_axis = sequence_axis;
-  return spec;
-}
-
 inline TensorSpec make_uniform_spec(std::string name, DType dtype, Shape shape, int sequence_axis, double low,
                                     double high) {
   TensorSpec spec = make_spec(std::move(name), dtype, std::move(shape), sequence_axis);
@@ -46,10 +31,6 @@ inline TensorSpec make_uniform_spec(std::string name, DType dtype, Shape shape, 
   spec.low = low;
   spec.high = high;
   return spec;
-}
-
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
 }
 
 /// A half-open range of indices.

@@ -32,6 +32,8 @@ void print_results(const Options& options, const Planned& prepared, const analys
               << ", summary.md and journal.jsonl are in that folder\n";
 }
 
+constexpr std::int64_t kFreshLinks = -1;  // a generation that no visit has: at the end a visit may have broken its block's link
+
 int exit_code(const analysis::RunRecord& run, bool complete) {
   if (!complete) return kStoppedEarly;
   for (const analysis::VisitRecord& visit : run.visits)
@@ -140,7 +142,7 @@ int Epoch::run() {
   measure_together(owed_, plan().run.placement);
   audit();
   profile_.mark("measuring");
-  if (!stop_requested()) measure_limits(-1);  // over links of their own: a visit may have broken its block's
+  if (!stop_requested()) measure_limits(kFreshLinks);
   profile_.mark("measured limits");
   return close();
 }

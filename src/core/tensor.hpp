@@ -40,6 +40,15 @@ struct TensorSpec {
   double low = 0.0, high = 1.0;  // for the uniform fills
 };
 
+inline TensorSpec make_spec(std::string name, DType dtype, Shape shape, int sequence_axis) {
+  TensorSpec spec;
+  spec.name = std::move(name);
+  spec.dtype = dtype;
+  spec.shape = std::move(shape);
+  spec.sequence_axis = sequence_axis;
+  return spec;
+}
+
 /// Owns 64-byte aligned, uninitialised memory for one tensor. Move-only.
 class Tensor {
  public:

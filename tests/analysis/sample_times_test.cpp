@@ -56,21 +56,6 @@ TEST(SampleTimes, LeaveOutWhatIsFlaggedAndKeepItInTheRecord) {
   EXPECT_EQ(valid_times(visit).size(), 5U) << "a visit never ends without a time";
 }
 
-TEST(SampleTimes, OfADeviceThatItsPowerLimitHoldsBackAreMarkedAndCount) {
-  VisitRecord visit;
-  visit.rank_time_s = {1, 2};
-  visit.flags = {0, kLate};
-  mark_power_cap(visit);
-  EXPECT_EQ(visit.flags, (std::vector<std::int64_t>{0, kLate})) << "a device that does not tell";
-  visit.after["gpu_throttle_reasons"] = 0x1 | 0x20;  // idle, and warm: not its power
-  mark_power_cap(visit);
-  EXPECT_EQ(visit.flags, (std::vector<std::int64_t>{0, kLate}));
-  visit.after["gpu_throttle_reasons"] = 0x4;
-  mark_power_cap(visit);
-  EXPECT_EQ(visit.flags, (std::vector<std::int64_t>{kPowerCap, kLate | kPowerCap}));
-  EXPECT_EQ(valid_times(visit), std::vector<double>{1});
-}
-
 TEST(Throttling, IsJudgedAgainstTheClockOfTheCaseItself) {
   const std::vector<double> mhz{1980, 1980, 1975, 1980, 1725, 1700, 1980, 1980, 1978, 1980};
   EXPECT_EQ(throttled(mhz), (std::vector<bool>{false, false, false, false, true, true, false, false, false, false}));
