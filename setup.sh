@@ -16,8 +16,8 @@ readonly packages=(
   libhdf5-dev hdf5-tools libcli11-dev libyaml-cpp-dev nlohmann-json3-dev libfmt-dev libspdlog-dev
   libboost-dev libhwloc-dev libssl-dev zlib1g-dev libgtest-dev libbenchmark-dev)
 # Only some tests use these, and skip with a reason where they are absent: a whole Slurm on this machine, with what its srun
-# starts MPI ranks by, and a critic of scripts.
-readonly test_packages=(slurm-wlm munge libpmix-dev shellcheck)
+# starts MPI ranks by, a critic of scripts, and what counts instructions.
+readonly test_packages=(slurm-wlm munge libpmix-dev shellcheck valgrind)
 
 # What each step takes on two cores and a fast line, in seconds: only for the forecast.
 readonly seconds_packages=60 seconds_python=150 seconds_configure=10 seconds_build=360

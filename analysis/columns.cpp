@@ -87,6 +87,7 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
   add(columns, "tau", "1", "integrated autocorrelation time in samples", rows, [](const auto& r) { return r.n > 0 ? r.tau : kNone; });
   add(columns, "flops", "FLOP", "floating-point operations of one call, all ranks", rows, [&](const auto& r) { return of(r).cost.flops; });
   add(columns, "bytes", "byte", "least memory traffic of one call, all ranks", rows, [&](const auto& r) { return of(r).cost.bytes; });
+  add(columns, "bytes_written", "byte", "of those, written", rows, [&](const auto& r) { return of(r).cost.bytes_written; });
   add(columns, "exps", "1", "exponentials of one call, all ranks", rows, [&](const auto& r) { return of(r).cost.exps; });
   add(columns, "flops_per_s", "FLOP s-1", "flops / time", rows, [](const auto& r) { return positive(r.flops_per_s); });
   add(columns, "bytes_per_s", "byte s-1", "bytes / time", rows, [](const auto& r) { return positive(r.bytes_per_s); });
@@ -219,14 +220,16 @@ std::vector<Column> fit_columns(const std::vector<FitRow>& rows) {
 
 std::vector<Column> limit_columns(const RunRecord& run) {
   std::vector<Column> columns;
-  add(columns, "ranks", "1", "ranks that measured together", run.limits, [](const auto& l) { return l.first; });
+  add(columns, "ranks", "1", "ranks that measured together", run.limits, [](const auto& l) { return l.first.ranks; });
+  add(columns, "threads", "1", "threads of each of them", run.limits, [](const auto& l) { return l.first.threads; });
   add(columns, "fp32", "FLOP s-1", "fp32 multiply-add rate", run.limits, [](const auto& l) { return l.second.fp32_flops_per_s; });
   add(columns, "bf16", "FLOP s-1", "bf16 rate: dot product or fp32, the higher", run.limits, [](const auto& l) { return l.second.bf16_flops_per_s; });
   add(columns, "fp64", "FLOP s-1", "fp64 multiply-add rate", run.limits, [](const auto& l) { return l.second.fp64_flops_per_s; });
   add(columns, "exp", "s-1", "polynomial exponentials", run.limits, [](const auto& l) { return l.second.exps_per_s; });
   for (std::size_t i = 0; i < kTriadBytes.size(); ++i) {
-    const std::string name = concat("triad_", kTriadBytes[i] >> 10, "k"), meaning = concat("triad over ", kTriadBytes[i] >> 10, " KiB per rank");
-    add(columns, name.c_str(), "byte s-1", meaning.c_str(), run.limits, [i](const auto& l) { return l.second.triad_bytes_per_s[i]; });
+    const std::string size = concat(kTriadBytes[i] >> 10, "k"), of = concat(" ", kTriadBytes[i] >> 10, " KiB per thread");
+    add(columns, concat("triad_", size).c_str(), "byte s-1", concat("triad over", of).c_str(), run.limits, [i](const auto& l) { return l.second.triad_bytes_per_s[i]; });
+    add(columns, concat("read_", size).c_str(), "byte s-1", concat("reading", of).c_str(), run.limits, [i](const auto& l) { return l.second.read_bytes_per_s[i]; });
   }
   add(columns, "link_latency", "s", "exchange of almost nothing with both neighbours of a ring", run.limits, [](const auto& l) { return l.second.link_latency_s; });
   add(columns, "link", "byte s-1", "sent by each rank of a ring while it receives as many", run.limits, [](const auto& l) { return l.second.link_bytes_per_s; });

@@ -78,7 +78,7 @@ FactorModel::Part FactorModel::part(std::size_t index, double otherwise_flops_pe
   Part part;
   part.rate = rate_alone(index);
   attention::RankRates rates{.flops_per_s = part.rate.value_or(otherwise_flops_per_s)};
-  if (const auto it = run_.limits.find(c.ranks); it != run_.limits.end() && scaling::link_of(c.params) == "mpi") {  // the limits are those of messages
+  if (const auto it = run_.limits.find({c.ranks, c.threads}); it != run_.limits.end() && scaling::link_of(c.params) == "mpi") {  // the limits are those of messages
     rates.link_latency_s = it->second.link_latency_s;
     rates.link_bytes_per_s = it->second.link_bytes_per_s;
   }

@@ -147,9 +147,9 @@ void order_and_number(std::vector<Taken>& taken, MergeReport& report) {
   report.cases_of_several_sources = by_case.size();
 }
 
-std::map<std::int64_t, Limits> join_limits(const Runs& runs) {
-  std::map<std::int64_t, Limits> limits;
-  std::map<std::int64_t, std::set<std::string>> environments;
+std::map<Width, Limits> join_limits(const Runs& runs) {
+  std::map<Width, Limits> limits;
+  std::map<Width, std::set<std::string>> environments;
   for (const RunRecord* run : runs)
     for (const auto& [width, measured] : run->limits) {
       limits[width] = better_of(limits[width], measured);

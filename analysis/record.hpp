@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -13,14 +14,24 @@
 
 namespace bench::analysis {
 
-/// Rates that the program measured itself in the same run, for a block of this many ranks together (0: not measured).
+/// Who measures a limit together, and whose cases are held against it: so many ranks of so many threads each.
+struct Width {
+  Width(std::int64_t of_ranks, std::int64_t of_threads = 1) : ranks(of_ranks), threads(of_threads) {}
+  std::int64_t ranks = 1, threads = 1;
+  std::int64_t cores() const { return ranks * threads; }
+  auto operator<=>(const Width&) const = default;
+};
+
+/// Rates that the program measured itself in the same run, of all threads of a width together (0: not measured).
 struct Limits {
   double fp32_flops_per_s = 0.0;
   double bf16_flops_per_s = 0.0;  // dot-product instructions when the CPU has them, else the fp32 rate
   double fp64_flops_per_s = 0.0;
   double exps_per_s = 0.0;
-  /// Traffic of a triad whose three arrays together take kTriadBytes[i] per rank: from a core's own cache out to memory.
+  /// Traffic of a triad whose three arrays together take kTriadBytes[i] per thread: from a core's own cache out to memory.
   std::array<double, 6> triad_bytes_per_s{};
+  /// Of reading an array of kTriadBytes[i] per thread and writing nothing.
+  std::array<double, 6> read_bytes_per_s{};
   /// Of each rank, in a ring where all send to the next and receive from the one before at once.
   double link_latency_s = 0.0;    // seconds of an exchange of almost nothing
   double link_bytes_per_s = 0.0;  // sent, while as many come in; without the latency
@@ -34,17 +45,23 @@ inline Limits better_of(Limits a, const Limits& b) {
   a.exps_per_s = std::max(a.exps_per_s, b.exps_per_s);
   a.link_bytes_per_s = std::max(a.link_bytes_per_s, b.link_bytes_per_s);
   if (a.link_latency_s <= 0.0 || (b.link_latency_s > 0.0 && b.link_latency_s < a.link_latency_s)) a.link_latency_s = b.link_latency_s;
-  for (std::size_t i = 0; i < a.triad_bytes_per_s.size(); ++i) a.triad_bytes_per_s[i] = std::max(a.triad_bytes_per_s[i], b.triad_bytes_per_s[i]);
+  for (std::size_t i = 0; i < a.triad_bytes_per_s.size(); ++i) {
+    a.triad_bytes_per_s[i] = std::max(a.triad_bytes_per_s[i], b.triad_bytes_per_s[i]);
+    a.read_bytes_per_s[i] = std::max(a.read_bytes_per_s[i], b.read_bytes_per_s[i]);
+  }
   return a;
 }
 
 inline constexpr std::array<std::int64_t, 6> kTriadBytes{256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20};
 
-/// Bandwidth for a working set of so many bytes per rank: of the largest triad that is not larger, so that the limit is not understated.
-inline double bandwidth_for(const Limits& limits, double bytes_per_rank) {
+/// Seconds that moving `bytes`, of which `written` are written, takes at least on so many cores. A triad reads two bytes for one it writes; what a case
+/// reads beyond that goes at the rate of reading alone, where that is the higher one. Rates are those of the largest working set that is not larger than a
+/// core's share of the bytes, so that the limit is not understated. Infinity when no rate was measured.
+inline double least_memory_time_s(const Limits& limits, double bytes, double written, double cores) {
   std::size_t i = 0;
-  while (i + 1 < kTriadBytes.size() && static_cast<double>(kTriadBytes[i + 1]) <= bytes_per_rank) ++i;
-  return limits.triad_bytes_per_s[i];
+  while (i + 1 < kTriadBytes.size() && static_cast<double>(kTriadBytes[i + 1]) <= bytes / cores) ++i;
+  const double mixed = std::min(bytes, 3.0 * written);
+  return mixed / limits.triad_bytes_per_s[i] + (bytes - mixed) / std::max(limits.read_bytes_per_s[i], limits.triad_bytes_per_s[i]);
 }
 
 /// One output's check against the fp64 oracle.
@@ -109,7 +126,7 @@ struct RunRecord {
   std::string env_id;          // 32 hex over what of the provenance a time depends on: build, libraries, machine
   double confidence = 0.95;
   std::string policy;          // YAML of the validation criteria (docs/gate.md); empty: none
-  std::map<std::int64_t, Limits> limits;      // by block width
+  std::map<Width, Limits> limits;
   std::vector<scaling::Case> cases;
   std::vector<VisitRecord> visits;
   std::vector<TimedTelemetry> telemetry;      // between the visits' ends, when it was asked for; of rank 0's node

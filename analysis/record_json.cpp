@@ -74,6 +74,7 @@ json to_json(const scaling::Case& c) {
           {"isolation", c.isolation == scaling::Isolation::node ? "node" : "none"},
           {"flops", c.cost.flops},
           {"bytes", c.cost.bytes},
+          {"bytes_written", c.cost.bytes_written},
           {"exps", c.cost.exps},
           {"wire_bytes", c.cost.wire_bytes},
           {"memory_bytes", c.memory_bytes},
@@ -98,6 +99,7 @@ scaling::Case case_from_json(const json& j) {
   c.isolation = isolation == "node" ? scaling::Isolation::node : scaling::Isolation::none;
   read_field(j, "flops", c.cost.flops);
   read_field(j, "bytes", c.cost.bytes);
+  if (j.contains("bytes_written")) read_field(j, "bytes_written", c.cost.bytes_written);
   read_field(j, "exps", c.cost.exps);
   read_field(j, "wire_bytes", c.cost.wire_bytes);
   read_field(j, "memory_bytes", c.memory_bytes);
@@ -228,9 +230,21 @@ json to_json(const Limits& l) {
           {"fp64_flops_per_s", l.fp64_flops_per_s},
           {"exps_per_s", l.exps_per_s},
           {"triad_bytes_per_s", l.triad_bytes_per_s},
+          {"read_bytes_per_s", l.read_bytes_per_s},
           {"link_latency_s", l.link_latency_s},
           {"link_bytes_per_s", l.link_bytes_per_s}};
 }
+
+namespace {
+
+void read_rates(const json& j, const char* name, std::array<double, 6>& rates) {
+  std::vector<double> values;
+  read_field(j, name, values);
+  if (values.size() != rates.size()) throw Error(ErrorKind::io, concat("field '", name, "' must have ", rates.size(), " rates, not ", values.size()));
+  std::ranges::copy(values, rates.begin());
+}
+
+}  // namespace
 
 Limits limits_from_json(const json& j) {
   Limits l;
@@ -242,11 +256,8 @@ Limits limits_from_json(const json& j) {
     read_field(j, "link_latency_s", l.link_latency_s);
     read_field(j, "link_bytes_per_s", l.link_bytes_per_s);
   }
-  std::vector<double> triad;
-  read_field(j, "triad_bytes_per_s", triad);
-  if (triad.size() != l.triad_bytes_per_s.size())
-    throw Error(ErrorKind::io, concat("field 'triad_bytes_per_s' must have ", l.triad_bytes_per_s.size(), " rates, not ", triad.size()));
-  std::ranges::copy(triad, l.triad_bytes_per_s.begin());
+  read_rates(j, "triad_bytes_per_s", l.triad_bytes_per_s);
+  if (j.contains("read_bytes_per_s")) read_rates(j, "read_bytes_per_s", l.read_bytes_per_s);
   return l;
 }
 

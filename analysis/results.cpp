@@ -74,16 +74,17 @@ double flops_limit(const Limits& limits, const scaling::Case& c) {
 
 /// The physical limit is the slowest of the three resources at its measured rate.
 void add_limit(CaseResult& result, const scaling::Case& c, const RunRecord& run) {
-  const auto it = run.limits.find(c.ranks);
+  const Width width(c.ranks, c.threads);
+  const auto it = run.limits.find(width);
   if (it == run.limits.end() || result.oversubscribed) return;  // ranks that share a core share its limit in no known proportion
-  const auto need = [&](const char* name, double amount, double rate) {
-    if (rate <= 0.0 || amount / rate <= result.limit_s) return;
-    result.limit_s = amount / rate;
+  const auto needs = [&](const char* name, double seconds) {
+    if (!std::isfinite(seconds) || seconds <= result.limit_s) return;  // not finite: its rate was not measured
+    result.limit_s = seconds;
     result.limit = name;
   };
-  need("compute", c.cost.flops, flops_limit(it->second, c));
-  need("memory", c.cost.bytes, bandwidth_for(it->second, c.cost.bytes / static_cast<double>(c.ranks)));
-  need("exp", c.cost.exps, it->second.exps_per_s);
+  needs("compute", c.cost.flops / flops_limit(it->second, c));
+  needs("memory", least_memory_time_s(it->second, c.cost.bytes, c.cost.bytes_written, static_cast<double>(width.cores())));
+  needs("exp", c.cost.exps / it->second.exps_per_s);
   result.limit_fraction = result.limit_s / result.time_s.value;
 }
 

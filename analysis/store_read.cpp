@@ -67,6 +67,7 @@ std::vector<scaling::Case> read_cases(const Rows& rows) {
              isolation = rows.texts("isolation");
   const auto flops = rows.doubles("flops"), bytes = rows.doubles("bytes"), exps = rows.doubles("exps");
   const auto wire = rows.has("wire_bytes_least") ? rows.doubles("wire_bytes_least") : std::vector<double>(rows.count(), 0.0);
+  const auto written = rows.has("bytes_written") ? rows.doubles("bytes_written") : std::vector<double>(rows.count(), 0.0);
   read_params(cases, rows);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     scaling::Case& c = cases[i];
@@ -77,7 +78,7 @@ std::vector<scaling::Case> read_cases(const Rows& rows) {
     c.isolation = isolation[i] == "node" ? scaling::Isolation::node : scaling::Isolation::none;
     c.ranks = std::max(count_param(c.params, "ranks"), count_param(c.params, "replicas"));
     c.threads = count_param(c.params, "threads");
-    c.cost = {.flops = flops[i], .bytes = bytes[i], .exps = exps[i], .wire_bytes = wire[i]};
+    c.cost = {.flops = flops[i], .bytes = bytes[i], .bytes_written = written[i], .exps = exps[i], .wire_bytes = wire[i]};
   }
   return cases;
 }
@@ -189,19 +190,25 @@ void read_unvisited(RunRecord& run, const Rows& rows) {
   }
 }
 
-std::map<std::int64_t, Limits> read_limits(const Rows& rows) {
+std::map<Width, Limits> read_limits(const Rows& rows) {
   const auto ranks = rows.ints("ranks");
+  const std::vector<std::int64_t> threads = rows.has("threads") ? rows.ints("threads") : std::vector<std::int64_t>(rows.count(), 1);
   const auto fp32 = rows.doubles("fp32"), bf16 = rows.doubles("bf16"), fp64 = rows.doubles("fp64"), exp = rows.doubles("exp");
-  std::map<std::int64_t, Limits> limits;
+  std::map<Width, Limits> limits;
+  const auto of = [&](std::size_t i) -> Limits& { return limits[{ranks[i], threads[i]}]; };
   for (std::size_t i = 0; i < rows.count(); ++i)
-    limits[ranks[i]] = {.fp32_flops_per_s = fp32[i], .bf16_flops_per_s = bf16[i], .fp64_flops_per_s = fp64[i], .exps_per_s = exp[i]};
+    of(i) = {.fp32_flops_per_s = fp32[i], .bf16_flops_per_s = bf16[i], .fp64_flops_per_s = fp64[i], .exps_per_s = exp[i]};
   for (std::size_t k = 0; k < kTriadBytes.size(); ++k) {
-    const std::vector<double> rate = rows.doubles(concat("triad_", kTriadBytes[k] >> 10, "k"));
-    for (std::size_t i = 0; i < rows.count(); ++i) limits[ranks[i]].triad_bytes_per_s[k] = rate[i];
+    const std::string size = concat(kTriadBytes[k] >> 10, "k");
+    const std::vector<double> triad = rows.doubles(concat("triad_", size));
+    for (std::size_t i = 0; i < rows.count(); ++i) of(i).triad_bytes_per_s[k] = triad[i];
+    if (!rows.has(concat("read_", size))) continue;  // written before reading alone was measured
+    const std::vector<double> read = rows.doubles(concat("read_", size));
+    for (std::size_t i = 0; i < rows.count(); ++i) of(i).read_bytes_per_s[k] = read[i];
   }
   if (!rows.has("link")) return limits;  // written before links were measured
   const std::vector<double> latency = rows.doubles("link_latency"), link = rows.doubles("link");
-  for (std::size_t i = 0; i < rows.count(); ++i) limits[ranks[i]].link_latency_s = latency[i], limits[ranks[i]].link_bytes_per_s = link[i];
+  for (std::size_t i = 0; i < rows.count(); ++i) of(i).link_latency_s = latency[i], of(i).link_bytes_per_s = link[i];
   return limits;
 }
 

@@ -6,11 +6,13 @@
 #include <new>
 
 #include "analysis/statistics/quantiles.hpp"
+#include "analysis/tensor_file.hpp"
 #include "jobs/devices_apart.hpp"
 #include "jobs/power_cap.hpp"
 #include "jobs/sampler.hpp"
 #include "jobs/team.hpp"
 #include "jobs/timing/preflight.hpp"
+#include "jobs/whole_tensors.hpp"
 #include "kernels/inputs.hpp"
 #include "src/comm/link_self.hpp"
 #include "src/system/peak_memory.hpp"
@@ -159,6 +161,14 @@ void Harness::check(Running& running, analysis::VisitRecord& record) {
   }
 }
 
+/// Once a case, at its first visit, and before the check: what is wrong is worth keeping, too.
+void Harness::keep_outputs(Running& running) const {
+  const std::filesystem::path path = machinery_.outputs / concat(running.c.id, ".h5");
+  if (from_root(running.link, std::int64_t{std::filesystem::exists(path) ? 1 : 0}) != 0) return;
+  const Tensors whole = whole_tensors(running.link, running.op, *running.problem, running.tensors, static_cast<std::uint64_t>(settings_.seed));
+  if (running.link.rank() == 0) analysis::write_tensors(running.c, whole, path);
+}
+
 /// Calls that are no samples, as many and as long as asked for; all ranks agree on when it is enough. Returns the seconds of one call: the
 /// median of the last ones on rank 0, since the first pay for connections, pages and plans. By the case's own timer: around a short kernel of a
 /// device the host's clock sees mostly itself, and samples would get too few calls.
@@ -255,6 +265,7 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
     });
     for (const std::int64_t bytes : all_of(link, sent)) record.wire_bytes = std::max(record.wire_bytes, bytes);
   }
+  if (record.outcome == Outcome::ok && !machinery_.outputs.empty()) record.reason = together(link, record.outcome, [&] { keep_outputs(running); });
   if (record.outcome == Outcome::ok) check(running, record);
   record.check_s = machinery_.clock() - start;
   if (record.outcome == Outcome::ok) {

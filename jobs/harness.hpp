@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,6 +27,7 @@ struct Machinery {
   std::int64_t cache_bytes = 0;                      // of the last level, for cold samples
   std::function<analysis::Telemetry()> telemetry{};  // read at the ends of a measurement; empty: not read
   int local_rank = 0;                                // among the processes of this node: which device is this one's
+  std::filesystem::path outputs{};                   // folder for what kernels were given and gave, a file a case; empty: not kept
 };
 
 class Harness {
@@ -45,6 +47,7 @@ class Harness {
   std::string set_up(Running& running, Outcome& outcome);
   std::string prepare(Running& running, Outcome& outcome) const;
   void check(Running& running, analysis::VisitRecord& record);
+  void keep_outputs(Running& running) const;
   double warm_up(Running& running, analysis::VisitRecord& record) const;
   Timer& timer_of(const Kernel& kernel);
   Protocol protocol(const Running& running, const Timer& timer, double call_s) const;

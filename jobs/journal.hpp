@@ -69,7 +69,7 @@ analysis::RunRecord parse_journal(std::string bytes, const std::string& name, Jo
 
 nlohmann::json plan_record(const analysis::RunRecord& run);
 nlohmann::json environment_record(const analysis::RunRecord& run);
-nlohmann::json limits_record(std::int64_t width, const analysis::Limits& limits);
+nlohmann::json limits_record(const analysis::Width& width, const analysis::Limits& limits);
 nlohmann::json start_record(const std::string& case_id, std::int64_t visit, const StartedVisit& started);
 /// `what`: resumed | rebuilt | stopped | done; `detail` in words.
 nlohmann::json mark_record(const std::string& what, const std::string& detail);

@@ -9,15 +9,16 @@
 
 namespace bench::jobs {
 
-/// Rates of this rank on one thread, each the best of a few short loops (about 0.4 s in all). Methods:
+/// Rates of `threads` threads of this rank together, each the best of a few short loops (about 0.5 s in all). Methods:
 ///   fp32, fp64  independent chains of fused multiply-adds in registers, widest vectors that the CPU has
 ///   bf16        the dot-product instruction (AVX512-BF16) in the same way, or the fp32 rate where that is higher
 ///   triad       a[i] = b[i] + s*c[i], 24 bytes per fp64 element, over working sets from 256 KiB to 256 MiB; cached or streamed stores,
 ///               whichever is faster (McCalpin's STREAM, swept over sizes so that a case is held against the level of memory it lives in)
+///   read        sums of what is read with the widest vectors, over the same working sets
 ///   exps        the polynomial exp2 of the scan kernels, in registers
-analysis::Limits measure_limits(const Clock& clock);
+analysis::Limits measure_limits(std::int64_t threads, const Clock& clock);
 
 /// Sum over the ranks of `link`, which all measure together; and what the link gives each of them (link_rates.hpp).
-analysis::Limits measure_limits_of(Link& link, const Clock& clock);
+analysis::Limits measure_limits_of(Link& link, std::int64_t threads, const Clock& clock);
 
 }  // namespace bench::jobs

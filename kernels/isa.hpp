@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #if defined(__x86_64__)
 #define BS_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
@@ -31,9 +32,19 @@ namespace bench {
 enum class Isa : std::uint8_t { plain, avx2, avx512 };
 inline constexpr std::array<Isa, 3> kAllIsas{Isa::plain, Isa::avx2, Isa::avx512};
 
-/// True when code compiled for `isa` runs here (processor and operating system). The plain twin runs
+std::string_view to_text(Isa isa);
+/// Throws a usage error that names what is allowed.
+Isa parse_isa(std::string_view text);
+
+/// No kernel of ours uses more than this: what cap_isa set, else what BENCH_SCALE_ISA names, else avx512. LibTorch chooses for itself.
+Isa isa_cap();
+/// Before any kernel runs: engines are chosen once.
+void cap_isa(Isa isa);
+
+/// True when code compiled for `isa` runs here (processor, operating system, cap). The plain twin runs
 /// everywhere.
 inline bool has_isa(Isa isa) {
+  if (isa > isa_cap()) return false;
 #if defined(__x86_64__)
   if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   if (isa == Isa::avx512)

@@ -39,6 +39,7 @@ const T& problem_as(const Problem& problem) {
 struct Cost {
   double flops = 0.0;         // multiply and add count as two
   double bytes = 0.0;         // least traffic: each input read once, each output written once
+  double bytes_written = 0.0; // of those, the outputs'; the plan fills it in
   double exps = 0.0;          // exponentials, where they can bind
   double wire_bytes = 0.0;    // least bytes each rank must send when the problem is cut over ranks; 0 on one rank
 };

@@ -15,7 +15,7 @@ constexpr double kUsableShare =
     0.9;  // of what is available: the rest is for page tables, MPI and the program itself
 constexpr double kLargestBytes = 0x1p62;  // beyond it, sizes no longer fit 64-bit arithmetic
 
-double elements(const std::vector<TensorSpec>& specs, bool as_fp64) {
+double bytes_of(const std::vector<TensorSpec>& specs, bool as_fp64) {
   double sum = 0.0;
   for (const TensorSpec& spec : specs) {
     double count = static_cast<double>(as_fp64 ? size_of(DType::f64) : size_of(spec.dtype));
@@ -34,6 +34,7 @@ std::string gib(double bytes) {
 Cost times(Cost cost, double copies) {
   cost.flops *= copies;
   cost.bytes *= copies;
+  cost.bytes_written *= copies;
   cost.exps *= copies;
   return cost;  // what one copy sends stays: wire_bytes is of a rank
 }
@@ -48,8 +49,8 @@ void set_infeasible(Case& c, std::string reason) {
 double memory_bytes_per_rank(const Op& op, const Kernel& kernel, const Problem& problem) {
   const auto inputs = op.inputs(problem), outputs = op.outputs(problem);
   const double shares =
-      (elements(inputs, false) + elements(outputs, false)) / static_cast<double>(problem.ranks);
-  const double check = elements(inputs, true) + elements(outputs, true);
+      (bytes_of(inputs, false) + bytes_of(outputs, false)) / static_cast<double>(problem.ranks);
+  const double check = bytes_of(inputs, true) + bytes_of(outputs, true);
   if (shares + check > kLargestBytes) return shares + check;  // the kernel's own arithmetic would overflow
   return shares + check +
          (kernel.workspace_bytes != nullptr ? static_cast<double>(kernel.workspace_bytes(problem)) : 0.0);
@@ -77,7 +78,9 @@ void judge(const Op& op, const Kernel& kernel, const Machine& machine, Case& c) 
   if (memory > kLargestBytes)
     return set_infeasible(c, concat("needs ", gib(memory), " a rank, more than can be addressed"));
   c.memory_bytes = static_cast<std::int64_t>(std::ceil(memory));
-  c.cost = times(op.cost(*problem), static_cast<double>(copies));
+  Cost cost = op.cost(*problem);
+  cost.bytes_written = bytes_of(op.outputs(*problem), false);
+  c.cost = times(cost, static_cast<double>(copies));
   c.estimate_s = nominal_time_s(c.cost, c.ranks);
   if (c.ranks > machine.ranks)
     return set_infeasible(c, concat("needs ", c.ranks, " ranks, this run has ", machine.ranks));

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <sstream>
@@ -50,6 +51,7 @@ void Epoch::open() {
   on_rank_0(world_, [&] {
     const auto how = kept_.deaths > 0 ? Recorder::How::rebuilt : options_.resume.empty() ? Recorder::How::fresh : Recorder::How::resume;
     recorder_.emplace(options_, *kept_.planned, kept_.folder, kept_.created_utc, how, clock_);
+    if (options_.save_outputs) std::filesystem::create_directories(outputs_folder());
     ledger_.emplace(recorder_->run(), recorder_->journal(), recorder_->notes());
     for (const std::string& report : unsent)
       if (!report.empty()) ledger_->ended(jobs::parse_report(report).record);
@@ -83,29 +85,33 @@ std::vector<scaling::Task> Epoch::feasible(std::vector<scaling::Task> owed, jobs
 void Epoch::make_links() {
   std::string text;
   if (world_.rank() == 0) {
-    std::set<std::pair<std::int64_t, std::string>> kinds;
+    std::set<std::tuple<std::int64_t, std::int64_t, std::string>> kinds;
     for (const scaling::Task& task : owed_) {
-      kinds.emplace(task.ranks, "mpi");  // also what the limits are measured over
-      kinds.emplace(task.ranks, scaling::link_of(plan().cases[static_cast<std::size_t>(task.case_index)].params));
+      const scaling::Case& c = plan().cases[static_cast<std::size_t>(task.case_index)];
+      kinds.emplace(task.ranks, c.threads, "mpi");  // also what the limits are measured over
+      kinds.emplace(task.ranks, c.threads, scaling::link_of(c.params));
     }
-    for (const auto& [width, kind] : kinds) text += concat(width, ' ', kind, '\n');
+    for (const auto& [ranks, threads, kind] : kinds) text += concat(ranks, ' ', threads, ' ', kind, '\n');
   }
   std::istringstream lines(world_.bcast(text, 0));
   std::map<std::int64_t, std::set<comm::LinkKind>> kinds;
   std::string kind;
-  for (std::int64_t width = 0; lines >> width >> kind;) kinds[width].insert(comm::parse_link_kind(kind));
+  for (std::int64_t ranks = 0, threads = 0; lines >> ranks >> threads >> kind;) {
+    kinds[ranks].insert(comm::parse_link_kind(kind));
+    widths_.insert({ranks, threads});
+  }
   const scaling::Machine& machine = placement_.machine;
   for (const auto& [width, of_width] : kinds) {
-    widths_.push_back(width);
     links_.make(scaling::block_starts(scaling::block_width(width, machine), machine), width, of_width);
   }
 }
 
 /// Each width of what is owed measures its limits on its first block, the other ranks asleep.
 void Epoch::measure_limits(std::int64_t generation) {
-  for (const std::int64_t width : widths_) {
-    if (world_.rank() < width) {
-      const analysis::Limits limits = jobs::measure_limits_of(links_.get(0, static_cast<int>(width), generation), jobs::steady_clock());
+  for (const analysis::Width& width : widths_) {
+    if (world_.rank() < width.ranks) {
+      Link& link = links_.get(0, static_cast<int>(width.ranks), generation);
+      const analysis::Limits limits = jobs::measure_limits_of(link, width.threads, jobs::steady_clock());
       if (recorder_) recorder_->add_limits(width, limits);
     }
     world_.sleepy_barrier();

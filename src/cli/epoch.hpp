@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <set>
@@ -45,6 +46,7 @@ class Epoch {
   void measure_limits(std::int64_t generation);
   jobs::Direction direct(std::vector<scaling::Task> tasks, Progress& progress, TelemetryLog& telemetry, double start_s);
   std::vector<scaling::Task> feasible(std::vector<scaling::Task> owed, jobs::Ledger& ledger) const;
+  std::filesystem::path outputs_folder() const;
   void measure(std::vector<scaling::Task> tasks, const std::string& placement);
   void measure_together(std::vector<scaling::Task> tasks, const std::string& placement);
   void audit();
@@ -63,7 +65,7 @@ class Epoch {
   std::optional<Recorder> recorder_;       // rank 0
   std::optional<jobs::Ledger> ledger_;     // rank 0
   std::vector<scaling::Task> all_, owed_;  // rank 0
-  std::vector<std::int64_t> widths_;       // of what is owed
+  std::set<analysis::Width> widths_;       // of what is owed
   comm::BlockLinks links_{world_};
   std::function<double()> time_left_ = time_left(options_.deadline);
   double overhead_s_ = 0.0;

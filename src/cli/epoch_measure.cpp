@@ -50,8 +50,15 @@ jobs::Direction Epoch::direct(std::vector<scaling::Task> tasks, Progress& progre
                            }}};
 }
 
+/// Where every rank writes; rank 0 has made it.
+std::filesystem::path Epoch::outputs_folder() const {
+  if (!options_.save_outputs) return {};
+  return std::filesystem::path(kept_.folder) / "outputs";
+}
+
 void Epoch::measure(std::vector<scaling::Task> tasks, const std::string& placement) {
-  jobs::Engine engine(world_, links_, plan(), placement_.machine, {clock_, placement_.topology.machine().l3_bytes, telemetry_reader(), placement_.local_rank});
+  jobs::Engine engine(world_, links_, plan(), placement_.machine, {clock_, placement_.topology.machine().l3_bytes, telemetry_reader(), placement_.local_rank,
+                                                                       outputs_folder()});
   Progress progress(all_.size(), isatty(STDERR_FILENO) != 0, options_.quiet || world_.rank() != 0, use_color(options_, STDERR_FILENO), clock_);
   TelemetryLog telemetry(world_.rank() == 0 ? options_.telemetry_s : 0.0);
   const double start_s = clock_();

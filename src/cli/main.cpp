@@ -4,6 +4,7 @@
 #include <iostream>
 #include <optional>
 
+#include "kernels/isa.hpp"
 #include "src/cli/exit_codes.hpp"
 #include "src/cli/self_profile.hpp"
 #include "src/cli/verbs.hpp"
@@ -34,6 +35,7 @@ int run(int argc, char** argv, Door& door) {
     if (speaks) std::cout << parsed.out << std::flush, std::cerr << parsed.err;
     return *parsed.exit_now;
   }
+  if (parsed.options.isa) cap_isa(parse_isa(*parsed.options.isa));
   if (parsed.options.verb == cli::Verb::run) {
     if (!door.session) door.start_mpi(argc, argv);
     return cli::run_verb(parsed.options, *door.session, door.profile);
@@ -44,6 +46,7 @@ int run(int argc, char** argv, Door& door) {
     case cli::Verb::compare: return cli::compare_verb(parsed.options);
     case cli::Verb::gate: return cli::gate_verb(parsed.options);
     case cli::Verb::launch: return cli::launch_verb(parsed.options);
+    case cli::Verb::doctor: return cli::doctor_verb(parsed.options);
     case cli::Verb::merge: return cli::merge_verb(parsed.options);
     default: return cli::list_verb(parsed.options);
   }

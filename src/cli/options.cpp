@@ -104,8 +104,12 @@ void add_output_flags(CLI::App& app, Options& options) {
   app.add_option("-o,--output-dir", options.output_dir, "run folder (default: results/run_<UTC>)")->envname("BENCH_SCALE_OUTPUT_DIR");
   app.add_option("--color", options.color, "auto, always or never; NO_COLOR is honoured")
       ->check(CLI::IsMember({"auto", "always", "never"}))->capture_default_str();
+  app.add_flag("--save-outputs", options.save_outputs, "keep every case's inputs and outputs in outputs/<case>.h5, for a check by others");
   app.add_flag("-q,--quiet", options.quiet, "no progress on stderr");
   app.add_flag("--profile-self", options.profile_self, "print what the program itself cost");
+  app.add_option("--isa", options.isa, "use no vector instructions beyond these in our own CPU kernels: plain, avx2 or avx512")
+      ->check(CLI::IsMember({"plain", "avx2", "avx512"}))
+      ->envname("BENCH_SCALE_ISA");
   app.add_flag("--keep-host", options.keep_host, "store the host's name, not its hash");
 }
 
@@ -169,14 +173,15 @@ Parsed parse_arguments(int argc, const char* const* argv) {
   const std::vector<std::pair<CLI::App*, Verb>> readers{{add_compare_verb(app, options.compare), Verb::compare},
                                                         {add_gate_verb(app, options.compare), Verb::gate},
                                                         {add_launch_verb(app, options.launch), Verb::launch},
-                                                        {add_merge_verb(app, options.merge), Verb::merge}};
+                                                        {add_merge_verb(app, options.merge), Verb::merge},
+                                                        {add_doctor_verb(app, options.doctor), Verb::doctor}};
   add_study_flags(app, options);
   add_measuring_flags(app, options);
   add_output_flags(app, options);
   add_running_flags(app, options);
   run->add_option("--policy", options.policy, "validation criteria against the baseline: a YAML file (docs/gate.md)")->check(CLI::ExistingFile);
   run->add_flag("--dry-run", options.dry_run, "the same as plan");
-  app.add_flag("--json", options.json, "plan, list, compare, gate: JSON on stdout");
+  app.add_flag("--json", options.json, "plan, list, compare, gate, doctor: JSON on stdout");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -8,12 +8,13 @@
 
 #include "scaling/study.hpp"
 #include "src/cli/compare_options.hpp"
+#include "src/cli/doctor_options.hpp"
 #include "src/cli/launch_options.hpp"
 #include "src/cli/merge_options.hpp"
 
 namespace bench::cli {
 
-enum class Verb { run, plan, list, compare, gate, launch, merge };
+enum class Verb { run, plan, list, compare, gate, launch, merge, doctor };
 
 inline constexpr std::int64_t kMostPlannedRanks = std::int64_t{1} << 20;  // the planner keeps some words for each
 
@@ -50,11 +51,14 @@ struct Options {
   std::string deadline;                // seconds from now, or @UNIX time; empty: the environment's
   double timeout_s = 0.0;              // of a visit; 0: from its estimate
   std::string inject;                  // faults of the links, comm::parse_faults
+  std::optional<std::string> isa;      // the widest vector instructions that our kernels may use
+  bool save_outputs = false;           // outputs/<case>.h5
   bool keep_host = false;              // store the host's name instead of its hash
   PlanOptions plan;
   CompareOptions compare;              // of compare and gate
   LaunchOptions launch;
   MergeOptions merge;
+  DoctorOptions doctor;
   std::vector<std::string> arguments;  // as given, for the provenance
 };
 

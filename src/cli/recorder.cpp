@@ -7,6 +7,7 @@
 #include <set>
 
 #include "analysis/store.hpp"
+#include "kernels/isa.hpp"
 #include "scaling/identity.hpp"
 #include "src/comm/session.hpp"
 #include "src/system/provenance.hpp"
@@ -25,6 +26,7 @@ std::string environment_identity(const nlohmann::ordered_json& provenance) {
   for (const auto& [section, field] : {std::pair{"cpu", "model"}, {"cpu", "cores"}, {"cpu", "threads"}, {"cpu", "governor"}, {"host", "kernel"},
                                        {"host", "architecture"}})
     if (provenance.contains(section) && provenance[section].contains(field)) kept[section][field] = provenance[section][field];
+  if (isa_cap() < kAllIsas.back()) kept["kernels"] = provenance["kernels"];  // what the processor has, its model says
   return scaling::sha256_hex(kept.dump()).substr(0, 32);
 }
 
@@ -36,7 +38,8 @@ analysis::RunRecord new_record(const Options& options, const Planned& prepared, 
   run.confidence = prepared.plan.run.confidence;
   run.cases = prepared.plan.cases;
   run.policy = prepared.policy;
-  const auto provenance = system::provenance(options.arguments, options.keep_host, {{"mpi", comm::mpi_library_version()}});
+  auto provenance = system::provenance(options.arguments, options.keep_host, {{"mpi", comm::mpi_library_version()}});
+  provenance["kernels"]["isa"] = to_text(best_isa());
   run.provenance_json = provenance.dump();
   run.env_id = environment_identity(provenance);
   run.run_id = scaling::sha256_hex(run.created_utc + run.plan_sha256 + run.provenance_json + std::to_string(getpid())).substr(0, 32);
@@ -99,7 +102,7 @@ void Recorder::go_on(const Options& options, const Planned& prepared, How how) {
   if (another_plan) journal_->append(jobs::plan_record(run_), true);
 }
 
-void Recorder::add_limits(std::int64_t width, const analysis::Limits& limits) {
+void Recorder::add_limits(const analysis::Width& width, const analysis::Limits& limits) {
   run_.limits[width] = analysis::better_of(run_.limits[width], limits);
   journal_->append(jobs::limits_record(width, run_.limits[width]), true);
 }

@@ -37,7 +37,7 @@ class Recorder {
   double store_s() const { return store_s_; }
 
   /// Measured before and after the visits: the better of the two is the limit, since a neighbour can only take away.
-  void add_limits(std::int64_t width, const analysis::Limits& limits);
+  void add_limits(const analysis::Width& width, const analysis::Limits& limits);
   void add_telemetry(const std::vector<analysis::TimedTelemetry>& readings);
   /// Makes results.h5 from what the journal holds.
   void store();

@@ -24,6 +24,9 @@ int launch_verb(const Options& options);
 /// Several runs as one, in a folder of its own.
 int merge_verb(const Options& options);
 
+/// Says what this machine has and what the program found of it; with --roofline also what it can do.
+int doctor_verb(const Options& options);
+
 /// The study with flags laid over it, and its cases on this machine: what run and plan have in common.
 struct Planned {
   scaling::Study study;

@@ -77,7 +77,7 @@ std::string mpi_library_version() {
   char text[MPI_MAX_LIBRARY_VERSION_STRING] = {};
   int length = 0;
   BS_MPI(MPI_Get_library_version(text, &length));
-  const std::string version(text, static_cast<std::size_t>(length));
+  const std::string version(text);  // `length` counts the terminator in some libraries
   return version.substr(0, version.find_first_of("\r\n"));
 }
 

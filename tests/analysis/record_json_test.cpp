@@ -61,6 +61,7 @@ TEST(RecordJson, NamesAnyFieldThatIsMissing) {
     const auto again = good.contains("case_id") ? visit_again : case_again;
     ASSERT_EQ(again(good), good);
     for (const auto& [field, value] : good.items()) {
+      if (field == "bytes_written") continue;  // older journals have none
       json changed = good;
       changed.erase(field);
       EXPECT_NE(refusal([&] { again(changed); }).find("'" + field + "'"), std::string::npos) << field;

@@ -54,8 +54,30 @@ RunRecord make_run() {
     run.limits[width].fp32_flops_per_s = 400.0 * static_cast<double>(width);
     run.limits[width].triad_bytes_per_s.fill(100.0 * static_cast<double>(width));
   }
+  run.limits[{2, 3}].read_bytes_per_s.fill(50.0);  // of no case here: it must come back all the same
   run.journal_bytes = "journal";
   return run;
+}
+
+TEST(Limits, OfACaseWithThreadsAreThoseOfAsManyThreads) {
+  RunRecord run = make_run();
+  run.cases[1].threads = 2;
+  EXPECT_TRUE(make_results(run).cases[1].limit.empty()) << "one thread's rates say nothing of two";
+  run.limits[{1, 2}].fp32_flops_per_s = 800.0;
+  EXPECT_DOUBLE_EQ(make_results(run).cases[1].limit_fraction, 0.25) << "800 FLOP at 800/s in 4 s";
+}
+
+TEST(Limits, LetReadingAloneGoFasterThanATriad) {
+  Limits limits;
+  limits.triad_bytes_per_s.fill(100.0);
+  limits.read_bytes_per_s.fill(200.0);
+  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 300.0, 100.0, 1.0), 3.0) << "two read for one written: a triad";
+  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 400.0, 0.0, 1.0), 2.0) << "nothing written";
+  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 500.0, 100.0, 1.0), 4.0) << "300 as a triad, 200 read";
+  limits.read_bytes_per_s.fill(50.0);
+  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 400.0, 0.0, 1.0), 4.0) << "a core that reads faster in a triad can read so without one, too";
+  limits.triad_bytes_per_s[0] = 1000.0;
+  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 3.0 * (1 << 20), 1 << 20, 4.0), 3.0 * (1 << 20) / 1000.0) << "a core's share of 768 KiB lives where 256 KiB do";
 }
 
 TEST(Results, AreTheSlowestRanksMedianAndItsShareOfTheLimit) {

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What --save-outputs keeps agrees with PyTorch, and with plain scans written here: nobody has to believe our own oracle.
+
+Sizes: small, because a Python loop over steps is slow; lengths and head widths that no tile divides.
+Tolerances, of the largest value: everything is compared with fp64. fp32: sums of some hundred products, each rounded to 6e-8, grow to 2e-6; ten times
+that for exponentials of long sums. bf16: outputs are rounded to 8 bits, half a unit of which is 4e-3 of a value at most.
+"""
+import h5py
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not in this environment")
+
+TOLERANCE = {"fp32": 2e-5, "bf16": 4e-3}
+STUDY = """
+schema_version: 1
+name: outputs
+run: {warmup: 1, min_samples: 6, max_samples: 6, min_time: 0, budget: 0.2}
+sweeps:
+  - {name: attention, op: attention, kernels: [attention/flash_tiled_cpu, attention/naive_cpu],
+     axes: {causal: [true, false], dtype: [fp32, bf16]}, fixed: {seq: 193, heads: 4, kv_heads: 2, head_dim: 40}}
+  - {name: backward, op: attention, kernels: [attention/flash_tiled_bwd_cpu],
+     axes: {causal: [true, false], dtype: [fp32, bf16]}, fixed: {seq: 97, heads: 4, kv_heads: 2, head_dim: 40, pass: bwd}}
+  - {name: ring, op: attention, kernels: [attention/ring_cpu],
+     axes: {layout: [contiguous, zigzag, striped]}, fixed: {seq: 131, heads: 2, head_dim: 32, causal: true, ranks: 2}}
+  - {name: recurrence, op: recurrence, kernels: [scan/recurrence_chunked_cpu], axes: {dtype: [fp32, bf16]}, fixed: {seq: 131, channels: 24}}
+  - {name: selective, op: selective, kernels: [scan/selective_chunked_cpu], axes: {dtype: [fp32, bf16]},
+     fixed: {batch: 2, seq: 67, channels: 24, state: 8, groups: 2}}
+  - {name: ssd, op: ssd, kernels: [scan/ssd_chunked_cpu], axes: {dtype: [fp32, bf16]},
+     fixed: {batch: 2, seq: 131, heads: 4, head_dim: 16, state: 24, groups: 2}}
+  - {name: linear, op: linear, kernels: [linear/plain_cpu], axes: {dtype: [fp32, bf16]}, fixed: {tokens: 5, in_features: 77, out_features: 51}}
+"""
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Every case's file of one run on two ranks: (attributes, tensors in fp64)."""
+    import os
+    import subprocess
+
+    from conftest import BUILD, MPIEXEC
+
+    folder = tmp_path_factory.mktemp("outputs")
+    (folder / "study.yaml").write_text(STUDY)
+    command = [MPIEXEC, "--oversubscribe", "-np", "2", BUILD / "bin" / "bench_scale", "run", "-c", folder / "study.yaml", "--save-outputs", "-o", folder / "out"]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=240, env=dict(os.environ, OMP_NUM_THREADS="1"))
+    assert done.returncode == 0, done.stderr
+    files = []
+    for path in sorted((folder / "out" / "outputs").glob("*.h5")):
+        with h5py.File(path) as file:
+            files.append((dict(file.attrs), {name: torch.from_numpy(file[name][()]).double() for name in file}))
+    assert len(files) == 8 + 4 + 3 + 4 * 2, "a file for each case"
+    return files
+
+
+def expect_close(attributes, name, ours, theirs):
+    error = float((ours - theirs).abs().max() / theirs.abs().max())
+    assert error <= TOLERANCE[attributes["dtype"]], f"{attributes['kernel']} {dict(attributes)}: {name} is off by {error:.2g} of the largest value"
+
+
+def cases(kept, workload, direction="fwd"):
+    found = [(a, t) for a, t in kept if a["workload"] == workload and a["pass"] == direction]
+    assert found
+    return found
+
+
+def sdpa(q, k, v, causal):
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=bool(causal), enable_gqa=True)
+
+
+def test_attention_is_pytorchs(kept):
+    for attributes, t in cases(kept, "attention"):
+        expect_close(attributes, "out", t["out"], sdpa(t["q"], t["k"], t["v"], attributes["causal"]))
+
+
+def test_attentions_gradients_are_pytorchs(kept):
+    for attributes, t in cases(kept, "attention", "bwd"):
+        q, k, v = (t[name].clone().requires_grad_() for name in "qkv")
+        sdpa(q, k, v, attributes["causal"]).backward(t["dout"])
+        for name, leaf in (("dq", q), ("dk", k), ("dv", v)):
+            expect_close(attributes, name, t[name], leaf.grad)
+
+
+def test_a_recurrence_is_a_plain_loop(kept):
+    for attributes, t in cases(kept, "recurrence"):
+        state, rows = t["h0"], []
+        for step in range(t["a"].shape[1]):
+            state = t["a"][:, step] * state + t["b"][:, step]
+            rows.append(state)
+        expect_close(attributes, "h", t["h"], torch.stack(rows, 1))
+
+
+def by_group(tensor, count):
+    """(B, L, G, N) -> (B, L, count, N): each group for its channels or heads."""
+    return tensor.repeat_interleave(count // tensor.shape[2], 2)
+
+
+def test_a_selective_scan_is_a_plain_loop(kept):
+    for attributes, t in cases(kept, "selective"):
+        channels = t["u"].shape[2]
+        delta = torch.nn.functional.softplus(t["delta"] + t["delta_bias"])
+        mix_in, mix_out = by_group(t["B"], channels), by_group(t["C"], channels)
+        state, rows = t["h0"], []
+        for step in range(t["u"].shape[1]):
+            decay = torch.exp(delta[:, step, :, None] * t["A"])
+            state = decay * state + (delta[:, step] * t["u"][:, step])[..., None] * mix_in[:, step]
+            rows.append((state * mix_out[:, step]).sum(-1))
+        out = (torch.stack(rows, 1) + t["D"] * t["u"]) * torch.nn.functional.silu(t["z"])
+        expect_close(attributes, "out", t["out"], out)
+        expect_close(attributes, "h_last", t["h_last"], state)
+
+
+def test_ssd_is_a_plain_loop(kept):
+    for attributes, t in cases(kept, "ssd"):
+        heads = t["x"].shape[2]
+        delta = torch.nn.functional.softplus(t["dt"] + t["dt_bias"])
+        mix_in, mix_out = by_group(t["B"], heads), by_group(t["C"], heads)
+        state, rows = t["h0"], []
+        for step in range(t["x"].shape[1]):
+            decay = torch.exp(delta[:, step] * t["A"])
+            state = decay[..., None, None] * state + (delta[:, step, :, None] * t["x"][:, step])[..., None] * mix_in[:, step, :, None, :]
+            rows.append((state * mix_out[:, step, :, None, :]).sum(-1))
+        expect_close(attributes, "out", t["out"], torch.stack(rows, 1) + t["D"][:, None] * t["x"])
+        expect_close(attributes, "h_last", t["h_last"], state)
+
+
+def test_a_linear_layer_is_pytorchs(kept):
+    for attributes, t in cases(kept, "linear"):
+        expect_close(attributes, "y", t["y"], torch.nn.functional.linear(t["x"], t["w"], t["bias"]))

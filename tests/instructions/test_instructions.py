@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Instructions per element of the hot kernels, counted and not timed: a slow-down by code is found on any machine, however noisy.
+
+callgrind runs the program as a processor with AVX2 and no AVX-512, whatever the machine has, so the AVX2 engines are counted: the same templates as the
+AVX-512 ones, which test_hot_loops.py looks at. A call costs what three calls cost more than one, halved: start-up and preparation cancel out. The
+count is the same every time; the tolerance is for another g++ 12.x and another libstdc++.
+After a change that is meant to change them: python test_instructions.py prints the new figures.
+"""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+BUILD = Path(os.environ.get("BENCH_SCALE_BUILD", "build/release"))
+TOLERANCE = 0.03
+
+# kernel, parameters, elements of one call, instructions an element.
+# Sizes: some ten million instructions, a second or two under callgrind; long enough that the ends of loops are a few per cent.
+TRACKED = [
+    ("attention/flash_tiled_cpu", "seq=512 heads=1 head_dim=64 causal=false", 512 * 512 * 64, 0.0),
+    ("attention/flash_tiled_cpu", "seq=512 heads=1 head_dim=64 causal=true", 512 * 513 // 2 * 64, 0.0),
+    ("scan/selective_chunked_cpu", "seq=256 channels=128 state=16", 256 * 128 * 16, 0.0),
+    ("scan/ssd_chunked_cpu", "seq=256 heads=2 head_dim=64 state=64", 256 * 2 * 64 * 64, 0.0),
+    ("scan/recurrence_chunked_cpu", "seq=2048 channels=256", 2048 * 256, 0.0),
+]
+
+
+def instructions(kernel, calls, parameters):
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", BUILD / "bin" / "kernel_calls", kernel, calls, *parameters.split()]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, env=dict(os.environ, OMP_NUM_THREADS="1"))
+    assert done.returncode == 0, done.stderr
+    return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
+
+
+def per_element(kernel, parameters, elements):
+    return (instructions(kernel, 3, parameters) - instructions(kernel, 1, parameters)) / 2 / elements
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+@pytest.mark.parametrize("kernel, parameters, elements, expected", TRACKED)
+def test_a_hot_kernel_takes_no_more_instructions_than_it_did(kernel, parameters, elements, expected):
+    counted = per_element(kernel, parameters, elements)
+    assert counted <= expected * (1 + TOLERANCE), f"{kernel} {parameters}: {counted:.4f} instructions an element, {expected} before"
+    assert counted >= expected * (1 - TOLERANCE), f"{kernel} {parameters} takes {counted:.4f} instructions an element now, no longer {expected}: note it here"
+
+
+if __name__ == "__main__":
+    for kernel, parameters, elements, expected in TRACKED:
+        print(f"{kernel} {parameters}: {per_element(kernel, parameters, elements):.4f} (noted: {expected})")
