@@ -3,14 +3,15 @@
 
 Sizes: small, because a Python loop over steps is slow; lengths and head widths that no tile divides.
 Tolerances, of the largest value: everything is compared with fp64. fp32: sums of some hundred products, each rounded to 6e-8, grow to 2e-6; ten times
-that for exponentials of long sums. bf16: outputs are rounded to 8 bits, half a unit of which is 4e-3 of a value at most.
+that for exponentials of long sums. bf16: outputs are rounded to 8 bits, half a unit of which is 4e-3 of a value at most; a
+backward pass starts from a forward result rounded in the same way, and from its sum with dout, each of which counts once more.
 """
 import h5py
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not in this environment")
 
-TOLERANCE = {"fp32": 2e-5, "bf16": 4e-3}
+TOLERANCE = {("fp32", "fwd"): 2e-5, ("fp32", "bwd"): 2e-5, ("bf16", "fwd"): 4e-3, ("bf16", "bwd"): 1.2e-2}
 STUDY = """
 schema_version: 1
 name: outputs
@@ -54,7 +55,7 @@ def kept(tmp_path_factory):
 
 def expect_close(attributes, name, ours, theirs):
     error = float((ours - theirs).abs().max() / theirs.abs().max())
-    assert error <= TOLERANCE[attributes["dtype"]], f"{attributes['kernel']} {dict(attributes)}: {name} is off by {error:.2g} of the largest value"
+    assert error <= TOLERANCE[attributes["dtype"], attributes["pass"]], f"{attributes['kernel']} {dict(attributes)}: {name} is off by {error:.2g} of the largest value"
 
 
 def cases(kept, workload, direction="fwd"):
