@@ -65,6 +65,8 @@ struct Harness::Running {
   std::vector<std::span<const std::byte>> memory() const {
     std::vector<std::span<const std::byte>> parts{{workspace.data(), static_cast<std::size_t>(workspace.bytes())}};
     for (const auto& [name, tensor] : tensors.all()) parts.emplace_back(tensor.data(), static_cast<std::size_t>(tensor.bytes()));
+    if (prepared)
+      for (const auto& part : prepared->memory()) parts.push_back(part);
     return parts;
   }
 };

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/linear/fused.hpp"
 #include "kernels/linear/quantise.hpp"
 #include "kernels/problem.hpp"
 
@@ -22,6 +23,8 @@ struct LinearProblem : Problem {
   std::int64_t n = 4096;  // outputs
   std::int64_t k = 4096;  // inputs
   Recipe recipe;
+  Norm norm = Norm::none;
+  Activation activation = Activation::none;
 };
 
 /// Bytes of the weights as the recipe stores them: codes, scales and zero points.
