@@ -144,6 +144,7 @@ void Harness::check(Running& running, analysis::VisitRecord& record) {
   record.reason = together(running.link, record.outcome, [&] {
     const Expected& expected = oracle_.get(running.op, *running.problem, running.c.params, static_cast<std::uint64_t>(settings_.seed));
     mine = compare(running.op, *running.problem, running.kernel, running.tensors, running.positions, expected);
+    record.figures = expected.figures;
     record.rows_checked = static_cast<std::int64_t>(expected.rows.size());
   });
   if (record.outcome != Outcome::ok) return;

@@ -46,7 +46,7 @@ Activation parse_activation(std::string_view text) {
   return static_cast<Activation>(place("activation", text, kActivations));
 }
 
-void apply(Norm norm, std::span<double> row) {
+void normalise(Norm norm, std::span<double> row) {
   if (norm == Norm::none) return;
   const auto count = static_cast<double>(row.size());
   double mean = 0.0, square = 0.0;
@@ -55,7 +55,7 @@ void apply(Norm norm, std::span<double> row) {
   for (double& x : row) x = (x - mean) / std::sqrt(square + kNormEpsilon);
 }
 
-double apply(Activation activation, double x) {
+double activate(Activation activation, double x) {
   switch (activation) {
     case Activation::none:
       return x;

@@ -25,7 +25,7 @@ Norm parse_norm(std::string_view text);
 Activation parse_activation(std::string_view text);
 
 /// In fp64, for the oracle.
-void apply(Norm norm, std::span<double> row);
-double apply(Activation activation, double x);
+void normalise(Norm norm, std::span<double> row);
+double activate(Activation activation, double x);
 
 }  // namespace bench::linear
