@@ -63,6 +63,19 @@ void add_params(std::vector<Column>& columns, const RunRecord& run) {
   }
 }
 
+/// One column per figure that any op of the run gives of its answers.
+void add_figures(std::vector<Column>& columns, const std::vector<CaseResult>& rows) {
+  std::map<std::string, std::string> units;
+  for (const CaseResult& row : rows)
+    for (const Figure& figure : row.figures) units.emplace(figure.name, figure.unit);
+  for (const auto& [name, unit] : units)
+    add(columns, concat(kFigurePrefix, name).c_str(), unit.c_str(), concat("figure ", name, " of the op's answer").c_str(), rows,
+        [&, n = name](const CaseResult& row) {
+          const auto it = std::ranges::find(row.figures, n, &Figure::name);
+          return it == row.figures.end() ? kNone : it->value;
+        });
+}
+
 }  // namespace
 
 std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
@@ -104,6 +117,7 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
       [](const auto& r) { return r.verdict ? std::string(to_text(*r.verdict)) : std::string(); });
   add(columns, "error", "1", "largest deviation from the fp64 oracle over max|oracle|", rows, [](const auto& r) { return r.tolerance > 0.0 ? r.error : kNone; });
   add(columns, "tolerance", "1", "what rounding explains of it", rows, [](const auto& r) { return positive(r.tolerance); });
+  add_figures(columns, rows);
   add(columns, "imbalance", "1", "mean over samples of slowest / mean rank - 1", rows, [](const auto& r) { return r.n > 0 ? r.imbalance : kNone; });
   add(columns, "start_skew", "s", "latest - earliest start of the ranks, median over samples", rows, [](const auto& r) { return r.start_skew_s.value_or(kNone); });
   add(columns, "n_left_out", "1", "samples flagged as warm-up, late or throttled: stored, not in time", rows, [](const auto& r) { return r.n_left_out; });

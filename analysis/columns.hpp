@@ -31,6 +31,9 @@ struct Column {
 inline constexpr std::int64_t kAbsent = INT64_MIN;
 std::vector<Column> case_columns(const RunRecord& run, const Results& results);
 
+/// Columns of ops' own figures are named with this before the figure's name.
+inline constexpr const char* kFigurePrefix = "figure_";
+
 /// Rows of /scaling: one per point of a curve.
 std::vector<Column> scaling_columns(const RunRecord& run, const Results& results);
 

@@ -109,6 +109,7 @@ struct VisitRecord {
   double check_s = 0.0, warmup_s = 0.0, measure_s = 0.0;  // where the visit's time went
   double decide_s = 0.0;             // of measure_s, what the stop rule and its statistics took
   std::vector<Check> checks;
+  std::vector<Figure> figures;       // of the answer itself (Op::figures); most ops have none
   std::int64_t rows_checked = 0;     // sequence positions compared with the oracle
   std::int64_t peak_memory_bytes = 0;    // resident high-water of the fullest rank; 0: unavailable
   std::int64_t wire_bytes = 0;           // sent by the busiest rank in one call

@@ -123,7 +123,9 @@ json to_json(const VisitRecord& v) {
   json checks = json::array();
   for (const Check& check : v.checks)
     checks.push_back({{"output", check.output}, {"error", finite_or_null(check.error)}, {"tolerance", check.tolerance}});
-  return {{"case_id", v.case_id},
+  json figures = json::object();
+  for (const Figure& figure : v.figures) figures[figure.name] = {{"unit", figure.unit}, {"value", figure.value}};
+  json object{{"case_id", v.case_id},
           {"visit", v.visit},
           {"run", v.run},
           {"attempt", v.attempt},
@@ -158,6 +160,8 @@ json to_json(const VisitRecord& v) {
           {"oversubscribed", v.oversubscribed},
           {"before", v.before},
           {"after", v.after}};
+  if (!figures.empty()) object["figures"] = figures;
+  return object;
 }
 
 VisitRecord visit_from_json(const json& j) {
@@ -197,6 +201,12 @@ VisitRecord visit_from_json(const json& j) {
     else read_field(item, "error", check.error);
     read_field(item, "tolerance", check.tolerance);
   }
+  if (j.contains("figures"))  // most ops have none
+    for (const auto& [name, item] : member(j, "figures").items()) {
+      Figure& figure = v.figures.emplace_back(Figure{.name = name, .unit = {}, .value = 0.0});
+      read_field(item, "unit", figure.unit);
+      read_field(item, "value", figure.value);
+    }
   read_field(j, "rows_checked", v.rows_checked);
   read_field(j, "peak_memory_bytes", v.peak_memory_bytes);
   read_field(j, "wire_bytes", v.wire_bytes);

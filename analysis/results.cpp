@@ -42,6 +42,7 @@ void add_visit(CaseResult& result, const VisitRecord& visit, double confidence) 
     result.error = check.error;
     result.tolerance = check.tolerance;
   }
+  if (!visit.figures.empty()) result.figures = visit.figures;
   result.peak_memory_bytes = std::max(result.peak_memory_bytes, visit.peak_memory_bytes);
   result.wire_bytes = std::max(result.wire_bytes, visit.wire_bytes);
   result.oversubscribed |= visit.oversubscribed;

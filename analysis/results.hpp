@@ -34,6 +34,7 @@ struct CaseResult {
   std::optional<Verdict> verdict;         // against it (baseline_verdicts.hpp), with the adjusted p and the effect size
   double speedup_p = std::numeric_limits<double>::quiet_NaN(), hedges_g = speedup_p;
   double error = 0.0, tolerance = 0.0;    // of the output that comes nearest to its tolerance
+  std::vector<Figure> figures;            // of the answer itself, of the last visit
   double imbalance = 0.0;                 // mean over samples of (slowest rank / mean rank - 1)
   std::optional<double> start_skew_s;     // latest minus earliest start: median over samples, the largest of the visits
   std::int64_t peak_memory_bytes = 0, wire_bytes = 0;

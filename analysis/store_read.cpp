@@ -112,6 +112,18 @@ void read_telemetry(std::vector<VisitRecord>& visits, const Rows& rows) {
   }
 }
 
+/// An op's figures stand in /cases: each visit of a case gives the same.
+void read_figures(std::vector<VisitRecord>& visits, const std::vector<std::int64_t>& index, const Rows& cases) {
+  for (const std::string& name : h5::names(cases.group())) {
+    if (!name.starts_with(kFigurePrefix)) continue;
+    const std::string unit = h5::text_attribute(cases.group(), name.c_str(), "units");
+    const std::vector<double> values = cases.doubles(name);
+    for (std::size_t i = 0; i < visits.size(); ++i)
+      if (const double value = values[static_cast<std::size_t>(index[i])]; !std::isnan(value))
+        visits[i].figures.push_back({name.substr(std::string_view(kFigurePrefix).size()), unit, value});
+  }
+}
+
 /// /visits, and from /cases what it alone has: the check against the oracle.
 std::vector<VisitRecord> read_visits(const std::vector<scaling::Case>& all, const Rows& rows, const Rows& cases) {
   std::vector<VisitRecord> visits(rows.count());
@@ -137,6 +149,7 @@ std::vector<VisitRecord> read_visits(const std::vector<scaling::Case>& all, cons
                  .oversubscribed = oversubscribed[i] != 0};
     if (!std::isnan(tolerance[row])) visits[i].checks = {{"", error[row], tolerance[row]}};
   }
+  read_figures(visits, index, cases);
   read_telemetry(visits, rows);
   return visits;
 }

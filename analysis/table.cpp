@@ -69,6 +69,21 @@ std::string fixed_text(const RunRecord& run, const Rows& rows) {
   return text;
 }
 
+/// Figures that ops give of their answers: a column each.
+void add_figures(TextTable& table, const Rows& rows) {
+  std::map<std::string, std::string> heads;
+  for (const CaseResult* row : rows)
+    for (const Figure& figure : row->figures) heads.emplace(figure.name, figure.unit == "1" ? figure.name : concat(figure.name, ' ', figure.unit));
+  for (auto& [name, head] : heads) {
+    std::ranges::replace(head, '_', ' ');
+    table.heads.push_back({head, true});
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto it = std::ranges::find(rows[i]->figures, name, &Figure::name);
+      table.rows[i].push_back(it == rows[i]->figures.end() ? "-" : fmt::format("{:.3g}", it->value));
+    }
+  }
+}
+
 Section case_section(const RunRecord& run, Rows rows) {
   Section section{run.cases[rows.front()->case_index].op + ": " + fixed_text(run, rows), {}, {}};
   const std::vector<std::string> vary = varying(run, rows);
@@ -105,6 +120,7 @@ Section case_section(const RunRecord& run, Rows rows) {
     if (verdicts) cells.push_back(row->verdict ? std::string(to_text(*row->verdict)) : "");
     section.table.rows.push_back(std::move(cells));
   }
+  add_figures(section.table, rows);
   std::set<std::string> baselines;
   for (const CaseResult* row : rows) baselines.insert(run.cases[row->case_index].baseline);
   baselines.erase("");

@@ -67,6 +67,8 @@ struct Harness::Running {
   std::vector<std::span<const std::byte>> memory() const {
     std::vector<std::span<const std::byte>> parts{{workspace.data(), static_cast<std::size_t>(workspace.bytes())}};
     for (const auto& [name, tensor] : tensors.all()) parts.emplace_back(tensor.data(), static_cast<std::size_t>(tensor.bytes()));
+    if (prepared)
+      for (const auto& part : prepared->memory()) parts.push_back(part);
     return parts;
   }
 };
@@ -144,6 +146,7 @@ void Harness::check(Running& running, analysis::VisitRecord& record) {
   record.reason = together(running.link, record.outcome, [&] {
     const Expected& expected = oracle_.get(running.op, *running.problem, running.c.params, static_cast<std::uint64_t>(settings_.seed));
     mine = compare(running.op, *running.problem, running.kernel, running.tensors, running.positions, expected);
+    record.figures = expected.figures;
     record.rows_checked = static_cast<std::int64_t>(expected.rows.size());
   });
   if (record.outcome != Outcome::ok) return;

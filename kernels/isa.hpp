@@ -17,6 +17,8 @@
 #if defined(__x86_64__)
 #define BS_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
 #define BS_TARGET_AVX2 __attribute__((target("avx2,fma")))
+#define BS_TARGET_AVX512_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")))
+#define BS_TARGET_AVX2_VNNI __attribute__((target("avx2,fma,avxvnni")))
 
 /// Last statement of a function with one of these targets. g++ 12 forgets vzeroupper where an always-inlined vector body ends a
 /// function; the caller's next scalar code then pays for every switch between the two encodings (measured: std::exp 25 times slower).
@@ -24,6 +26,8 @@
 #else
 #define BS_TARGET_AVX512
 #define BS_TARGET_AVX2
+#define BS_TARGET_AVX512_VNNI
+#define BS_TARGET_AVX2_VNNI
 #define BS_LEAVE_WIDE_VECTORS()
 #endif
 
@@ -72,6 +76,15 @@ inline bool has_fast_bf16_dot() {
 #else
   return false;
 #endif
+}
+
+/// True when vpdpbusd runs here in the registers of `isa`: products of unsigned and signed bytes, four summed in a 32-bit lane.
+inline bool has_byte_dot(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::avx512) return has_isa(isa) && __builtin_cpu_supports("avx512vnni");
+  if (isa == Isa::avx2) return has_isa(isa) && __builtin_cpu_supports("avxvnni");
+#endif
+  return false;
 }
 
 /// The widest instruction set that runs here.

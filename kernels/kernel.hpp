@@ -26,6 +26,8 @@ struct Prepared {
   Prepared(const Prepared&) = delete;
   Prepared& operator=(const Prepared&) = delete;
   virtual ~Prepared() = default;
+  /// What run reads of it: a case with cold caches drops it from them before each sample, as it does the tensors.
+  virtual std::vector<std::span<const std::byte>> memory() const { return {}; }
 };
 
 /// What a kernel is given besides its data. All of it outlives the case.

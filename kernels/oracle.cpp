@@ -92,6 +92,7 @@ Expected expect(const Op& op, const Problem& problem, std::uint64_t seed, double
   Expected expected;
   expected.rows = rows_to_check(op, problem, budget_ops);
   expected.outputs = op.reference(problem, inputs, expected.rows);
+  if (op.figures != nullptr) expected.figures = op.figures(problem, inputs, expected.rows, expected.outputs);
   for (const auto& [name, tensor] : expected.outputs.all()) {
     double scale = 0.0;
     for (std::int64_t i = 0; i < tensor.count(); ++i) scale = std::max(scale, std::abs(tensor.at(i)));

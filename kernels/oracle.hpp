@@ -20,6 +20,7 @@ struct Expected {
   std::vector<std::int64_t> rows;
   Tensors outputs;                   // fp64, restricted to rows
   std::vector<double> scale;         // max|reference| per output, the same order as outputs
+  std::vector<Figure> figures;       // of the answer, where the op has some
 };
 Expected expect(const Op& op, const Problem& problem, std::uint64_t seed, double budget_ops);
 

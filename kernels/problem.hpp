@@ -44,6 +44,13 @@ struct Cost {
   double wire_bytes = 0.0;    // least bytes each rank must send when the problem is cut over ranks; 0 on one rank
 };
 
+/// What is worth knowing of a problem's answer besides its time, such as what quantised weights lose: a column and a cell of the table.
+struct Figure {
+  std::string name;  // snake_case
+  std::string unit;  // as of a column: 1, dB, ...
+  double value = 0.0;
+};
+
 /// One parameter of an op: it becomes a flag, a study key, part of the case's identity and a column.
 struct ParamSpec {
   std::string name;
@@ -72,6 +79,9 @@ struct Op {
   double (*reference_ops_per_row)(const Problem&);
   /// Largest |error| / max|reference| that rounding alone explains for output `name`, fp32 accumulation assumed; see kernels/tolerance.hpp.
   double (*tolerance)(const Problem&, std::string_view output);
+  /// Figures of the answer itself, the same for all kernels; the reference's inputs, rows and answer. None where a value would not be finite.
+  /// Computed with the reference, outside of all times; null: the op has none.
+  std::vector<Figure> (*figures)(const Problem&, const Tensors& inputs, std::span<const std::int64_t> rows, const Tensors& answer) = nullptr;
 };
 
 /// ranks, threads, dtype and pass: every op has them.

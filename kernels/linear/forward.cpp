@@ -4,7 +4,9 @@
 // strips from L2.
 #include <algorithm>
 
+#include "kernels/linear/dot_layer.hpp"
 #include "kernels/linear/layer.hpp"
+#include "kernels/linear/row.hpp"
 
 namespace bench::linear {
 namespace {
@@ -26,18 +28,19 @@ void for_each_strip(const TileEngine& engine, std::int64_t begin, std::int64_t e
   }
 }
 
-template <class T>
-void pack_strip(const LinearProblem& p, const PackedLayer& layer, const T* x, std::int64_t row,
-                std::int64_t size, const Activations& to) {
+/// Rows go through `scratch` (depth), in fp32 and normalised.
+void pack_strip(const LinearProblem& p, const PackedLayer& layer, const std::byte* x, std::int64_t row,
+                std::int64_t size, float* scratch, const Activations& to) {
   float* strip = to.x + row * layer.depth;
-  for (std::int64_t r = 0; r < size; ++r)
-    for (std::int64_t k = 0; k < p.k; ++k) strip[k * size + r] = load(x[(row + r) * p.k + k]);
-  std::fill(strip + p.k * size, strip + layer.depth * size, 0.0F);
-  if (layer.format != WeightFormat::int4) return;
   float* sums = to.sums + row * layer.groups();
   std::fill(sums, sums + layer.groups() * size, 0.0F);
-  for (std::int64_t k = 0; k < p.k; ++k)
-    for (std::int64_t r = 0; r < size; ++r) sums[k / layer.group * size + r] += strip[k * size + r];
+  for (std::int64_t r = 0; r < size; ++r) {
+    read_row(layer.engine->isa,
+             {x + (row + r) * p.k * size_of(p.dtype), p.dtype, p.k, layer.depth, p.norm, scratch});
+    for (std::int64_t k = 0; k < layer.depth; ++k) strip[k * size + r] = scratch[k];
+    if (layer.format != WeightFormat::int4) continue;
+    for (std::int64_t k = 0; k < layer.depth; ++k) sums[k / layer.group * size + r] += scratch[k];
+  }
 }
 
 /// tile (rows, panel) <- products of a block of rows with panel `index`.
@@ -66,45 +69,44 @@ void multiply_panel(const PackedLayer& layer, std::int64_t index, const Activati
   }
 }
 
-/// y <- tile * scale + bias, rounded to the tensors' dtype.
-template <class T>
+/// y <- activation(tile * scale + bias), rounded to the tensors' dtype.
 void finish_panel(const LinearProblem& p, const PackedLayer& layer, std::int64_t index, std::int64_t first,
-                  std::int64_t end, const float* tile, const T* bias, T* y) {
-  const std::int64_t panel = layer.engine->panel, column = index * panel;
-  const std::int64_t columns = std::min(panel, p.n - column);
-  const float* scale = layer.format == WeightFormat::int8 ? layer.scale.as<float>() + column : nullptr;
-  for (std::int64_t row = first; row < end; ++row) {
-    const float* sums = tile + (row - first) * panel;
-    T* out = y + row * p.n + column;
-    for (std::int64_t c = 0; c < columns; ++c)
-      out[c] = store<T>((scale != nullptr ? sums[c] * scale[c] : sums[c]) + load(bias[column + c]));
-  }
+                  std::int64_t end, const float* tile, Tensors& tensors) {
+  const std::int64_t panel = layer.engine->panel, column = index * panel, bytes = size_of(p.dtype);
+  for (std::int64_t row = first; row < end; ++row)
+    finish_row(layer.engine->isa,
+               {.sums = tile + (row - first) * panel,
+                .scale = layer.format == WeightFormat::int8 ? layer.scale.as<float>() + column : nullptr,
+                .bias = tensors["bias"].data() + column * bytes,
+                .y = tensors["y"].data() + (row * p.n + column) * bytes,
+                .dtype = p.dtype,
+                .count = std::min(panel, p.n - column),
+                .activation = p.activation});
 }
 
-template <class T>
-void forward(const LinearProblem& p, Tensors& tensors, Context& context) {
-  const auto& layer = static_cast<const PackedLayer&>(*context.prepared);
+void forward(const LinearProblem& p, const PackedLayer& layer, Tensors& tensors, Context& context) {
   const TileEngine& engine = *layer.engine;
-  const Activations activations{reinterpret_cast<float*>(context.workspace.data()),
-                                reinterpret_cast<float*>(context.workspace.data()) + p.m * layer.depth};
-  const T* x = tensors["x"].as<T>();
-  const T* bias = tensors["bias"].as<T>();
-  T* y = tensors["y"].as<T>();
-  const std::int64_t panels = (p.n + engine.panel - 1) / engine.panel;
-  const std::int64_t blocks = (p.m + kRowBlock - 1) / kRowBlock;
+  float* rows = reinterpret_cast<float*>(context.workspace.data());  // one a thread
+  float* strips = rows + p.threads * layer.depth;
+  const Activations activations{strips, strips + p.m * layer.depth};
+  const std::byte* x = tensors["x"].data();
+  const std::int64_t panels = ceil_div(p.n, engine.panel), blocks = ceil_div(p.m, kRowBlock);
+  const std::int64_t strip_blocks = ceil_div(p.m, kMostStripRows);
 #pragma omp parallel num_threads(static_cast <int>(p.threads))
   {
     alignas(64) float tile[kRowBlock * kMostPanel];
 #pragma omp for schedule(static)
-    for (std::int64_t block = 0; block < (p.m + kMostStripRows - 1) / kMostStripRows; ++block)
-      for_each_strip(
-          engine, block * kMostStripRows, std::min(p.m, (block + 1) * kMostStripRows),
-          [&](std::int64_t row, std::int64_t size) { pack_strip(p, layer, x, row, size, activations); });
+    for (std::int64_t thread = 0; thread < p.threads; ++thread)
+      for (std::int64_t block = thread; block < strip_blocks; block += p.threads)
+        for_each_strip(engine, block * kMostStripRows, std::min(p.m, (block + 1) * kMostStripRows),
+                       [&](std::int64_t row, std::int64_t size) {
+                         pack_strip(p, layer, x, row, size, rows + thread * layer.depth, activations);
+                       });
 #pragma omp for schedule(static)
     for (std::int64_t job = 0; job < blocks * panels; ++job) {
       const std::int64_t first = job / panels * kRowBlock, end = std::min(p.m, first + kRowBlock);
       multiply_panel(layer, job % panels, activations, first, end, tile);
-      finish_panel(p, layer, job % panels, first, end, tile, bias, y);
+      finish_panel(p, layer, job % panels, first, end, tile, tensors);
     }
   }
 }
@@ -114,15 +116,16 @@ void forward(const LinearProblem& p, Tensors& tensors, Context& context) {
 std::int64_t forward_workspace_bytes(const Problem& problem) {
   const auto& p = problem_as<LinearProblem>(problem);
   const std::int64_t depth = round_up(p.k, kDepthGrain), groups = p.recipe.groups(depth);
-  return p.m * (depth + groups) * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t widened =
+      (p.threads * depth + p.m * (depth + groups)) * static_cast<std::int64_t>(sizeof(float));
+  return std::max(widened, dot_workspace_bytes(p));
 }
 
 void run_forward(const Problem& problem, Tensors& tensors, Context& context) {
   const auto& p = problem_as<LinearProblem>(problem);
-  if (p.dtype == DType::f32) return forward<float>(p, tensors, context);
-  if (p.dtype == DType::bf16) return forward<Bf16>(p, tensors, context);
-  BS_REQUIRE(p.dtype == DType::f16, "linear: no ", to_text(p.dtype));
-  forward<F16>(p, tensors, context);
+  if (const auto* layer = dynamic_cast<const DotLayer*>(context.prepared))
+    return dot_forward(p, *layer, tensors, context);
+  forward(p, static_cast<const PackedLayer&>(*context.prepared), tensors, context);
 }
 
 }  // namespace bench::linear

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// int8pack_mm_torch: y = x w^T + bias by LibTorch's _weight_int8pack_mm, its weight-only 8-bit product.
+// int8pack_mm_torch: y = act(norm(x) w^T + bias) by LibTorch's _weight_int8pack_mm, its weight-only 8-bit product.
 //
 // Shapes: x (M, K), w (N, K), bias (N) -> y (M, N). See linear.hpp. Recipe int8wo only; w is quantised in
 // prepare.
@@ -20,7 +20,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "kernels/kernel.hpp"
-#include "kernels/linear/linear.hpp"
+#include "kernels/linear/fused_torch.hpp"
 #include "kernels/torch_tensors.hpp"
 
 namespace bench::linear {
@@ -30,6 +30,10 @@ struct PackedInt8 : Prepared {
   Quantised quantised;
   Tensor scales;  // (N) in the problem's dtype
   at::Tensor x, codes, scale, bias, y;
+
+  std::vector<std::span<const std::byte>> memory() const override {
+    return {std::as_bytes(std::span(quantised.codes)), {scales.data(), static_cast<std::size_t>(scales.bytes())}};
+  }
 };
 
 std::string supports(const Problem& problem) {
@@ -60,7 +64,9 @@ void run(const Problem& problem, Tensors&, Context& context) {
   const c10::InferenceMode inference;
   use_threads(problem.threads);
   auto& packed = static_cast<PackedInt8&>(*context.prepared);
-  at::add_out(packed.y, at::_weight_int8pack_mm(packed.x, packed.codes, packed.scale), packed.bias);
+  const auto& p = problem_as<LinearProblem>(problem);
+  at::add_out(packed.y, at::_weight_int8pack_mm(normalised(p, packed.x), packed.codes, packed.scale), packed.bias);
+  activate(p, packed.y);
 }
 
 const Registrar<Kernel> registrar{{

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "kernels/linear/dot_layer.hpp"
+
 namespace bench::linear {
 namespace {
 
@@ -69,6 +71,13 @@ void pack_panels(const LinearProblem& p, PackedLayer& layer, const T* w) {
 
 }  // namespace
 
+std::vector<std::span<const std::byte>> PackedLayer::memory() const {
+  std::vector<std::span<const std::byte>> parts;
+  for (const Tensor* tensor : {&panels, &scale, &zero})
+    parts.emplace_back(tensor->data(), static_cast<std::size_t>(tensor->bytes()));
+  return parts;
+}
+
 std::unique_ptr<PackedLayer> pack_plain(const LinearProblem& p, const Tensor& w) {
   const WeightFormat format = p.dtype == DType::f32    ? WeightFormat::f32
                               : p.dtype == DType::bf16 ? WeightFormat::bf16
@@ -107,7 +116,9 @@ std::unique_ptr<PackedLayer> pack_quantised(const LinearProblem& p, const Quanti
 
 std::unique_ptr<Prepared> prepare_codes(const Problem& problem, Tensors& tensors, Context&) {
   const auto& p = problem_as<LinearProblem>(problem);
-  return pack_quantised(p, quantise(tensors["w"], p.recipe, p.dtype, p.threads), false);
+  const Quantised q = quantise(tensors["w"], p.recipe, p.dtype, p.threads);
+  if (const DotEngine* engine = dot_engine()) return pack_for_dot(p, q, *engine);
+  return pack_quantised(p, q, false);
 }
 
 }  // namespace bench::linear

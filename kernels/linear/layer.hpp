@@ -22,6 +22,7 @@ struct PackedLayer : Prepared {
   Tensor scale, zero;  // int4: (N / panel, groups, panel); int8: scale (N padded); fp32
 
   std::int64_t groups() const { return (depth + group - 1) / group; }
+  std::vector<std::span<const std::byte>> memory() const override;
 };
 
 /// Packs w as it is: fp32, bf16 or fp16 panels.
@@ -29,7 +30,8 @@ std::unique_ptr<PackedLayer> pack_plain(const LinearProblem& problem, const Tens
 /// Packs codes: int8 or int4 panels, or, with `widen`, their values as fp32 ones.
 std::unique_ptr<PackedLayer> pack_quantised(const LinearProblem& problem, const Quantised& q, bool widen);
 
-/// Kernel::prepare of the kernels that read codes: quantises w by the problem's recipe and packs it.
+/// Kernel::prepare of the kernels that read codes: quantises w by the problem's recipe and packs it, for byte dot
+/// products where the processor has them (dot.hpp), else for widening.
 std::unique_ptr<Prepared> prepare_codes(const Problem& problem, Tensors& tensors, Context&);
 
 /// Bytes that forward needs: the activations in fp32, strip by strip, and their sums by group. Enough for

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// mm_torch: y = x w^T + bias by LibTorch's addmm in the problem's dtype.
+// mm_torch: y = act(norm(x) w^T + bias) by LibTorch's addmm in the problem's dtype, norm and activation by operators
+// of their own.
 //
 // Shapes: x (M, K), w (N, K), bias (N) -> y (M, N). See linear.hpp. A quantised recipe is dequantised once,
 // in prepare, and rounded to the dtype.
@@ -17,7 +18,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "kernels/kernel.hpp"
-#include "kernels/linear/linear.hpp"
+#include "kernels/linear/fused_torch.hpp"
 #include "kernels/torch_tensors.hpp"
 
 namespace bench::linear {
@@ -26,6 +27,10 @@ namespace {
 struct Matrices : Prepared {
   Tensor weights;  // dequantised; empty when the recipe is none
   at::Tensor x, transposed, bias, y;
+
+  std::vector<std::span<const std::byte>> memory() const override {
+    return {{weights.data(), static_cast<std::size_t>(weights.bytes())}};
+  }
 };
 
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context&) {
@@ -49,7 +54,9 @@ void run(const Problem& problem, Tensors&, Context& context) {
   const c10::InferenceMode inference;
   use_threads(problem.threads);
   auto& matrices = static_cast<Matrices&>(*context.prepared);
-  at::addmm_out(matrices.y, matrices.bias, matrices.x, matrices.transposed);
+  const auto& p = problem_as<LinearProblem>(problem);
+  at::addmm_out(matrices.y, matrices.bias, normalised(p, matrices.x), matrices.transposed);
+  activate(p, matrices.y);
 }
 
 const Registrar<Kernel> registrar{{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// plain_cpu: y = x w^T + bias with the weights in full width. The baseline of this op.
+// plain_cpu: y = act(norm(x) w^T + bias) with the weights in full width. The baseline of this op.
 //
 // Shapes: x (M, K), w (N, K), bias (N) -> y (M, N). See linear.hpp. A quantised recipe is dequantised once,
 // in prepare, to fp32: what a layer costs whose kernel cannot read codes, on the same numbers.

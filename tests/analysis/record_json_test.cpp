@@ -49,6 +49,17 @@ TEST(RecordJson, KeepsEveryBitOfADoubleThroughText) {
   EXPECT_EQ(back.rank_time_s, (std::vector<double>{0.1 + 0.2, 5e-324, 1.7e300, 1.0 / 3.0}));
 }
 
+TEST(RecordJson, KeepsTheFiguresOfAnAnswerAndWritesNoneWhereThereAreNone) {
+  EXPECT_FALSE(good_visit().contains("figures"));
+  VisitRecord visit = visit_from_json(good_visit());
+  visit.figures = {{"loss", "1", 0.125}, {"snr", "dB", 21.5}};
+  const VisitRecord back = visit_from_json(json::parse(to_json(visit).dump()));
+  ASSERT_EQ(back.figures.size(), 2U);
+  EXPECT_EQ(back.figures[1].name, "snr");
+  EXPECT_EQ(back.figures[1].unit, "dB");
+  EXPECT_EQ(back.figures[1].value, 21.5);
+}
+
 TEST(RecordJson, KeepsTheTypeOfEveryParameter) {
   const Params params = case_from_json(json::parse(good_case().dump())).params;
   EXPECT_EQ(params.at("flag"), Value(true));

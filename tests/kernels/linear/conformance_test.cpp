@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/linear/dot.hpp"
 #include "kernels/linear/tile.hpp"
 #include "tests/kernels/linear/linear_cases.hpp"
 #include "tests/support/torch_plugin.hpp"
@@ -59,19 +60,36 @@ const std::vector<std::string>& recipes() {
   return names;
 }
 
+/// Calls visit() with every way there is to read codes here: widened by each instruction set, then as byte dot
+/// products by each.
+template <class Visit>
+void for_each_engine(Visit&& visit) {
+  force_dot_engine(nullptr);
+  for (const TileEngine& engine : tile_engines()) {
+    SCOPED_TRACE(concat("widened, instruction set ", static_cast<int>(engine.isa)));
+    force_tile_engine(&engine);
+    visit();
+  }
+  force_tile_engine(nullptr);
+  for (const DotEngine& engine : dot_engines()) {
+    SCOPED_TRACE(concat("dot products, instruction set ", static_cast<int>(engine.isa)));
+    force_dot_engine(&engine);
+    visit();
+  }
+  allow_dot_engines();
+}
+
 /// Holds every kernel of this backend to the oracle, with every instruction set where that matters; counts
 /// the cases of each that it did not decline.
 void check_all(const LinearCase& c, Backend backend, std::map<std::string, int>& tested) {
   for (const Kernel* kernel : linear_kernels()) {
     if (kernel->backend != backend) continue;
-    for (const TileEngine& engine : tile_engines()) {
-      SCOPED_TRACE(concat("instruction set ", static_cast<int>(engine.isa)));
-      force_tile_engine(&engine);
-      tested[kernel->name] += c.expect_like_oracle(*kernel) ? 1 : 0;
-      if (backend != Backend::cpu) break;
-    }
+    const auto meet = [&] { tested[kernel->name] += c.expect_like_oracle(*kernel) ? 1 : 0; };
+    if (backend == Backend::cpu)
+      for_each_engine(meet);
+    else
+      meet();
   }
-  force_tile_engine(nullptr);
 }
 
 void check(Backend backend, const std::string& dtype, const std::string& recipe,

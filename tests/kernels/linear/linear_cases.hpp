@@ -37,13 +37,11 @@ inline Params params_with(const Params& changes) {
 }
 
 inline std::unique_ptr<Problem> problem_of(const Size& size, const std::string& dtype,
-                                           const std::string& recipe) {
-  return linear_op().parse(params_with({{"tokens", size.m},
-                                        {"out_features", size.n},
-                                        {"in_features", size.k},
-                                        {"threads", size.threads},
-                                        {"dtype", dtype},
-                                        {"recipe", recipe}}));
+                                           const std::string& recipe, const Params& more = {}) {
+  Params changes{{"tokens", size.m},         {"out_features", size.n}, {"in_features", size.k},
+                 {"threads", size.threads}, {"dtype", dtype},         {"recipe", recipe}};
+  for (const auto& [name, value] : more) changes[name] = value;
+  return linear_op().parse(params_with(changes));
 }
 
 inline std::vector<const Kernel*> linear_kernels() {
@@ -69,10 +67,11 @@ struct LinearCase {
   std::string text;
 
   LinearCase(const Size& size, const std::string& dtype, const std::string& recipe,
-             const Spoil& spoil = nullptr)
-      : problem(problem_of(size, dtype, recipe)), inputs(support::make_inputs(linear_op(), *problem, 1)) {
+             const Spoil& spoil = nullptr, const Params& more = {})
+      : problem(problem_of(size, dtype, recipe, more)), inputs(support::make_inputs(linear_op(), *problem, 1)) {
     text = concat("m=", size.m, " n=", size.n, " k=", size.k, " threads=", size.threads, " ", dtype, " ",
                   recipe);
+    for (const auto& [name, value] : more) text += concat(" ", name, "=", bench::to_text(value));
     if (spoil) spoil(inputs);
     std::vector<std::int64_t> rows(static_cast<std::size_t>(size.m));
     std::iota(rows.begin(), rows.end(), std::int64_t{0});

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "tests/kernels/linear/linear_cases.hpp"
 
 namespace bench::linear {
@@ -99,6 +101,32 @@ TEST(LinearOp, CountsWeightsAsTheRecipeStoresThem) {
   EXPECT_EQ(bytes("fp32", "none"), 1200);
   EXPECT_EQ(bytes("fp32", "int8wo"), 300 + 3 * 4);
   EXPECT_EQ(bytes("bf16", "int4wo-64"), 150 + 3 * 2 * 2 * 2);
+}
+
+/// The figures of one quantised problem, by name.
+std::map<std::string, double> figures_of(const std::string& recipe, std::int64_t n, std::int64_t k) {
+  const auto problem = problem_of({2, n, k, 1}, "fp32", recipe);
+  const Tensors inputs = support::widen(support::make_inputs(linear_op(), *problem, 1));
+  const std::vector<std::int64_t> rows{0, 1};
+  std::map<std::string, double> values;
+  for (const Figure& figure :
+       linear_op().figures(*problem, inputs, rows, linear_op().reference(*problem, inputs, rows)))
+    values[figure.name] = figure.value;
+  return values;
+}
+
+TEST(LinearFigures, AreNoneWhereWeightsAreAsTheyAre) {
+  EXPECT_TRUE(figures_of("none", 8, 64).empty());
+}
+
+// Sums of independent errors keep the weights' own relative error (quantise_test.cpp derives it): 0.0084 of 8 bits over
+// 4096 inputs is an SNR of 41.5 dB, 0.080 of 4 bits in groups of 32 one of 22 dB. 1000 outputs: 3 % of spread.
+TEST(LinearFigures, AreTheRelativeErrorOfTheWeights) {
+  const auto int8 = figures_of("int8wo", 500, 4096), int4 = figures_of("int4wo-32", 500, 4096);
+  EXPECT_NEAR(int8.at("quantisation_error"), 0.0084, 0.0010);
+  EXPECT_NEAR(int8.at("quantisation_snr"), 41.5, 1.0);
+  EXPECT_NEAR(int4.at("quantisation_error"), 0.080, 0.008);
+  EXPECT_NEAR(int4.at("quantisation_snr"), 22.0, 1.0);
 }
 
 }  // namespace
