@@ -127,6 +127,15 @@ double exp_plain(std::int64_t rounds) { return exp_rounds<simd::F32x4>(rounds); 
   }
 }
 
+// Stores of a whole line: on some cores a fifth more than SSE2's.
+[[gnu::target("avx512f")]] void triad_streamed_avx512(double* a, const double* b, const double* c, std::int64_t n, std::int64_t rounds) {
+  const __m512d s = _mm512_set1_pd(0.5);
+  for (std::int64_t r = 0; r < rounds; ++r)
+    for (std::int64_t i = 0; i < n; i += 8)
+      _mm512_stream_pd(a + i, _mm512_add_pd(_mm512_load_pd(b + i), _mm512_mul_pd(s, _mm512_load_pd(c + i))));
+  _mm_sfence();
+}
+
 void triad_streamed(double* a, const double* b, const double* c, std::int64_t n, std::int64_t rounds) {
   const __m128d s = _mm_set1_pd(0.5);
   for (std::int64_t r = 0; r < rounds; ++r)
@@ -134,7 +143,7 @@ void triad_streamed(double* a, const double* b, const double* c, std::int64_t n,
   _mm_sfence();
 }
 
-/// The better of cached and streamed stores for three arrays of `bytes` in all.
+/// The best of cached and streamed stores for three arrays of `bytes` in all.
 double triad_rate(const Clock& clock, std::int64_t bytes) {
   const std::int64_t n = bytes / 24 / 8 * 8;
   Tensor memory(DType::f64, {3 * n});
@@ -142,7 +151,8 @@ double triad_rate(const Clock& clock, std::int64_t bytes) {
   std::fill(a, a + 3 * n, 1.0);
   const std::int64_t rounds = std::max<std::int64_t>(1, kTriadTraffic / bytes);
   double best = 0.0;
-  for (const auto triad : {triad_cached, triad_streamed})
+  const auto widest = __builtin_cpu_supports("avx512f") != 0 ? triad_streamed_avx512 : triad_streamed;
+  for (const auto triad : {triad_cached, triad_streamed, widest})
     for (int repeat = 0; repeat < 3; ++repeat) {
       const double begin = clock();
       triad(a, b, c, n, rounds);
