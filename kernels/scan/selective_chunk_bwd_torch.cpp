@@ -18,8 +18,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <algorithm>
-#include <vector>
+#include <string>
 
 #include "kernels/kernel.hpp"
 #include "kernels/scan/selective_torch.hpp"
@@ -77,13 +76,13 @@ std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Cont
   const at::Tensor x = d * u;
   at::Tensor h = states_first(in[8], p.groups);
   variable_list parts;
-  for (std::int64_t t = 0; t < p.seq; t += kChunk) {
-    const std::int64_t steps = std::min(kChunk, p.seq - t);
-    const at::Tensor decay = (d.narrow(0, t, steps).unsqueeze(-2) * a).exp();
-    const at::Tensor states =
-        ChunkScan::apply(decay, x.narrow(0, t, steps).unsqueeze(-2) * b.narrow(0, t, steps), h);
-    parts.push_back(c.narrow(0, t, steps).matmul(states).squeeze(-2));
-    h = states[steps - 1];
+  // Not narrow: its gradient would be as long as the whole sequence, once a chunk.
+  const variable_list ds = d.split(kChunk), xs = x.split(kChunk), bs = b.split(kChunk), cs = c.split(kChunk);
+  for (std::size_t k = 0; k < ds.size(); ++k) {
+    const at::Tensor decay = (ds[k].unsqueeze(-2) * a).exp();
+    const at::Tensor states = ChunkScan::apply(decay, xs[k].unsqueeze(-2) * bs[k], h);
+    parts.push_back(cs[k].matmul(states).squeeze(-2));
+    h = states[-1];
   }
   const at::Tensor y = at::cat(parts, 0) + u * in[5].unflatten(0, {p.groups, -1});
   record->outputs = {(y * at::silu(steps_first(in[6], p.groups))).transpose(0, 1).flatten(2),
