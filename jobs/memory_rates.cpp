@@ -31,6 +31,14 @@ void triad_streamed(double* a, const double* b, const double* c, std::int64_t n,
   _mm_sfence();
 }
 
+// Stores of a whole line: on some cores a fifth more than SSE2's.
+[[gnu::target("avx512f")]] void triad_streamed_avx512(double* a, const double* b, const double* c, std::int64_t n, std::int64_t rounds) {
+  const __m512d s = _mm512_set1_pd(0.5);
+  for (std::int64_t r = 0; r < rounds; ++r)
+    for (std::int64_t i = 0; i < n; i += 8) _mm512_stream_pd(a + i, _mm512_add_pd(_mm512_load_pd(b + i), _mm512_mul_pd(s, _mm512_load_pd(c + i))));
+  _mm_sfence();
+}
+
 // Adds up n floats, `rounds` times over, from kStreams places at once: a prefetcher that follows one stream does not fill the memory's queues on every
 // processor. Eight sums, as the loads of one line must not wait for those of another.
 template <class V, int kStreams>
@@ -80,9 +88,15 @@ void copy_streamed(double* a, const double* b, const double*, std::int64_t n, st
   _mm_sfence();
 }
 
+[[gnu::target("avx512f")]] void copy_streamed_avx512(double* a, const double* b, const double*, std::int64_t n, std::int64_t rounds) {
+  for (std::int64_t r = 0; r < rounds; ++r)
+    for (std::int64_t i = 0; i < n; i += 8) _mm512_stream_pd(a + i, _mm512_load_pd(b + i));
+  _mm_sfence();
+}
+
 using Stream = void (*)(double*, const double*, const double*, std::int64_t, std::int64_t);
 
-/// The better of two loops over `arrays` arrays of `bytes` in all.
+/// The best of some loops over `arrays` arrays of `bytes` in all.
 double stream_rate(const Clock& clock, std::int64_t bytes, std::int64_t arrays, std::initializer_list<Stream> loops) {
   const std::int64_t n = bytes / (8 * arrays) / 8 * 8;
   Tensor memory(DType::f64, {arrays * n});
@@ -117,11 +131,11 @@ double read_rate(const Clock& clock, std::int64_t bytes) {
 }
 
 double triad_rate(const Clock& clock, std::int64_t bytes) {
-  return stream_rate(clock, bytes, 3, {triad_cached, triad_streamed});
+  return stream_rate(clock, bytes, 3, {triad_cached, triad_streamed, has_isa(Isa::avx512) ? triad_streamed_avx512 : triad_streamed});
 }
 
 double copy_rate(const Clock& clock, std::int64_t bytes) {
-  return stream_rate(clock, bytes, 2, {copy_cached, copy_streamed});
+  return stream_rate(clock, bytes, 2, {copy_cached, copy_streamed, has_isa(Isa::avx512) ? copy_streamed_avx512 : copy_streamed});
 }
 
 }  // namespace bench::jobs

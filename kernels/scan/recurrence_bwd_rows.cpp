@@ -70,8 +70,8 @@ BS_INLINE void scan_strip_back(const BackRowBlock& block, StateOf<T>* state) {
       step_back<V, T>(a, g, reinterpret_cast<const T*>(block.h) + at - block.stride, state, da_to, db_to,
                       block.channels);
     if (!block.streams) continue;
-    stream_row(da_row, da, row_bytes);
-    stream_row(db_row, db, row_bytes);
+    stream_row<V>(da_row, da, row_bytes);
+    stream_row<V>(db_row, db, row_bytes);
   }
 }
 

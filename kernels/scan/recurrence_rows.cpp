@@ -24,6 +24,16 @@ BS_INLINE void step(const T* a, const T* b, StateOf<T>* state, std::int64_t chan
   for (std::int64_t i = c; i < channels; ++i) state[i] = load(a[i]) * state[i] + load(b[i]);
 }
 
+/// As step, and the row goes past the caches as it is made.
+template <class V>
+BS_INLINE void step_streaming(const float* a, const float* b, float* state, float* h, std::int64_t channels) {
+  for (std::int64_t c = 0; c < channels; c += simd::kWidth<V>) {
+    const V next = simd::load<V>(a + c) * simd::load<V>(state + c) + simd::load<V>(b + c);
+    simd::store<V>(state + c, next);
+    stream_vector<V>(h + c, next);
+  }
+}
+
 /// As step, and product <- product * a.
 template <class V, class T>
 BS_INLINE void step_carry(const T* a, const T* b, StateOf<T>* product, StateOf<T>* state,
@@ -50,15 +60,23 @@ BS_INLINE void scan_strip(const RowBlock& block, StateOf<T>* state) {
   auto* h = reinterpret_cast<T*>(block.h);
   alignas(64) T rounded[kRowStrip];
   const std::int64_t row_bytes = block.channels * static_cast<std::int64_t>(sizeof(T));
+  if constexpr (std::is_same_v<T, float>) {
+    if (block.streams && rows_on_vectors<V>(h, block.stride, block.channels)) {
+      for (std::int64_t t = 0; t < block.rows; ++t)
+        step_streaming<V>(a + t * block.stride, b + t * block.stride, state, h + t * block.stride,
+                          block.channels);
+      return;
+    }
+  }
   for (std::int64_t t = 0; t < block.rows; ++t, a += block.stride, b += block.stride, h += block.stride) {
     step<V, T>(a, b, state, block.channels);
     if (!block.streams) {
       round_row<V, T>(state, h, block.channels);
     } else if constexpr (std::is_same_v<T, StateOf<T>>) {
-      stream_row(state, h, row_bytes);
+      stream_row<V>(state, h, row_bytes);
     } else {
       round_row<V, T>(state, rounded, block.channels);
-      stream_row(rounded, h, row_bytes);
+      stream_row<V>(rounded, h, row_bytes);
     }
   }
 }

@@ -37,9 +37,7 @@ struct VectorEngine {
   SelectiveShare share;
   std::int64_t width;
   VectorEngine(const SelectiveProblem& problem, Tensors& tensors)
-      : p(problem), share(make_share(problem, tensors)), width(widest_strip(problem.state)) {
-    while (strips() < p.threads && width > kLanes) width = ceil_div(width / 2, kLanes) * kLanes;
-  }
+      : p(problem), share(make_share(problem, tensors)), width(strip_width(problem)) {}
   std::int64_t strips() const { return p.batch * strips_per_entry(share, width); }
 
   void carry(float* delta_sum, float* h) const {

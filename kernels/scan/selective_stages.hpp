@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three stages of one tile (16 steps of a strip of at most 128 channels) of the selective scan, over a
+// The three stages of one tile (16 steps of a strip of at most 1024 channels) of the selective scan, over a
 // vector type V:
-//   (1) stage   widen the inputs; d = softplus, x = d u, y = D u into L1 buffers
-//   (2) core    per 16 channels, N states in registers run through the tile's steps; y gains sum_n C[n] h[n]
-//   (3) finish  out = y silu(z)
+//   (1) stage   widen the inputs; d = softplus, x = d u into L2 buffers
+//   (2) core    per 16 channels, N states in registers run through the tile's steps; y = sum_n C[n] h[n]
+//   (3) finish  out = (y + D u) silu(z)
 // The core takes one multiply for d A, nine operations for the exponential and three more per state; softplus
 // and silu are paid once a step, not once a state. Bodies only: selective_tile.cpp wraps them in one function
 // per instruction set.
@@ -19,8 +19,10 @@ namespace bench::scan {
 inline constexpr float kLog2e = 0x1.715476p0F;
 inline constexpr std::int64_t kTileSteps =
     16;  // amortises loading and storing the states; the buffers below stay in L1
-inline constexpr std::int64_t kTileChannels = 128;  // eight packs of lanes
+inline constexpr std::int64_t kTileChannels = 1024;  // 64 packs of lanes
 
+/// d, x and y lie pack by pack, [pack][step][lane]: the core finds a pack's steps in neighbouring lines, where rows of the
+/// strip would meet in few sets of L1. 192 KB, in L2.
 struct Tile {
   std::int64_t steps = 0;
   alignas(64) float d[kTileSteps * kTileChannels];
@@ -52,6 +54,10 @@ inline std::int64_t packed_index(std::int64_t channel, std::int64_t n, std::int6
   return (channel / kLanes * states + n) * kLanes + channel % kLanes;
 }
 
+inline std::int64_t tile_index(std::int64_t t, std::int64_t channel) {
+  return (channel / kLanes * kTileSteps + t) * kLanes + channel % kLanes;
+}
+
 /// (1) for the steps t0 .. t0 + tile.steps - 1.
 template <class V, class T, bool kOut>
 BS_INLINE void stage(const Job& job, std::int64_t t0, Packed& packed, Tile& tile) {
@@ -63,13 +69,12 @@ BS_INLINE void stage(const Job& job, std::int64_t t0, Packed& packed, Tile& tile
       reinterpret_cast<const T*>(job.share.delta) + row0 * job.share.channels + job.strip.channels.begin;
   for (std::int64_t t = 0; t < tile.steps; ++t) {
     for (std::int64_t c = 0; c < width; c += simd::kWidth<V>) {
-      const std::int64_t at = t * kTileChannels + c, from = t * job.share.channels + c;
+      const std::int64_t at = tile_index(t, c), from = t * job.share.channels + c;
       const V input = simd::load_some<V>(u + from, width - c);
       const V d =
           simd::softplus<V>(simd::load_some<V>(delta + from, width - c) + simd::load<V>(packed.bias + c));
       simd::store<V>(tile.d + at, d);
       simd::store<V>(tile.x + at, d * input);
-      if constexpr (kOut) simd::store<V>(tile.y + at, input * simd::load<V>(packed.skip + c));
     }
   }
   const auto* b =
@@ -92,7 +97,7 @@ template <class V>
 BS_INLINE void sum_delta(const Tile& tile, std::int64_t channels, float* delta_sum) {
   for (std::int64_t c = 0; c < channels; c += simd::kWidth<V>) {
     V sum = {};
-    for (std::int64_t t = 0; t < tile.steps; ++t) sum += simd::load<V>(tile.d + t * kTileChannels + c);
+    for (std::int64_t t = 0; t < tile.steps; ++t) sum += simd::load<V>(tile.d + tile_index(t, c));
     simd::store<V>(delta_sum + c, simd::load<V>(delta_sum + c) + sum);
   }
 }
@@ -107,7 +112,7 @@ BS_INLINE bool exponents_fit(const float* a, std::int64_t states, const float* d
     steepest = x < steepest ? x : steepest;
   }
   for (std::int64_t t = 0; t < steps; ++t) {
-    const V x = simd::load<V>(d + t * kTileChannels);
+    const V x = simd::load<V>(d + t * kLanes);
     longest = x > longest ? x : longest;
   }
   float lanes[simd::kWidth<V>];
@@ -117,7 +122,7 @@ BS_INLINE bool exponents_fit(const float* a, std::int64_t states, const float* d
   return fit;
 }
 
-/// Pointers to the first of V's lanes: a, h [n][16]; d, x, y [step][kTileChannels]; b, c [step][N].
+/// Pointers to the first of V's lanes: a, h [n][16]; d, x, y [step][16]; b, c [step][N].
 struct Lanes {
   const float* a;
   float* h;
@@ -135,7 +140,7 @@ BS_INLINE void core(const Lanes& in, std::int64_t n0) {
 #pragma GCC unroll 16
   for (int n = 0; n < kCount; ++n) h[n] = simd::load<V>(in.h + (n0 + n) * kLanes);
   for (std::int64_t t = 0; t < in.steps; ++t) {
-    const V d = simd::load<V>(in.d + t * kTileChannels), x = simd::load<V>(in.x + t * kTileChannels);
+    const V d = simd::load<V>(in.d + t * kLanes), x = simd::load<V>(in.x + t * kLanes);
     const float* b = in.b + t * in.states + n0;
     const float* c = in.c + t * in.states + n0;
     V y[2] = {};
@@ -147,8 +152,10 @@ BS_INLINE void core(const Lanes& in, std::int64_t n0) {
       if constexpr (kOut) y[n % 2] += h[n] * c[n];
     }
     if constexpr (kOut) {
-      float* sum = in.y + t * kTileChannels;
-      simd::store<V>(sum, simd::load<V>(sum) + (y[0] + y[1]));
+      float* sum = in.y + t * kLanes;
+      V total = y[0] + y[1];
+      if (n0 > 0) total += simd::load<V>(sum);
+      simd::store<V>(sum, total);
     }
   }
 #pragma GCC unroll 16
@@ -171,8 +178,8 @@ template <class V, bool kOut>
 BS_INLINE void run_core(const Job& job, Packed& packed, Tile& tile) {
   const std::int64_t states = job.share.states;
   for (std::int64_t c = 0; c < job.packs() * kLanes; c += simd::kWidth<V>) {
-    const std::int64_t at = packed_index(c, 0, states);
-    const Lanes lanes{packed.a + at, packed.h + at, tile.d + c, tile.x + c, tile.y + c,
+    const std::int64_t at = packed_index(c, 0, states), first = tile_index(0, c);
+    const Lanes lanes{packed.a + at, packed.h + at, tile.d + first, tile.x + first, tile.y + first,
                       tile.b,        tile.c,        tile.steps, states};
     if (exponents_fit<V>(lanes.a, states, lanes.d, lanes.steps))
       all_states<V, kOut, false>(lanes);
@@ -183,17 +190,20 @@ BS_INLINE void run_core(const Job& job, Packed& packed, Tile& tile) {
 
 /// (3)
 template <class V, class T>
-BS_INLINE void finish(const Job& job, std::int64_t t0, const Tile& tile) {
+BS_INLINE void finish(const Job& job, std::int64_t t0, const Packed& packed, const Tile& tile) {
   const std::int64_t width = job.strip.channels.size();
   const std::int64_t first =
       (job.strip.entry * job.share.rows + t0) * job.share.channels + job.strip.channels.begin;
+  const auto* u = reinterpret_cast<const T*>(job.share.u) + first;
   const auto* z = reinterpret_cast<const T*>(job.share.z) + first;
   auto* out = reinterpret_cast<T*>(job.share.out) + first;
   for (std::int64_t t = 0; t < tile.steps; ++t) {
     for (std::int64_t c = 0; c < width; c += simd::kWidth<V>) {
       const std::int64_t at = t * job.share.channels + c;
       const V gate = simd::silu<V>(simd::load_some<V>(z + at, width - c));
-      simd::store_some<V>(out + at, simd::load<V>(tile.y + t * kTileChannels + c) * gate, width - c);
+      const V y = simd::load<V>(tile.y + tile_index(t, c)) +
+                  simd::load_some<V>(u + at, width - c) * simd::load<V>(packed.skip + c);
+      simd::store_some<V>(out + at, y * gate, width - c);
     }
   }
 }

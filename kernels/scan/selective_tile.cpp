@@ -51,7 +51,7 @@ BS_INLINE void run_strip(const Job& job) {
     } else {
       stage<V, T, true>(job, t, packed, tile);
       run_core<V, true>(job, packed, tile);
-      finish<V, T>(job, t, tile);
+      finish<V, T>(job, t, packed, tile);
     }
   }
   unpack(job, packed);
@@ -134,6 +134,18 @@ SelectiveShare make_share(const SelectiveProblem& problem, Tensors& tensors) {
 
 std::int64_t widest_strip(std::int64_t states) {
   return std::clamp(kStripFloats / states / kLanes * kLanes, kLanes, kTileChannels);
+}
+
+std::int64_t strip_width(const SelectiveProblem& p) {
+  const auto strips = [&](std::int64_t width) {
+    return p.batch * p.groups * ceil_div(p.group_channels(), width);
+  };
+  const auto longest = [&](std::int64_t width) { return ceil_div(strips(width), p.threads) * width; };
+  std::int64_t best = widest_strip(p.state);
+  for (std::int64_t width = best / 2 / kLanes * kLanes; width >= kNarrowestStrip;
+       width = width / 2 / kLanes * kLanes)
+    if (strips(best) < p.threads || 10 * longest(width) < 9 * longest(best)) best = width;
+  return best;
 }
 
 std::int64_t strips_per_entry(const SelectiveShare& share, std::int64_t width) {

@@ -15,7 +15,7 @@ namespace bench::scan {
 
 inline constexpr std::int64_t kLanes = 16;          // channels that are packed side by side
 inline constexpr std::int64_t kMaxStates = 256;     // N up to this
-inline constexpr std::int64_t kStripFloats = 8192;  // states of a strip: channels * N at most, 32 KB
+inline constexpr std::int64_t kStripFloats = 16384;  // states of a strip: channels * N at most, 64 KB
 
 /// One rank's tensors: u, delta, z, B, C, out of `dtype` (fp32, bf16 or fp16), the others fp32.
 struct SelectiveShare {
@@ -32,9 +32,14 @@ struct Strip {
   std::int64_t entry = 0, group = 0;
   Range channels;
 };
-/// The widest strip that the engine takes for N states: 128 channels, fewer for N > 64. Narrow ones are
-/// slower: rows lie a page apart or so, and 64 bytes of each of 16 rows then meet in one set of L1.
+/// The widest strip that the engine takes for N states: 1024 channels, fewer for N > 16. Narrow ones are slower: rows lie
+/// a page apart or so, and the hardware's prefetchers need a run of lines in each (strips of 128 channels took 1.7 times as
+/// long on a core with 2 MB of L2, of 256 1.2 times, of 512 1.05 times).
 std::int64_t widest_strip(std::int64_t states);
+/// The width that leaves no thread of the problem much more than its share: the widest, or narrower by halves down to
+/// kNarrowestStrip where that makes the longest share a tenth shorter.
+inline constexpr std::int64_t kNarrowestStrip = 32;
+std::int64_t strip_width(const SelectiveProblem& p);
 /// How many strips of at most `width` channels cover one batch entry, and strip number i, entry by entry.
 std::int64_t strips_per_entry(const SelectiveShare& share, std::int64_t width);
 Strip strip_at(const SelectiveShare& share, std::int64_t width, std::int64_t i);

@@ -27,7 +27,7 @@ struct Wide {
   }
   BS_INLINE static V exp(const V& x) { return simd::exp2<V>(x * 0x1.715476p0F); }
   BS_INLINE static V softplus(const V& v) { return simd::softplus<V>(v); }
-  BS_INLINE static V sigmoid(const V& v) { return 1.0F / (simd::exp<V>(-v) + 1.0F); }
+  BS_INLINE static V sigmoid(const V& v) { return simd::reciprocal<V>(simd::exp<V>(-v) + 1.0F); }
   BS_INLINE static V slope(const V& v) { return sigmoid(v); }  // beyond 20 it rounds to 1 by itself
   BS_INLINE static float sum(const float* lanes) {
     float total[4] = {};
