@@ -27,6 +27,7 @@
 #include "kernels/scan/recurrence_rows.hpp"
 #include "kernels/scan/row_output.hpp"
 #include "kernels/scan/update.hpp"
+#include "kernels/scan/vector_stream.hpp"
 #include "kernels/scan/wide.hpp"
 
 namespace bench::scan {
@@ -37,16 +38,15 @@ constexpr std::int64_t kPad = 16;  // one AVX-512 vector of fp32
 /// A thread's scratch, rows padded to whole vectors.
 template <class S>
 struct Scratch {
-  S *b, *c, *row;  // (N): of one group, and of the states being written
-  S *d, *y;        // (P)
+  S *b, *c;  // (N), of one group
+  S *d, *y;  // (P)
   static std::int64_t numbers(std::int64_t head_dim, std::int64_t states) {
-    return 3 * round_up(states, kPad) + 2 * round_up(head_dim, kPad);
+    return 2 * round_up(states, kPad) + 2 * round_up(head_dim, kPad);
   }
   Scratch(S* from, std::int64_t head_dim, std::int64_t states)
       : b(from),
         c(b + round_up(states, kPad)),
-        row(c + round_up(states, kPad)),
-        d(row + round_up(states, kPad)),
+        d(c + round_up(states, kPad)),
         y(d + round_up(head_dim, kPad)) {}
 };
 
@@ -58,31 +58,37 @@ struct Row {
   S* to;               // (N)
 };
 
-/// One element of a head, the states at `n`; returns their part of the sum over C h.
+/// One element of a head, the states at `n`, after their decay and input.
 template <class V, bool kTied>
-BS_INLINE V update_states(const Row<V>& row, const Scratch<typename Wide<V>::S>& s, std::int64_t n,
-                          std::int64_t count) {
-  V h = Wide<V>::load_some(row.from + n, count);
-  if constexpr (kTied)
-    h *= row.decay;
-  else
-    h *= Wide<V>::exp(Wide<V>::load_some(row.a + n, count) * row.d);
-  h += Wide<V>::load(s.b + n) * row.input;
-  Wide<V>::store_some(row.to + n, h, count);
-  return h * Wide<V>::load(s.c + n);
+BS_INLINE V update_states(const Row<V>& row, const Scratch<typename Wide<V>::S>& s, std::int64_t n, const V& h,
+                          const V& a) {
+  const V decayed = kTied ? h * row.decay : h * Wide<V>::exp(a * row.d);
+  return decayed + Wide<V>::load(s.b + n) * row.input;
 }
 
+/// All states of one element; returns their sum over C h.
 template <class V, bool kTied>
 BS_INLINE typename Wide<V>::S update_row(const Row<V>& row, const Scratch<typename Wide<V>::S>& s,
-                                         std::int64_t states) {
+                                         std::int64_t states, bool streams) {
   constexpr std::int64_t kWidth = Wide<V>::kWidth;
   V sum = {};
   std::int64_t n = 0;
-  for (; n + kWidth <= states; n += kWidth) sum += update_states<V, kTied>(row, s, n, kWidth);
-  if (n < states) sum += update_states<V, kTied>(row, s, n, states - n);
-  typename Wide<V>::S lanes[static_cast<std::size_t>(kWidth)];
-  Wide<V>::store(lanes, sum);
-  return Wide<V>::sum(lanes);
+  for (; n + kWidth <= states; n += kWidth) {
+    const V a = kTied ? V{} : Wide<V>::load(row.a + n);
+    const V h = update_states<V, kTied>(row, s, n, Wide<V>::load(row.from + n), a);
+    if (streams)
+      stream_vector(row.to + n, h);
+    else
+      Wide<V>::store(row.to + n, h);
+    sum += h * Wide<V>::load(s.c + n);
+  }
+  if (n < states) {
+    const V a = kTied ? V{} : Wide<V>::load_some(row.a + n, states - n);
+    const V h = update_states<V, kTied>(row, s, n, Wide<V>::load_some(row.from + n, states - n), a);
+    Wide<V>::store_some(row.to + n, h, states - n);
+    sum += h * Wide<V>::load(s.c + n);
+  }
+  return sum_vector(sum);
 }
 
 template <class V, class T, class S>
@@ -118,7 +124,6 @@ template <class V, bool kTied, class T>
 BS_INLINE void update_head(const UpdateViews<T>& v, std::int64_t entry, std::int64_t head, bool streams,
                            const Scratch<StateOf<T>>& s) {
   using S = StateOf<T>;
-  const std::int64_t states = v.states(), row_bytes = states * static_cast<std::int64_t>(sizeof(S));
   find_d<V>(v, entry, head, s.d);
   Row<V> row{};
   if constexpr (kTied) {
@@ -133,10 +138,8 @@ BS_INLINE void update_head(const UpdateViews<T>& v, std::int64_t entry, std::int
     row.input = row.d * static_cast<S>(load(v.x(entry, head, i)));
     row.a = &v.a(head, kTied ? 0 : i, 0);
     row.from = &v.h0(entry, head, i, 0);
-    S* const to = &v.h_last(entry, head, i, 0);
-    row.to = streams ? s.row : to;
-    s.y[i] = update_row<V, kTied>(row, s, states);
-    if (streams) stream_row(s.row, to, row_bytes);
+    row.to = &v.h_last(entry, head, i, 0);
+    s.y[i] = update_row<V, kTied>(row, s, v.states(), streams);
   }
   finish<V>(v, kTied, entry, head, s.y);
 }
@@ -203,7 +206,7 @@ template <class T>
 void update(const UpdateProblem& p, Tensors& tensors, Context& context) {
   using S = StateOf<T>;
   const UpdateViews<T> views(tensors);
-  const bool streams = streams_pay(state_dtype(p.dtype), p.batch * p.heads * p.head_dim, p.state);
+  const bool streams = p.state % kPad == 0 && streams_pay(state_dtype(p.dtype), p.batch * p.heads * p.head_dim, p.state);
   S* const scratch = reinterpret_cast<S*>(context.workspace.data());
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static, 1)
   for (std::int64_t part = 0; part < p.threads; ++part) {
