@@ -3,9 +3,11 @@
 #include "kernels/scan/ssd.hpp"
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "kernels/scan/selective.hpp"
+#include "kernels/scan/ssd_bwd.hpp"
 #include "kernels/tolerance.hpp"
 
 namespace bench::scan {
@@ -39,6 +41,7 @@ void reference_head(const SsdProblem& p, const Tensors& in, std::span<const std:
 
 Tensors ssd_reference(const Problem& problem, const Tensors& inputs, std::span<const std::int64_t> rows) {
   const auto& p = problem_as<SsdProblem>(problem);
+  if (p.backward()) return ssd_bwd_reference(p, inputs, rows);
   Tensors outputs;
   const auto count = static_cast<std::int64_t>(rows.size());
   outputs.add("out", Tensor(DType::f64, {p.batch, count, p.heads, p.head_dim}));
@@ -56,7 +59,6 @@ namespace {
 std::unique_ptr<Problem> parse(const Params& params) {
   auto problem = std::make_unique<SsdProblem>();
   parse_common(params, *problem);
-  if (problem->pass != "fwd") usage_error(concat("pass = ", problem->pass, "; allowed for ssd: fwd"));
   problem->batch = positive(params, "batch");
   problem->seq = positive(params, "seq");
   problem->heads = positive(params, "heads");
@@ -74,18 +76,22 @@ std::vector<TensorSpec> inputs(const Problem& problem) {
   const auto& p = problem_as<SsdProblem>(problem);
   const DType state = state_dtype(p.dtype);
   const Shape mixers{p.batch, p.seq, p.groups, p.state};
-  return {make_spec("x", p.dtype, {p.batch, p.seq, p.heads, p.head_dim}, 1),
-          make_spec("dt", p.dtype, {p.batch, p.seq, p.heads}, 1),
-          make_uniform_spec("A", state, {p.heads}, -1, -16.0, -1.0),
-          make_spec("B", p.dtype, mixers, 1),
-          make_spec("C", p.dtype, mixers, 1),
-          make_spec("D", state, {p.heads}, -1),
-          make_uniform_spec("dt_bias", state, {p.heads}, -1, -6.9, -2.25),
-          make_spec("h0", state, {p.batch, p.heads, p.head_dim, p.state}, -1)};
+  std::vector<TensorSpec> specs{make_spec("x", p.dtype, {p.batch, p.seq, p.heads, p.head_dim}, 1),
+                                make_spec("dt", p.dtype, {p.batch, p.seq, p.heads}, 1),
+                                make_uniform_spec("A", state, {p.heads}, -1, -16.0, -1.0),
+                                make_spec("B", p.dtype, mixers, 1),
+                                make_spec("C", p.dtype, mixers, 1),
+                                make_spec("D", state, {p.heads}, -1),
+                                make_uniform_spec("dt_bias", state, {p.heads}, -1, -6.9, -2.25),
+                                make_spec("h0", state, {p.batch, p.heads, p.head_dim, p.state}, -1)};
+  if (p.backward())
+    for (TensorSpec& spec : ssd_bwd_more_inputs(p)) specs.push_back(std::move(spec));
+  return specs;
 }
 
 std::vector<TensorSpec> outputs(const Problem& problem) {
   const auto& p = problem_as<SsdProblem>(problem);
+  if (p.backward()) return ssd_bwd_outputs(p);
   return {make_spec("out", p.dtype, {p.batch, p.seq, p.heads, p.head_dim}, 1),
           make_spec("h_last", state_dtype(p.dtype), {p.batch, p.heads, p.head_dim, p.state}, -1)};
 }
@@ -98,6 +104,7 @@ std::vector<TensorSpec> outputs(const Problem& problem) {
 /// the next to begin; independent of L.
 Cost cost(const Problem& problem) {
   const auto& p = problem_as<SsdProblem>(problem);
+  if (p.backward()) return ssd_bwd_cost(p);
   const double rows = static_cast<double>(p.batch) * static_cast<double>(p.seq);
   const double heads = static_cast<double>(p.heads), head_dim = static_cast<double>(p.head_dim);
   const double mixers = static_cast<double>(p.groups) * static_cast<double>(p.state);
@@ -119,7 +126,7 @@ std::vector<std::int64_t> positions(const Problem& problem, std::int64_t rank) {
 
 double reference_ops_per_row(const Problem&) {
   return 0.0;
-}  // every step is needed for the last one
+}  // every step is needed for the last one, or backward for the first
 
 /// As the selective op's 80 eps, twice: a chunked form writes the decay from j to i as exp(s_i) exp(-s_j) or
 /// exp(s_i - s_j), whose rounding is that of the sums s, some ten eps for |s| up to 32 on top of the memory
@@ -127,6 +134,7 @@ double reference_ops_per_row(const Problem&) {
 /// leaves room. The states stay in the accumulator's type.
 double tolerance(const Problem& problem, std::string_view output) {
   const auto& p = problem_as<SsdProblem>(problem);
+  if (p.backward()) return ssd_bwd_tolerance(p, output);
   const DType stored = output == "h_last" ? state_dtype(p.dtype) : p.dtype;
   return rounding_tolerance(stored, {.accumulation = 160.0, .storage = 1.0});
 }

@@ -8,7 +8,8 @@
 // Tensors, row-major: x (B, L, H, P), dt (B, L, H) and B, C (B, L, G, N) in the problem's dtype; A (H),
 // negative, D, dt_bias (H) and h0 (B, H, P, N) in the state's type -> out (B, L, H, P) in the problem's dtype
 // and h_last (B, H, P, N) in the state's type: fp32, or fp64 for fp64 problems. Head h reads group h / (H /
-// G) of B and C. Ranks hold contiguous runs of steps; the rest is whole on every rank. Forward only.
+// G) of B and C. Ranks hold contiguous runs of steps; the rest is whole on every rank. The backward
+// pass: ssd_bwd.hpp.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,7 @@ struct SsdProblem : Problem {
   std::int64_t state = 128;    // N, columns of a head's state
   std::int64_t groups = 1;     // G, divides H
 
+  bool backward() const { return pass == "bwd"; }
   std::int64_t group_heads() const { return heads / groups; }
   std::int64_t head_states() const { return head_dim * state; }
 };
@@ -58,7 +60,8 @@ struct SsdViews {
   std::int64_t group_of(std::int64_t head) const { return head / (heads() / b.extent[2]); }
 };
 
-/// The fp64 oracle: the formulas above, step by step. Inputs in fp64; outputs out at `rows`, and h_last.
+/// The fp64 oracle: the formulas above, step by step. Inputs in fp64; outputs out at `rows`, and h_last. For a
+/// backward problem that of ssd_bwd.hpp.
 Tensors ssd_reference(const Problem& problem, const Tensors& inputs, std::span<const std::int64_t> rows);
 
 }  // namespace bench::scan

@@ -7,12 +7,13 @@
 // the decay of the block's first step times exp(s) of the last block's end. The first step's own decay is in
 // no sum, so that one long step, however long, makes no large number.
 //
-// A block ends before |s| passes kSpan: exp(-s) stays in range, and rounding s to fp32, by 2^-20 at most,
-// costs a decay some eight eps. Sums are made in fp64 from fp32 steps.
+// A block ends before |s| passes kSpan, so that exp(-s) stays in range. Sums are made in a wider type, and what
+// rounding them to the state's type leaves over (8 eps of a decay) goes into the scales as a factor.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/scan/selective.hpp"
 #include "kernels/scan/ssd_tile.hpp"
@@ -29,33 +30,37 @@ struct Decays {
   S enter[kSsdSteps];                  // per block
   alignas(64) S d[kSsdSteps];          // softplus(dt + dt_bias)
   alignas(64) S sum[kSsdSteps];        // s
+  alignas(64) S rest[kSsdSteps];       // s before rounding - sum
   alignas(64) S in_scale[kSsdSteps];   // d exp(-s), for x
   alignas(64) S out_scale[kSsdSteps];  // exp(s), for y
 };
 
-/// softplus in place and the two scales, a vector of steps at a time; `steps` may end inside a vector, whose
-/// other lanes are then computed and not used.
-template <class V, class S>
-BS_INLINE void softplus_steps(Decays<S>& decays) {
+/// softplus(dt + bias) of `steps` steps, `stride` apart, into d; a vector of steps at a time, whose end may lie
+/// beyond the steps: those are computed and not used.
+template <class V, class T, class S = StateOf<T>>
+BS_INLINE void find_steps(const T* dt, std::int64_t stride, S bias, std::int64_t steps, S* d) {
+  for (std::int64_t t = 0; t < steps; ++t) d[t] = static_cast<S>(load(dt[t * stride])) + bias;
   if constexpr (sizeof(S) == sizeof(float)) {
-    for (std::int64_t t = 0; t < decays.steps; t += simd::kWidth<V>)
-      simd::store<V>(decays.d + t, simd::softplus<V>(simd::load<V>(decays.d + t)));
+    for (std::int64_t t = 0; t < steps; t += simd::kWidth<V>)
+      simd::store<V>(d + t, simd::softplus<V>(simd::load<V>(d + t)));
   } else {
-    for (std::int64_t t = 0; t < decays.steps; ++t) decays.d[t] = softplus<S>(decays.d[t]);
+    for (std::int64_t t = 0; t < steps; ++t) d[t] = softplus<S>(d[t]);
   }
 }
+
+/// exp(-s) and exp(s) into the two scales.
 template <class V, class S>
-BS_INLINE void scale_steps(Decays<S>& decays) {
+BS_INLINE void scale_sums(Decays<S>& decays) {
   if constexpr (sizeof(S) == sizeof(float)) {
     for (std::int64_t t = 0; t < decays.steps; t += simd::kWidth<V>) {
-      const V sum = simd::load<V>(decays.sum + t);
-      simd::store<V>(decays.out_scale + t, simd::exp<V>(sum));
-      simd::store<V>(decays.in_scale + t, simd::load<V>(decays.d + t) * simd::exp<V>(-sum));
+      const V sum = simd::load<V>(decays.sum + t), rest = simd::load<V>(decays.rest + t);
+      simd::store<V>(decays.out_scale + t, simd::exp<V>(sum) * (rest + 1.0F));
+      simd::store<V>(decays.in_scale + t, simd::exp<V>(-sum) * (1.0F - rest));
     }
   } else {
     for (std::int64_t t = 0; t < decays.steps; ++t) {
-      decays.out_scale[t] = std::exp(decays.sum[t]);
-      decays.in_scale[t] = decays.d[t] * std::exp(-decays.sum[t]);
+      decays.out_scale[t] = std::exp(decays.sum[t]) * (S{1} + decays.rest[t]);
+      decays.in_scale[t] = std::exp(-decays.sum[t]) * (S{1} - decays.rest[t]);
     }
   }
 }
@@ -64,33 +69,32 @@ BS_INLINE void scale_steps(Decays<S>& decays) {
 /// multiplied with (0 at the start); the same for this chunk on return.
 template <class S>
 BS_INLINE void cut_blocks(Decays<S>& decays, S a, double& open) {
+  using Wide = std::conditional_t<std::is_same_v<S, double>, long double, double>;
   decays.blocks = 0;
-  double sum = open;
+  Wide sum = static_cast<Wide>(open);
   for (std::int64_t t = 0; t < decays.steps; ++t) {
-    const double step = static_cast<double>(decays.d[t]) * static_cast<double>(a);
+    const Wide step = static_cast<Wide>(decays.d[t]) * static_cast<Wide>(a);
     if (t == 0 || std::abs(sum + step) > kSpan) {
       decays.begin[decays.blocks] = t;
       decays.enter[decays.blocks++] = static_cast<S>(std::exp(sum + step));
-      sum = 0.0;
+      sum = Wide{0};
     } else {
       sum += step;
     }
     decays.sum[t] = static_cast<S>(sum);
+    decays.rest[t] = static_cast<S>(sum - static_cast<Wide>(decays.sum[t]));
   }
   decays.begin[decays.blocks] = decays.steps;
-  open = sum;
+  open = static_cast<double>(sum);
 }
 
-/// All of the above for the steps t0 .. t0 + decays.steps - 1 of one head.
-template <class V, class T>
-BS_INLINE void find_decays(const SsdViews<T>& in, const SsdStrip& strip, std::int64_t t0, double& open,
-                           Decays<StateOf<T>>& decays) {
-  const T* dt = &in.dt(strip.entry, t0, strip.head);
-  for (std::int64_t t = 0; t < decays.steps; ++t)
-    decays.d[t] = static_cast<StateOf<T>>(load(dt[t * in.heads()])) + in.bias[strip.head];
-  softplus_steps<V>(decays);
-  cut_blocks(decays, in.a[strip.head], open);
-  scale_steps<V>(decays);
+/// All of the above for decays.steps steps of one head.
+template <class V, class T, class S = StateOf<T>>
+BS_INLINE void find_decays(const T* dt, std::int64_t stride, S bias, S a, double& open, Decays<S>& decays) {
+  find_steps<V>(dt, stride, bias, decays.steps, decays.d);
+  cut_blocks(decays, a, open);
+  scale_sums<V>(decays);
+  for (std::int64_t t = 0; t < decays.steps; ++t) decays.in_scale[t] *= decays.d[t];
 }
 
 }  // namespace bench::scan

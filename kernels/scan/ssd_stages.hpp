@@ -43,6 +43,13 @@ inline std::int64_t panelled(std::int64_t states) {
   return ceil_div(states, kPanel) * kPanel;
 }
 
+/// Where element i and state n of a strip lie in the packed state.
+template <class V>
+std::int64_t packed_index(std::int64_t i, std::int64_t n, std::int64_t states) {
+  constexpr std::int64_t kPair = 2 * kLanesOf<V>;
+  return i / kPair * kPair * panelled(states) + n * kPair + i % kPair;
+}
+
 /// A thread's scratch.
 template <class S>
 struct SsdBuffers {
@@ -55,6 +62,8 @@ struct SsdBuffers {
         mixers(state + kSsdElements * panelled(states)),
         x(mixers + 2 * kSsdSteps * panelled(states)),
         y(x + kSsdSteps * kSsdElements) {}
+  SsdBuffers(S* own_state, S* own_mixers, S* own_x, S* own_y)
+      : state(own_state), mixers(own_mixers), x(own_x), y(own_y) {}
 };
 
 template <class V, class T>
@@ -105,8 +114,8 @@ BS_INLINE void stage(const SsdViews<T>& in, const SsdStrip& strip, std::int64_t 
 }
 
 /// (4) for kTile states from `state` on, `pair` elements wide; x, y and mixers point to the block's first
-/// step.
-template <class V>
+/// step. kBefore: y takes the state of before the step (decayed), so that y lacks the step's own x B C.
+template <class V, bool kBefore = false>
 BS_INLINE void core(LaneOf<V> enter, std::int64_t steps, const LaneOf<V>* x, LaneOf<V>* y,
                     const LaneOf<V>* mixers, LaneOf<V>* state) {
   constexpr std::int64_t kLanes = kLanesOf<V>;
@@ -122,10 +131,10 @@ BS_INLINE void core(LaneOf<V> enter, std::int64_t steps, const LaneOf<V>* x, Lan
 #pragma GCC unroll 8
     for (int n = 0; n < kTile<V>; ++n) {
       const LaneOf<V> b = mixers[n], c = mixers[kPanel + n];  // broadcast by the load
+      if constexpr (kBefore) y0 += h0[n] * c, y1 += h1[n] * c;
       h0[n] += x0 * b;
       h1[n] += x1 * b;
-      y0 += h0[n] * c;
-      y1 += h1[n] * c;
+      if constexpr (!kBefore) y0 += h0[n] * c, y1 += h1[n] * c;
     }
     store_lanes<V>(y, y0);
     store_lanes<V>(y + kLanes, y1);
@@ -138,7 +147,7 @@ BS_INLINE void core(LaneOf<V> enter, std::int64_t steps, const LaneOf<V>* x, Lan
 }
 
 /// (4) for all blocks, elements and states of the chunk.
-template <class V>
+template <class V, bool kBefore = false>
 BS_INLINE void run_core(const Decays<LaneOf<V>>& decays, std::int64_t width, std::int64_t states,
                         const SsdBuffers<LaneOf<V>>& buffers) {
   constexpr std::int64_t kPair = 2 * kLanesOf<V>;
@@ -146,9 +155,10 @@ BS_INLINE void run_core(const Decays<LaneOf<V>>& decays, std::int64_t width, std
     const std::int64_t t = decays.begin[k], steps = decays.begin[k + 1] - t;
     for (std::int64_t i = 0; i < width; i += kPair)
       for (std::int64_t n = 0; n < states; n += kTile<V>)
-        core<V>(decays.enter[k], steps, buffers.x + t * kSsdElements + i, buffers.y + t * kSsdElements + i,
-                buffers.mixers + (n / kPanel * kSsdSteps + t) * 2 * kPanel + n % kPanel,
-                buffers.state + i * panelled(states) + n * kPair);
+        core<V, kBefore>(decays.enter[k], steps, buffers.x + t * kSsdElements + i,
+                         buffers.y + t * kSsdElements + i,
+                         buffers.mixers + (n / kPanel * kSsdSteps + t) * 2 * kPanel + n % kPanel,
+                         buffers.state + i * panelled(states) + n * kPair);
   }
 }
 

@@ -11,13 +11,6 @@
 namespace bench::scan {
 namespace {
 
-/// Where element i and state n of a strip lie in the packed state.
-template <class V>
-std::int64_t packed_index(std::int64_t i, std::int64_t n, std::int64_t states) {
-  constexpr std::int64_t kPair = 2 * kLanesOf<V>;
-  return i / kPair * kPair * panelled(states) + n * kPair + i % kPair;
-}
-
 /// `rows` are the strip's rows of N states.
 template <class V>
 void pack_state(const LaneOf<V>* rows, std::int64_t width, std::int64_t states, LaneOf<V>* packed) {
@@ -42,7 +35,8 @@ BS_INLINE void run_chunks(const SsdViews<T>& in, const SsdStrip& strip, const Ss
   Decays<LaneOf<V>> decays{};
   for (std::int64_t t0 = 0; t0 < in.rows(); t0 += kSsdSteps) {
     decays.steps = std::min(kSsdSteps, in.rows() - t0);
-    find_decays<V>(in, strip, t0, open, decays);
+    find_decays<V>(&in.dt(strip.entry, t0, strip.head), in.heads(), in.bias[strip.head], in.a[strip.head],
+                   open, decays);
     pack_mixers<V>(in, strip, t0, decays.steps, buffers.mixers);
     stage<V>(in, strip, t0, decays, buffers.x);
     std::fill_n(buffers.y, kSsdSteps * kSsdElements, LaneOf<V>{0});

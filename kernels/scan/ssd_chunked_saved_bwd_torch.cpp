@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// ssd_chunked_saved_bwd_torch: the backward pass of Mamba-2's scan by automatic differentiation of LibTorch's
+// chunked form, Q = 64, from a graph that was saved: the forward pass is made in advance and not timed.
+//
+// Shapes: x, dout, dx (B, L, H, P); dt, ddt (B, L, H); A, D, dt_bias, dA, dD, ddt_bias (H); B, C, dB, dC (B,
+// L, G, N); h0, dh_last, dh0 (B, H, P, N). Formulas in ssd_bwd.hpp.
+//
+// Work: twice that of ssd_torch.hpp. The graph holds B H L Q decays and as many scores.
+//
+// Error against fp64: as that form's, and u as a difference of sums over a chunk.
+//
+// Right choice: as the hardest rival. It has an advantage: the op's other kernels start from the inputs.
+#include "kernels/kernel.hpp"
+#include "kernels/scan/ssd_torch_bwd.hpp"
+
+namespace bench::scan {
+namespace {
+
+struct Saved : Prepared {
+  SsdGraph graph;
+  Saved(const SsdProblem& p, Tensors& tensors) : graph(p, tensors, 64) {}
+};
+
+std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context&) {
+  const auto& p = problem_as<SsdProblem>(problem);
+  use_threads(p.threads);
+  return std::make_unique<Saved>(p, tensors);
+}
+
+void run(const Problem& problem, Tensors& tensors, Context& context) {
+  use_threads(problem.threads);
+  dynamic_cast<Saved&>(*context.prepared).graph.differentiate(tensors, true);
+}
+
+const Registrar<Kernel> registrar{{
+    .name = "scan/ssd_chunked_saved_bwd_torch",
+    .op = "ssd",
+    .backend = Backend::torch,
+    .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
+    .passes = {"bwd"},
+    .about = "backward by LibTorch's autograd of the chunked form, the forward pass saved in advance, Q = 64",
+    .prepare = prepare,
+    .run = run,
+}};
+
+}  // namespace
+}  // namespace bench::scan
