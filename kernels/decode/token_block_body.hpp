@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// The body of the block primitive, written once over a vector type V (kernels/simd_math.hpp; for fp64 vectors
+// of doubles). Only token_block.cpp includes it, and wraps it in one function per instruction set.
+//
+// Scores: lanes run along D. A tile of G query heads x N / G tokens has N = lanes sums, which a tree of
+// shuffles turns into one vector. Outputs: a tile of G query heads x C vectors of columns takes a weight and
+// a row of values a token. G * C and N accumulators fill half the registers.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "kernels/attention/softmax_state.hpp"
+#include "kernels/decode/token_block.hpp"
+#include "kernels/simd_math.hpp"
+
+namespace bench::decode {
+
+using F64x8 = double __attribute__((vector_size(64)));
+using F64x4 = double __attribute__((vector_size(32)));
+using F64x2 = double __attribute__((vector_size(16)));
+
+template <class V>
+using ElementOf = std::remove_cvref_t<decltype(std::declval<V>()[0])>;
+template <class V>
+inline constexpr int kLanes = static_cast<int>(sizeof(V) / sizeof(ElementOf<V>));
+
+template <class V, class T>
+BS_INLINE V load_row(const T* p) {
+  if constexpr (std::is_same_v<T, ElementOf<V>>) {
+    V v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+  } else {
+    return simd::load<V>(p);
+  }
+}
+/// The end of a row: `count` elements, fewer than a vector has; nothing behind them is read.
+template <class V, class T>
+BS_INLINE V load_end(const T* p, std::int64_t count) {
+  T lanes[kLanes<V>] = {};
+  for (std::int64_t i = 0; i < count; ++i) lanes[i] = p[i];
+  return load_row<V>(static_cast<const T*>(lanes));
+}
+
+/// Of the pieces of a and b (kPiece lanes each, within spans of kSpan lanes): those at even places, or at odd
+/// ones.
+template <int kPiece, int kSpan, int kOdd, class V, int... kLane>
+BS_INLINE V every_other(const V& a, const V& b, std::integer_sequence<int, kLane...>) {
+  constexpr int kN = sizeof...(kLane), kHalf = kSpan / 2;
+  return __builtin_shufflevector(
+      a, b,
+      (kLane / kSpan * kSpan + kLane % kPiece + (kLane % kHalf / kPiece * 2 + kOdd) * kPiece +
+       (kLane % kSpan >= kHalf ? kN : 0))...);
+}
+template <int kPiece, int kSpan, class V>
+BS_INLINE V fold(const V& a, const V& b) {
+  using Lanes = std::make_integer_sequence<int, kLanes<V>>;
+  return every_other<kPiece, kSpan, 0>(a, b, Lanes{}) + every_other<kPiece, kSpan, 1>(a, b, Lanes{});
+}
+/// Lane i of the result: the sum of x[i]'s lanes. Within 16 bytes first, which shuffles do without an index.
+template <class V>
+BS_INLINE V sums_of(V (&x)[kLanes<V>]) {
+  constexpr int kQuarter = static_cast<int>(16 / sizeof(ElementOf<V>));
+  int count = kLanes<V>;
+#pragma GCC unroll 4
+  for (int piece = 1; piece < kQuarter; piece *= 2, count /= 2)
+#pragma GCC unroll 16
+    for (int i = 0; i < count / 2; ++i) x[i] = fold<1, kQuarter>(x[2 * i], x[2 * i + 1]);
+  if constexpr (kLanes < V >> kQuarter) {
+#pragma GCC unroll 4
+    for (; count > 1; count /= 2)
+#pragma GCC unroll 16
+      for (int i = 0; i < count / 2; ++i) x[i] = fold<kQuarter, kLanes<V>>(x[2 * i], x[2 * i + 1]);
+  }
+  return x[0];
+}
+
+/// The rows that come after those of head `head`: the same tokens' in the next head, or the next tokens'.
+template <class T>
+struct Ahead {
+  const T* row;
+  const std::int64_t* offset;
+
+  BS_INLINE Ahead(const BlockArgs<T>& a, const T* first, std::int64_t head, std::int64_t token) {
+    const bool last = head + 1 == a.kv_heads;
+    row = last ? first : first + (head + 1) * a.head_dim;
+    offset = a.offset + token + (last ? kGroupTokens : 0);
+  }
+  /// Asks for all lines of `count` rows.
+  BS_INLINE void fetch(std::int64_t from, int count, std::int64_t head_dim) const {
+    for (int i = 0; i < count; ++i)
+      for (std::int64_t d = 0; d < head_dim; d += static_cast<std::int64_t>(64 / sizeof(T)))
+        __builtin_prefetch(row + offset[from + i] + d);
+  }
+};
+
+/// scores (G, N / G) of one key/value head from the tokens whose rows begin at offset[0 ...].
+template <class V, int G, class T>
+BS_INLINE V score_tile(const BlockArgs<T>& a, const T* k, const std::int64_t* offset, const RealOf<T>* q) {
+  constexpr int N = kLanes<V>, kTokens = N / G;
+  const T* key[kTokens];
+#pragma GCC unroll 16
+  for (int i = 0; i < kTokens; ++i) key[i] = k + offset[i];
+  V tile[N] = {};
+  for (std::int64_t d = 0; d + N <= a.head_dim; d += N) {
+    V query[G];
+#pragma GCC unroll 8
+    for (int g = 0; g < G; ++g) query[g] = load_row<V>(q + g * a.stride + d);
+#pragma GCC unroll 16
+    for (int i = 0; i < kTokens; ++i) {
+      const V x = load_row<V>(key[i] + d);
+#pragma GCC unroll 8
+      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += x * query[g];
+    }
+  }
+  return sums_of<V>(tile);
+}
+
+/// The rest of the products where vectors do not divide D, element by element.
+template <int G, class T>
+void score_ends(const BlockArgs<T>& a, const T* k, std::int64_t t, const RealOf<T>* q, std::int64_t first,
+                RealOf<T>* scores) {
+  const std::int64_t end = std::min(t + kGroupTokens, a.tokens);
+  for (int g = 0; g < G; ++g)
+    for (std::int64_t i = t; i < end; ++i)
+      for (std::int64_t d = first; d < a.head_dim; ++d)
+        scores[g * kBlockTokens + i] += q[g * a.stride + d] * load(k[a.offset[i] + d]);
+}
+
+template <class V, int G, class T>
+BS_INLINE void score_pass(const BlockArgs<T>& a, std::int64_t first) {
+  constexpr int N = kLanes<V>, kTokens = N / G;
+  for (std::int64_t t = 0; t < a.tokens; t += kGroupTokens) {
+    const T* k = a.k;
+    std::int64_t row = first;
+    for (std::int64_t head = 0; head < a.kv_heads; ++head, k += a.head_dim, row += a.group) {
+      const RealOf<T>* q = a.q + row * a.stride;
+      RealOf<T>* scores = a.scores + row * kBlockTokens;
+      const Ahead<T> ahead(a, a.k, head, t);
+      for (std::int64_t i = t; i < t + kGroupTokens; i += kTokens) {
+        ahead.fetch(i - t, kTokens, a.head_dim);
+        const V sums = score_tile<V, G>(a, k, a.offset + i, q);
+#pragma GCC unroll 8
+        for (int g = 0; g < G; ++g)
+          std::memcpy(scores + g * kBlockTokens + i, reinterpret_cast<const char*>(&sums) + g * sizeof(V) / G,
+                      sizeof(V) / G);
+      }
+      if (a.head_dim % N != 0) score_ends<G>(a, k, t, q, a.head_dim / N * N, scores);
+    }
+  }
+}
+
+/// One number of a vector's lanes, halving the vector.
+struct Largest {
+  template <class V>
+  BS_INLINE static V of(const V& a, const V& b) {
+    return a > b ? a : b;
+  }
+};
+struct Sum {
+  template <class V>
+  BS_INLINE static V of(const V& a, const V& b) {
+    return a + b;
+  }
+};
+template <int kBy, class V, int... kLane>
+BS_INLINE V rotated(const V& x, std::integer_sequence<int, kLane...>) {
+  return __builtin_shufflevector(x, x, ((kLane + kBy) % kLanes<V>)...);
+}
+template <class V, class With, int kBy = kLanes<V> / 2>
+BS_INLINE ElementOf<V> reduce(const V& x) {
+  const V folded = With::template of<V>(x, rotated<kBy>(x, std::make_integer_sequence<int, kLanes<V>>{}));
+  if constexpr (kBy == 1) {
+    return folded[0];
+  } else {
+    return reduce<V, With, kBy / 2>(folded);
+  }
+}
+
+/// 2^x of a vector's lanes, x <= 0.
+template <class V>
+BS_INLINE V exp2_of(const V& x) {
+  if constexpr (std::is_same_v<ElementOf<V>, float>) {
+    return simd::exp2<V>(x);
+  } else {
+    V y;
+    for (int i = 0; i < kLanes<V>; ++i) y[i] = std::exp2(x[i]);
+    return y;
+  }
+}
+
+/// Scores of every query head become weights; its sum and output so far are scaled to the new maximum.
+template <class V, class T>
+BS_INLINE void weigh_pass(const BlockArgs<T>& a) {
+  using Real = RealOf<T>;
+  constexpr int N = kLanes<V>;
+  const std::int64_t padded = (a.tokens + N - 1) / N * N;
+  for (std::int64_t row = 0; row < a.kv_heads * a.group; ++row) {
+    Real* scores = a.scores + row * kBlockTokens;
+    for (std::int64_t t = a.tokens; t < padded; ++t) scores[t] = static_cast<Real>(attention::kMaskedScore);
+    V most = V{} + a.max[row];
+    for (std::int64_t t = 0; t < padded; t += N) most = Largest::of<V>(load_row<V>(scores + t), most);
+    const Real max = reduce<V, Largest>(most);
+    V sum = {};
+    for (std::int64_t t = 0; t < padded; t += N) {
+      const V w = exp2_of<V>(load_row<V>(scores + t) - max);
+      std::memcpy(scores + t, &w, sizeof w);
+      sum += w;
+    }
+    const Real alpha = exp2_of<V>(V{} + (a.max[row] - max))[0];
+    a.max[row] = max;
+    a.sum[row] = a.sum[row] * alpha + reduce<V, Sum>(sum);
+    for (std::int64_t d = 0; d < a.stride; d += N) {
+      const V x = load_row<V>(a.acc + row * a.stride + d) * alpha;
+      std::memcpy(a.acc + row * a.stride + d, &x, sizeof x);
+    }
+  }
+}
+
+/// acc[:, column ...] += weights V for G query heads of one key/value head, C vectors of columns, or (kEnd)
+/// one that is not whole.
+template <class V, int G, int C, bool kEnd, class T>
+BS_INLINE void add_tile(const BlockArgs<T>& a, const T* v, std::int64_t t, std::int64_t row,
+                        std::int64_t column) {
+  constexpr int N = kLanes<V>;
+  RealOf<T>* const acc = a.acc + row * a.stride + column;
+  const RealOf<T>* const weights = a.scores + row * kBlockTokens;
+  const std::int64_t end = std::min(t + kGroupTokens, a.tokens);
+  V tile[G][C];
+#pragma GCC unroll 8
+  for (int g = 0; g < G; ++g)
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c) tile[g][c] = load_row<V>(acc + g * a.stride + c * N);
+  for (std::int64_t i = t; i < end; ++i) {
+    const T* value = v + a.offset[i] + column;
+    V x[C];
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c)
+      x[c] = kEnd ? load_end<V>(value, a.head_dim - column) : load_row<V>(value + c * N);
+#pragma GCC unroll 8
+    for (int g = 0; g < G; ++g)
+#pragma GCC unroll 8
+      for (int c = 0; c < C; ++c) tile[g][c] += x[c] * weights[g * kBlockTokens + i];
+  }
+#pragma GCC unroll 8
+  for (int g = 0; g < G; ++g)
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c) std::memcpy(acc + g * a.stride + c * N, &tile[g][c], sizeof(V));
+}
+
+/// kTile: accumulators at most.
+template <class V, int kTile, int G, class T>
+BS_INLINE void add_pass(const BlockArgs<T>& a, std::int64_t first) {
+  constexpr int N = kLanes<V>, C = std::min(8, kTile / G);
+  for (std::int64_t t = 0; t < a.tokens; t += kGroupTokens) {
+    const T* v = a.v;
+    std::int64_t row = first;
+    for (std::int64_t head = 0; head < a.kv_heads; ++head, v += a.head_dim, row += a.group) {
+      Ahead<T>(a, a.v, head, t).fetch(0, kGroupTokens, a.head_dim);
+      std::int64_t d = 0;
+      for (; d + C * N <= a.head_dim; d += C * N) add_tile<V, G, C, false>(a, v, t, row, d);
+      if constexpr (C > 4)
+        for (; d + 4 * N <= a.head_dim; d += 4 * N) add_tile<V, G, 4, false>(a, v, t, row, d);
+      for (; d + N <= a.head_dim; d += N) add_tile<V, G, 1, false>(a, v, t, row, d);
+      if (d < a.head_dim) add_tile<V, G, 1, true>(a, v, t, row, d);
+    }
+  }
+}
+
+}  // namespace bench::decode
