@@ -9,6 +9,7 @@
 
 #include "analysis/audit.hpp"
 #include "analysis/fits/fits_section.hpp"
+#include "analysis/rivals_section.hpp"
 #include "analysis/scaling_section.hpp"
 #include "analysis/warmup_section.hpp"
 #include "src/core/units.hpp"
@@ -155,6 +156,7 @@ Section untimed_section(const RunRecord& run, const Results& results) {
 
 std::vector<Section> all_sections(const RunRecord& run, const Results& results, const std::vector<Section>& more) {
   std::vector<Section> sections = case_sections(run, results);
+  sections.push_back(rivals_section(run, results));
   sections.push_back(warmup_section(run, results));
   sections.push_back(untimed_section(run, results));
   sections.push_back(audit_section(run));
