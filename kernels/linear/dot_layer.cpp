@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernels/huge_pages.hpp"
 #include "kernels/rounding.hpp"
 
 namespace bench::linear {
@@ -64,6 +65,7 @@ std::unique_ptr<DotLayer> pack_for_dot(const LinearProblem& p, const Quantised& 
   if (int4) layer->zero = pack_figures(q.zero, p.n, q.groups(), engine.panel, layer->figures);
   const std::int64_t channel_bytes = packed_bytes(layer->format, layer->depth);
   layer->panels = Tensor(DType::f32, {round_up(p.n, engine.panel) * channel_bytes / 4});
+  prefer_huge_pages(layer->panels);
   // Panels are cut among threads as the forward pass cuts them: a thread's memory is touched by itself first.
 #pragma omp parallel for schedule(static) num_threads(static_cast <int>(p.threads))
   for (std::int64_t first = 0; first < p.n; first += engine.panel) {

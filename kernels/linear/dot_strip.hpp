@@ -14,10 +14,11 @@
 
 namespace bench::linear {
 
-/// sum[i] + the products of four unsigned bytes of w and four signed ones of x, in every lane. By value: g++ 12 leaves
-/// an array in memory when an asm writes to its elements.
+/// start[i] + the products of four unsigned bytes of w and four signed ones of x, in every lane. The sum is a copy:
+/// g++ 12 leaves an array in memory when an asm writes to its elements.
 template <class V>
-BS_INLINE simd::I32Of<V> dot_bytes(simd::I32Of<V> sum, const simd::I32Of<V>& w, const simd::I32Of<V>& x) {
+BS_INLINE simd::I32Of<V> dot_bytes(const simd::I32Of<V>& start, const simd::I32Of<V>& w, const simd::I32Of<V>& x) {
+  simd::I32Of<V> sum = start;
 #if defined(__x86_64__)
   if constexpr (sizeof(V) == 64) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));

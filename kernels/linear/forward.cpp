@@ -32,8 +32,8 @@ void for_each_strip(const TileEngine& engine, std::int64_t begin, std::int64_t e
 void pack_strip(const LinearProblem& p, const PackedLayer& layer, const std::byte* x, std::int64_t row,
                 std::int64_t size, float* scratch, const Activations& to) {
   float* strip = to.x + row * layer.depth;
-  float* sums = to.sums + row * layer.groups();
-  std::fill(sums, sums + layer.groups() * size, 0.0F);
+  float* sums = to.sums + row * layer.groups();  // int4 only: others have no room for them
+  if (layer.format == WeightFormat::int4) std::fill(sums, sums + layer.groups() * size, 0.0F);
   for (std::int64_t r = 0; r < size; ++r) {
     read_row(layer.engine->isa,
              {x + (row + r) * p.k * size_of(p.dtype), p.dtype, p.k, layer.depth, p.norm, scratch});
