@@ -26,19 +26,28 @@ struct Survey {
       const std::int64_t channel = block.channels.begin + k, row = channel * states;
       load_row(share.a + row, states, padded, s.a);
       load_row(carries.end + row, states, padded, s.start);
-      load_row(carries.back_end + row, states, padded, s.end);
       S& delta_sum = carries.delta_sum[channel];
-      for (std::int64_t n = 0; n < padded; n += Wide<V>::kWidth)
-        Wide<V>::store(s.weight + n, Wide<V>::exp(Wide<V>::load(s.a + n) * delta_sum));
       kept.delta_sum[channel] = delta_sum;
       std::copy_n(s.start, states, kept.h + row);
-      survey_states<V>(s, padded, steps, k);
+      if (carries.back_end == nullptr)
+        survey_states<V, false>(s, padded, steps, k);
+      else
+        survey_both_ways<V>(row, delta_sum, k);
       std::copy_n(s.start, states, carries.end + row);
-      std::copy_n(s.end, states, carries.back_end + row);
       S sum = 0;  // the block's d are added up before they meet the long sum
       for (std::int64_t t = 0; t < steps; ++t) sum += s.d[t * kBackChannels + k];
       delta_sum += sum;
     }
+  }
+
+  template <class V>
+  BS_INLINE void survey_both_ways(std::int64_t row, StateOf<T> delta_sum, std::int64_t k) const {
+    const std::int64_t padded = share.padded();
+    load_row(carries.back_end + row, share.states, padded, scratch.end);
+    for (std::int64_t n = 0; n < padded; n += Wide<V>::kWidth)
+      Wide<V>::store(scratch.weight + n, Wide<V>::exp(Wide<V>::load(scratch.a + n) * delta_sum));
+    survey_states<V, true>(scratch, padded, block.steps.size(), k);
+    std::copy_n(scratch.end, share.states, carries.back_end + row);
   }
 };
 

@@ -62,8 +62,8 @@ struct BackScratch {
 };
 
 /// The carries of one batch entry: sum of d (C); the end state from zero and, by the gradient behind the
-/// share that is zero, the gradient before it (C, N each). As they stand before a block; survey moves them
-/// past it.
+/// share that is zero, the gradient before it (C, N each; null on one rank, where nobody asks). As they stand before a
+/// block; survey moves them past it.
 template <class S>
 struct BackCarries {
   S *delta_sum, *end, *back_end;

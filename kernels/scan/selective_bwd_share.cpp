@@ -127,20 +127,20 @@ struct Pass {
     }
   }
 
-  void survey_all() const;
+  void survey_all(bool back) const;
   void settle_block(std::int64_t entry, std::int64_t block) const;
   void add_mixers(std::int64_t entry, std::int64_t block) const;
 };
 
 template <class T>
-void Pass<T>::survey_all() const {
+void Pass<T>::survey_all(bool back) const {
   const std::int64_t sums = p.batch * p.channels;
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static)
   for (std::int64_t part = 0; part < p.threads; ++part) {
     for (std::int64_t i = 0; i < p.batch; ++i) {
       const std::int64_t states = i * p.channels * p.state;
       const BackCarries<S> carries{room.record + i * p.channels, room.record + sums + states,
-                                   room.back_record + sums + states};
+                                   back ? room.back_record + sums + states : nullptr};
       for (std::int64_t k = 0; k < step_blocks(); ++k)
         for_each_block(
             i, part, steps_of(k), [](std::int64_t) {},
@@ -232,7 +232,7 @@ void run_share(const SelectiveProblem& p, Tensors& tensors, Context& context, Ex
   std::fill_n(room.record, records, S{0});
   std::fill_n(room.back_record, records, S{0});
   std::fill_n(room.sums, Room<S>::sum_count(p), S{0});
-  pass.survey_all();
+  pass.survey_all(link.size() > 1);
 
   const CarryRules rules = selective_rules<S>(p, pass.share.a);
   const auto exchange = bytes_of(room.exchange, exchange_room(how, p.ranks, records * std::int64_t{sizeof(S)},

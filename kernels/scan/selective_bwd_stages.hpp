@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bodies of selective_bwd_block.hpp over a vector type V, for the instruction set of the caller:
+// The bodies of selective_bwd_block.hpp over a vector type V, for the instruction set of the caller (scratch comes by
+// value: pointers in memory would be read again after every store):
 //   stage_columns   softplus, its slope, the gate and its derivative, lanes = channels
 //   survey_states   the recurrence from zero and the weights of a gradient behind it, lanes = states
 //   states_again    the recurrence from the true start; keeps decays and states of the block
@@ -15,15 +16,27 @@
 
 namespace bench::scan {
 
+/// The next block of channels of these steps, which lies in lines that the hardware's prefetchers do not expect: rows are a
+/// page apart or so. Addresses beyond the tensors do no harm.
+template <class T>
+BS_INLINE void fetch_line(const T* row, int for_writing) {
+  const auto next = reinterpret_cast<std::uintptr_t>(row) + kBackChannels * sizeof(T);
+  if (for_writing == 1)
+    __builtin_prefetch(reinterpret_cast<const void*>(next), 1, 2);
+  else
+    __builtin_prefetch(reinterpret_cast<const void*>(next), 0, 2);
+}
+
 /// Element [t][k] of the columns is step t and channel k of the block; lanes beyond its channels are unused.
 template <class V, class T>
 BS_INLINE void stage_columns(const BackShare<T>& share, const BackBlock& block,
-                             const BackScratch<StateOf<T>>& s) {
+                             BackScratch<StateOf<T>> s) {
   using W = Wide<V>;
   const std::int64_t width = block.channels.size();
   for (std::int64_t t = 0; t < block.steps.size(); ++t) {
     const std::int64_t row =
         (block.entry * share.rows + block.steps.begin + t) * share.channels + block.channels.begin;
+    for (const T* input : {share.u, share.delta, share.z, share.dout}) fetch_line(input + row, 0);
     for (std::int64_t k = 0; k < width; k += W::kWidth) {
       const std::int64_t at = t * kBackChannels + k, count = width - k;
       const V v = W::load_some(share.delta + row + k, count) +
@@ -46,10 +59,10 @@ BS_INLINE void load_row(const S* row, std::int64_t states, std::int64_t padded, 
   for (std::int64_t n = states; n < padded; ++n) to[n] = S{0};
 }
 
-/// Channel k of the block: s.start and s.end move from before its steps to behind them; s.weight is the decay
-/// of all steps since the share began.
-template <class V, class S>
-BS_INLINE void survey_states(const BackScratch<S>& s, std::int64_t padded, std::int64_t steps,
+/// Channel k of the block: s.start moves from before its steps to behind them, and with kBack s.end too; s.weight is the
+/// decay of all steps since the share began.
+template <class V, bool kBack, class S>
+BS_INLINE void survey_states(BackScratch<S> s, std::int64_t padded, std::int64_t steps,
                              std::int64_t k) {
   using W = Wide<V>;
   for (std::int64_t n = 0; n < padded; n += W::kWidth) {
@@ -60,6 +73,7 @@ BS_INLINE void survey_states(const BackScratch<S>& s, std::int64_t padded, std::
       const S d = s.d[at];
       const V decay = W::exp(a * d);
       h = decay * h + W::load(s.b + t * padded + n) * (d * s.u[at]);
+      if constexpr (!kBack) continue;
       weight = weight * decay;
       back_end = back_end + weight * (W::load(s.c + t * padded + n) * s.gy[at]);
     }
@@ -70,7 +84,7 @@ BS_INLINE void survey_states(const BackScratch<S>& s, std::int64_t padded, std::
 
 /// Channel k: from s.start, decays, decayed states and states of all steps, and y without the skip.
 template <class V, class S>
-BS_INLINE void states_again(const BackScratch<S>& s, std::int64_t padded, std::int64_t steps,
+BS_INLINE void states_again(BackScratch<S> s, std::int64_t padded, std::int64_t steps,
                             std::int64_t k) {
   using W = Wide<V>;
   std::fill_n(s.y, steps * W::kWidth, S{0});
@@ -88,13 +102,13 @@ BS_INLINE void states_again(const BackScratch<S>& s, std::int64_t padded, std::i
       W::store(s.y + t * W::kWidth, W::load(s.y + t * W::kWidth) + h * W::load(s.c + row));
     }
   }
-  for (std::int64_t t = 0; t < steps; ++t) s.y_of[t * kBackChannels + k] = W::sum(s.y + t * W::kWidth);
+  W::sum_rows(s.y, steps, s.y_of + k, kBackChannels);
 }
 
 /// Channel k, last step first: s.end holds exp(d A) r of the step behind and moves to the first one's; db, dc
 /// (64, padded N) are added to, s.sum is this block's dA.
 template <class V, class S>
-BS_INLINE void states_back(const BackScratch<S>& s, std::int64_t padded, std::int64_t steps, std::int64_t k,
+BS_INLINE void states_back(BackScratch<S> s, std::int64_t padded, std::int64_t steps, std::int64_t k,
                            S* db, S* dc) {
   using W = Wide<V>;
   std::fill_n(s.rb, steps * W::kWidth, S{0});
@@ -116,16 +130,14 @@ BS_INLINE void states_back(const BackScratch<S>& s, std::int64_t padded, std::in
     W::store(s.end + n, later);
     W::store(s.sum + n, sum);
   }
-  for (std::int64_t t = 0; t < steps; ++t) {
-    s.rb_of[t * kBackChannels + k] = W::sum(s.rb + t * W::kWidth);
-    s.rac_of[t * kBackChannels + k] = W::sum(s.rac + t * W::kWidth);
-  }
+  W::sum_rows(s.rb, steps, s.rb_of + k, kBackChannels);
+  W::sum_rows(s.rac, steps, s.rac_of + k, kBackChannels);
 }
 
 /// Outputs per step and channel, and the block's part of dD and ddelta_bias.
 template <class V, class T>
 BS_INLINE void finish_columns(const BackShare<T>& share, const BackBlock& block,
-                              const BackScratch<StateOf<T>>& s, const Settled<StateOf<T>>& to) {
+                              BackScratch<StateOf<T>> s, const Settled<StateOf<T>>& to) {
   using W = Wide<V>;
   const std::int64_t width = block.channels.size(), first = block.channels.begin;
   for (std::int64_t k = 0; k < width; k += W::kWidth) {
@@ -136,6 +148,8 @@ BS_INLINE void finish_columns(const BackShare<T>& share, const BackBlock& block,
       const std::int64_t at = t * kBackChannels + k;
       const std::int64_t row =
           (block.entry * share.rows + block.steps.begin + t) * share.channels + first + k;
+      if (k == 0)
+        for (const T* output : {share.du, share.ddelta, share.dz}) fetch_line(output + row, 1);
       const V u = W::load(s.u + at), gy = W::load(s.gy + at), rb = W::load(s.rb_of + at);
       const V ddelta = (u * rb + W::load(s.rac_of + at)) * W::load(s.slope + at);
       W::store_some(share.du + row, skip * gy + W::load(s.d + at) * rb, count);

@@ -15,7 +15,7 @@
 //
 // Error against fp64: some 10 eps; sums over steps go by blocks of 64, so theirs grows like sqrt(L / 64).
 //
-// Right choice: many ranks; on one rank the fast form of this pass.
+// Right choice: many ranks; on one, selective_chunked_bwd_cpu is the same.
 //
 // Preconditions: link.size() == ranks; L may be smaller than P. Threads take runs of channels; same bits in
 // every call with the same P and threads.

@@ -15,7 +15,7 @@
 //
 // Error against fp64: some 10 eps of the state's type.
 //
-// Right choice: as the yardstick. Wrong: for speed; see selective_ranks_bwd_cpu, which also runs on one rank.
+// Right choice: as the yardstick. Wrong: for speed; see selective_chunked_bwd_cpu.
 #include <algorithm>
 #include <cstring>
 

@@ -4,11 +4,33 @@
 
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 #include "kernels/scan/selective_bwd.hpp"
 #include "kernels/simd_math.hpp"
 
 namespace bench::scan {
+
+/// Lane i where bit kBit of i is clear: a[i] + a[i | kBit]; where it is set, the same of b.
+template <int kBit, class V, int... kLane>
+BS_INLINE V add_lane_pairs(const V& a, const V& b, std::integer_sequence<int, kLane...>) {
+  using Index = simd::I32Of<V>;
+  constexpr int kWidth = simd::kWidth<V>;
+  const Index here{((kLane & kBit) == 0 ? kLane : kWidth + (kLane ^ kBit))...};
+  const Index there{((kLane & kBit) == 0 ? kLane | kBit : kWidth + kLane)...};
+  return __builtin_shuffle(a, b, here) + __builtin_shuffle(a, b, there);
+}
+
+/// Lane i: the sum of the lanes of row i, for 2 kBit rows (kBit a power of two; 0: the row itself).
+template <class V, int kBit>
+BS_INLINE V sums_of_rows(const float* rows) {
+  if constexpr (kBit == 0)
+    return simd::load<V>(rows);
+  else
+    return add_lane_pairs<kBit>(sums_of_rows<V, kBit / 2>(rows),
+                                sums_of_rows<V, kBit / 2>(rows + kBit * simd::kWidth<V>),
+                                std::make_integer_sequence<int, simd::kWidth<V>>());
+}
 
 /// V: simd::F32x16, F32x8 or F32x4.
 template <class V>
@@ -29,10 +51,14 @@ struct Wide {
   BS_INLINE static V softplus(const V& v) { return simd::softplus<V>(v); }
   BS_INLINE static V sigmoid(const V& v) { return simd::reciprocal<V>(simd::exp<V>(-v) + 1.0F); }
   BS_INLINE static V slope(const V& v) { return sigmoid(v); }  // beyond 20 it rounds to 1 by itself
-  BS_INLINE static float sum(const float* lanes) {
-    float total[4] = {};
-    for (std::int64_t i = 0; i < kWidth; ++i) total[i % 4] += lanes[i];
-    return (total[0] + total[1]) + (total[2] + total[3]);
+  /// to[i stride] = sum of the kWidth lanes of row i. Rows are summed kWidth at a time, as a transposition with sums in
+  /// between: three operations a row and not sixteen. Reads whole groups of rows, so `rows` must hold as many.
+  BS_INLINE static void sum_rows(const float* rows, std::int64_t count, float* to, std::int64_t stride) {
+    for (std::int64_t i = 0; i < count; i += kWidth) {
+      float sums[kWidth];
+      store(sums, sums_of_rows<V, kWidth / 2>(rows + i * kWidth));
+      for (std::int64_t j = 0; j < kWidth && i + j < count; ++j) to[(i + j) * stride] = sums[j];
+    }
   }
 };
 
@@ -48,7 +74,9 @@ struct Wide<double> {
   static double softplus(double v) { return scan::softplus(v); }
   static double sigmoid(double v) { return scan::sigmoid(v); }
   static double slope(double v) { return softplus_slope(v); }
-  static double sum(const double* lanes) { return *lanes; }
+  static void sum_rows(const double* rows, std::int64_t count, double* to, std::int64_t stride) {
+    for (std::int64_t i = 0; i < count; ++i) to[i * stride] = rows[i];
+  }
 };
 
 }  // namespace bench::scan
