@@ -104,8 +104,8 @@ BS_INLINE void stage_lanes(const Rows<const T>& from, const S* scale, std::int64
 template <class V>
 BS_INLINE void run_strip_core(const Decays<LaneOf<V>>& decays, std::int64_t k, std::int64_t lanes,
                               std::int64_t others, const SsdBuffers<LaneOf<V>>& all) {
-  const SsdBuffers<LaneOf<V>> strip(all.state + k * kSsdElements * panelled(others), all.mixers,
-                                    all.x + k * kSsdSteps * kSsdElements, all.y);
+  const SsdBuffers<LaneOf<V>> strip{all.state + k * kSsdElements * panelled(others), all.mixers,
+                                    all.x + k * kSsdSteps * kSsdElements, all.y};
   std::fill_n(all.y, decays.steps * kSsdElements, LaneOf<V>{0});
   run_core<V, true>(decays, std::min(kSsdElements, lanes - k * kSsdElements), others, strip);
 }

@@ -80,7 +80,7 @@ BS_INLINE void forward_head(Sweep<V, T>& s, std::int64_t chunk, std::int64_t ste
   std::fill_n(s.room.dots, kSsdSteps * kPanel, S{0});
   dot_rows<V>(s.head_rows(s.in.x, t0, head), s.head_rows(s.in.dout, t0, head), s.decays.d, s.in.head_dim(),
               steps, s.weights);
-  const SsdBuffers<S> buffers(state, s.room.over_i, s.room.lanes_n, s.room.y);
+  const SsdBuffers<S> buffers{state, s.room.over_i, s.room.lanes_n, s.room.y};
   for (std::int64_t strip = 0; strip < strips_of(states); ++strip) {
     run_strip_core<V>(s.decays, strip, states, s.in.head_dim(), buffers);
     collect<V>(s.room.y, s.weights, s.room.lanes_n, strip, states, steps, head != s.unit.heads.begin,
@@ -172,14 +172,14 @@ BS_INLINE void reverse_head(Sweep<V, T>& s, std::int64_t chunk, std::int64_t ste
   stage_lanes<V>(dout, s.decays.in_scale, head_dim, steps, s.room.lanes_i);
   for (std::int64_t strip = 0; strip < strips_of(head_dim); ++strip) {
     run_strip_core<V>(s.decays, strip, head_dim, states,
-                      SsdBuffers<S>(by_i, s.room.over_n, s.room.lanes_i, s.room.y));
+                      SsdBuffers<S>{by_i, s.room.over_n, s.room.lanes_i, s.room.y});
     finish_dx(s, t0, steps, head, strip);
   }
   finish_steps(s, t0, steps, head, u);
   pack_panels<V>(dout, s.decays.in_scale, x, s.d_scale, head_dim, steps, s.room.over_i);
   for (std::int64_t strip = 0; strip < strips_of(states); ++strip) {
     run_strip_core<V>(s.decays, strip, states, head_dim,
-                      SsdBuffers<S>(by_n, s.room.over_i, s.room.lanes_n, s.room.y));
+                      SsdBuffers<S>{by_n, s.room.over_i, s.room.lanes_n, s.room.y});
     collect<V>(s.room.y, s.weights, s.room.lanes_n, strip, states, steps, head != s.unit.heads.begin,
                backwards(s.sum_rows(s.unit.db, t0), steps));
   }
