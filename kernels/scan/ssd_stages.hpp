@@ -7,7 +7,7 @@
 //   (3) stage         x <- d exp(-s) x, widened
 //   (4) core          h += x B, y += h C with a register tile of state, two vectors of elements by kTile
 //                     states, through the steps of a block
-//   (5) finish        out = exp(s) y + D x
+//   (5) finish        out = exp(s) y + D x, gated by silu(z)
 // The core takes 4 FLOPs an element of state, and 16 broadcasts a step for 32 multiply-adds (AVX-512). Bodies
 // only: ssd_tile.cpp wraps them in one function per instruction set.
 #pragma once
@@ -167,6 +167,16 @@ BS_INLINE void run_core(const Decays<LaneOf<V>>& decays, std::int64_t width, std
 }
 
 /// (5)
+template <class V>
+BS_INLINE V silu_lanes(const V& z) {
+  if constexpr (sizeof(LaneOf<V>) == sizeof(float)) {
+    return simd::silu<V>(z);
+  } else {
+    V gate = {};
+    for (std::int64_t i = 0; i < kLanesOf<V>; ++i) gate[i] = silu<double>(z[i]);
+    return gate;
+  }
+}
 template <class V, class T>
 BS_INLINE void finish(const SsdViews<T>& in, const SsdStrip& strip, std::int64_t t0,
                       const Decays<StateOf<T>>& decays, const StateOf<T>* y) {
@@ -175,11 +185,13 @@ BS_INLINE void finish(const SsdViews<T>& in, const SsdStrip& strip, std::int64_t
   for (std::int64_t t = 0; t < decays.steps; ++t) {
     const T* x = &in.x(strip.entry, t0 + t, strip.head, strip.elements.begin);
     T* out = &in.out(strip.entry, t0 + t, strip.head, strip.elements.begin);
-    for (std::int64_t i = 0; i < width; i += kLanesOf<V>)
-      store_lanes<V>(out + i,
-                     load_lanes<V>(y + t * kSsdElements + i) * decays.out_scale[t] +
-                         load_lanes<V>(x + i, width - i) * skip,
-                     width - i);
+    const T* z = in.gated() ? &in.z(strip.entry, t0 + t, strip.head, strip.elements.begin) : nullptr;
+    for (std::int64_t i = 0; i < width; i += kLanesOf<V>) {
+      V sum = load_lanes<V>(y + t * kSsdElements + i) * decays.out_scale[t] +
+              load_lanes<V>(x + i, width - i) * skip;
+      if (z != nullptr) sum *= silu_lanes<V>(load_lanes<V>(z + i, width - i));
+      store_lanes<V>(out + i, sum, width - i);
+    }
   }
 }
 
