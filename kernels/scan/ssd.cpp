@@ -18,6 +18,7 @@ void reference_head(const SsdProblem& p, const Tensors& in, std::span<const std:
                     std::int64_t entry, std::int64_t head, View<double, 4> out, double* state) {
   const auto x = view<double, 4>(in["x"]), big_b = view<double, 4>(in["B"]), big_c = view<double, 4>(in["C"]);
   const auto dt = view<double, 3>(in["dt"]);
+  const auto z = p.gated ? view<double, 4>(in["z"]) : View<const double, 4>{};
   const double a = in["A"].at(head), skip = in["D"].at(head), bias = in["dt_bias"].at(head);
   const std::int64_t g = head / p.group_heads();
   std::size_t row = 0;
@@ -31,7 +32,7 @@ void reference_head(const SsdProblem& p, const Tensors& in, std::span<const std:
         s[n] = decay * s[n] + d * x(entry, t, head, i) * big_b(entry, t, g, n);
         y += s[n] * big_c(entry, t, g, n);
       }
-      if (wanted) out(entry, row, head, i) = y;
+      if (wanted) out(entry, row, head, i) = p.gated ? y * silu(z(entry, t, head, i)) : y;
     }
     if (wanted) ++row;
   }
@@ -65,6 +66,8 @@ std::unique_ptr<Problem> parse(const Params& params) {
   problem->head_dim = positive(params, "head_dim");
   problem->state = positive(params, "state");
   problem->groups = positive(params, "groups");
+  problem->gated = get_bool(params, "gated");
+  if (problem->gated && problem->backward()) usage_error("gated = true; allowed for pass bwd: false");
   if (problem->heads % problem->groups != 0)
     usage_error(concat("groups = ", problem->groups, "; allowed: a divisor of heads = ", problem->heads));
   return problem;
@@ -84,6 +87,7 @@ std::vector<TensorSpec> inputs(const Problem& problem) {
                                 make_spec("D", state, {p.heads}, -1),
                                 make_uniform_spec("dt_bias", state, {p.heads}, -1, -6.9, -2.25),
                                 make_spec("h0", state, {p.batch, p.heads, p.head_dim, p.state}, -1)};
+  if (p.gated) specs.push_back(make_spec("z", p.dtype, specs[0].shape, 1));
   if (p.backward())
     for (TensorSpec& spec : ssd_bwd_more_inputs(p)) specs.push_back(std::move(spec));
   return specs;
@@ -100,7 +104,8 @@ std::vector<TensorSpec> outputs(const Problem& problem) {
 /// No form does with fewer: h0 meets every C and every x B^T meets h_last. The decay is left out, because it
 /// need not be multiplied in at every step. Quadratic forms add what they spend inside a chunk; that is their
 /// affair. Bytes: x, dt, B and C read and out written once, and the constants and states once. Exps: the
-/// decay and two for softplus (exp, log1p) a step and head. Wire: the states, which a rank must pass on for
+/// decay and two for softplus (exp, log1p) a step and head; gated, z is read and two for silu (exp, quotient)
+/// an element come on top. Wire: the states, which a rank must pass on for
 /// the next to begin; independent of L.
 Cost cost(const Problem& problem) {
   const auto& p = problem_as<SsdProblem>(problem);
@@ -116,6 +121,7 @@ Cost cost(const Problem& problem) {
   cost.bytes = size * rows * (2.0 * heads * head_dim + heads + 2.0 * mixers) +
                state_size * (3.0 * heads + 2.0 * states);
   cost.exps = 3.0 * rows * heads;
+  if (p.gated) cost.bytes += size * rows * heads * head_dim, cost.exps += 2.0 * rows * heads * head_dim;
   cost.wire_bytes = p.ranks > 1 ? state_size * states : 0.0;
   return cost;
 }
@@ -147,7 +153,8 @@ const Registrar<Op> registrar{{
                {"heads", std::int64_t{16}, "heads (H)"},
                {"head_dim", std::int64_t{64}, "width of a head (P), elements"},
                {"state", std::int64_t{128}, "states per element of a head (N)"},
-               {"groups", std::int64_t{1}, "groups of heads that share B and C (G), a divisor of heads"}},
+               {"groups", std::int64_t{1}, "groups of heads that share B and C (G), a divisor of heads"},
+               {"gated", false, "multiply by silu(z), forward only"}},
     .parse = parse,
     .inputs = inputs,
     .outputs = outputs,

@@ -3,9 +3,9 @@
 //
 //   d_t = softplus(dt_t + dt_bias)                                   per head h
 //   S_t = exp(d_t A) S_{t-1} + d_t x_t B_t^T                         per head, P x N
-//   out_t = S_t C_t + D x_t                                          per head, P
+//   out_t = S_t C_t + D x_t, gated: (S_t C_t + D x_t) * silu(z_t)    per head, P
 //
-// Tensors, row-major: x (B, L, H, P), dt (B, L, H) and B, C (B, L, G, N) in the problem's dtype; A (H),
+// Tensors, row-major: x, gated also z (B, L, H, P), dt (B, L, H) and B, C (B, L, G, N) in the problem's dtype; A (H),
 // negative, D, dt_bias (H) and h0 (B, H, P, N) in the state's type -> out (B, L, H, P) in the problem's dtype
 // and h_last (B, H, P, N) in the state's type: fp32, or fp64 for fp64 problems. Head h reads group h / (H /
 // G) of B and C. Ranks hold contiguous runs of steps; the rest is whole on every rank. The backward
@@ -27,6 +27,7 @@ struct SsdProblem : Problem {
   std::int64_t head_dim = 64;  // P, rows of a head's state
   std::int64_t state = 128;    // N, columns of a head's state
   std::int64_t groups = 1;     // G, divides H
+  bool gated = false;          // forward only
 
   bool backward() const { return pass == "bwd"; }
   std::int64_t group_heads() const { return heads / groups; }
@@ -38,6 +39,7 @@ template <class T>
 struct SsdViews {
   using S = StateOf<T>;
   View<const T, 4> x;     // (B, l, H, P), l this rank's steps
+  View<const T, 4> z;     // the same if gated, else null
   View<const T, 3> dt;    // (B, l, H)
   View<const T, 4> b, c;  // (B, l, G, N)
   const S* a;             // (H)
@@ -49,10 +51,12 @@ struct SsdViews {
   explicit SsdViews(Tensors& tensors) {
     const Tensors& in = tensors;
     x = view<T, 4>(in["x"]), dt = view<T, 3>(in["dt"]);
+    if (in.has("z")) z = view<T, 4>(in["z"]);
     b = view<T, 4>(in["B"]), c = view<T, 4>(in["C"]);
     a = in["A"].as<S>(), skip = in["D"].as<S>(), bias = in["dt_bias"].as<S>();
     out = view<T, 4>(tensors["out"]);
   }
+  bool gated() const { return z.data != nullptr; }
   std::int64_t rows() const { return x.extent[1]; }
   std::int64_t heads() const { return x.extent[2]; }
   std::int64_t head_dim() const { return x.extent[3]; }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/scan/ssd_bwd_tile.hpp"
 #include "kernels/scan/ssd_decay.hpp"
@@ -68,12 +69,23 @@ void pack_states(const LaneOf<V>* from, std::int64_t lane_stride, std::int64_t l
       to[packed_index<V>(i, n, others)] = from[i * lane_stride + n * stride];
 }
 
-/// All lanes of v together.
+template <class V>
+struct Half {
+  using Type __attribute__((vector_size(sizeof(V) / 2))) = LaneOf<V>;
+};
+
+/// All lanes of v together, by halves.
 template <class V>
 BS_INLINE LaneOf<V> sum_lanes(const V& v) {
-  LaneOf<V> sums[2] = {};
-  for (std::int64_t i = 0; i < kLanesOf<V>; ++i) sums[i % 2] += v[i];
-  return sums[0] + sums[1];
+  if constexpr (sizeof(V) > 16) {
+    typename Half<V>::Type halves[2];
+    std::memcpy(halves, &v, sizeof v);
+    return sum_lanes<typename Half<V>::Type>(halves[0] + halves[1]);
+  } else {
+    LaneOf<V> sum = v[0];
+    for (std::int64_t i = 1; i < kLanesOf<V>; ++i) sum += v[i];
+    return sum;
+  }
 }
 
 /// Panels for the core: b times its scale beside c times its scale, `count` numbers a step.
@@ -104,8 +116,8 @@ BS_INLINE void stage_lanes(const Rows<const T>& from, const S* scale, std::int64
 template <class V>
 BS_INLINE void run_strip_core(const Decays<LaneOf<V>>& decays, std::int64_t k, std::int64_t lanes,
                               std::int64_t others, const SsdBuffers<LaneOf<V>>& all) {
-  const SsdBuffers<LaneOf<V>> strip(all.state + k * kSsdElements * panelled(others), all.mixers,
-                                    all.x + k * kSsdSteps * kSsdElements, all.y);
+  const SsdBuffers<LaneOf<V>> strip{all.state + k * kSsdElements * panelled(others), all.mixers,
+                                    all.x + k * kSsdSteps * kSsdElements, all.y};
   std::fill_n(all.y, decays.steps * kSsdElements, LaneOf<V>{0});
   run_core<V, true>(decays, std::min(kSsdElements, lanes - k * kSsdElements), others, strip);
 }
@@ -125,15 +137,15 @@ BS_INLINE void collect(const S* y, const S* weights, const S* own, std::int64_t 
   }
 }
 
-/// sums[t] = scale[t] a . b, rows of `count` numbers.
+/// sums[t] = a . b, rows of `count` numbers.
 template <class V, class T, class S>
-BS_INLINE void dot_rows(const Rows<const T>& a, const Rows<const T>& b, const S* scale, std::int64_t count,
+BS_INLINE void dot_rows(const Rows<const T>& a, const Rows<const T>& b, std::int64_t count,
                         std::int64_t steps, S* sums) {
   for (std::int64_t t = 0; t < steps; ++t) {
     V sum = {};
     for (std::int64_t i = 0; i < count; i += kLanesOf<V>)
       sum += load_lanes<V>(a.at(t) + i, count - i) * load_lanes<V>(b.at(t) + i, count - i);
-    sums[t] = sum_lanes<V>(sum) * scale[t];
+    sums[t] = sum_lanes<V>(sum);
   }
 }
 
@@ -147,6 +159,13 @@ BS_INLINE void collect_dots(const S* y, std::int64_t k, const Rows<const T>& wit
       sum += load_lanes<V>(y + t * kSsdElements + i % kSsdElements) * load_lanes<V>(with.at(t) + i, count - i);
     store_lanes<V>(dots + t * kPanel, sum);
   }
+}
+
+/// Asks for `count` numbers of each row, for reading or writing, behind (`ahead` > 0) those that `rows` has.
+template <int kWrite, class T>
+BS_INLINE void prefetch_rows(const Rows<T>& rows, std::int64_t ahead, std::int64_t count, std::int64_t steps) {
+  for (std::int64_t t = 0; t < steps; ++t)
+    prefetch<kWrite>(rows.at(t) + ahead, count * static_cast<std::int64_t>(sizeof(T)));
 }
 
 /// The inner product of two packed states.

@@ -36,7 +36,6 @@ struct Sweep {
   alignas(64) S d[kSsdSteps];        // of a chunk, in the order of time
   alignas(64) S d_scale[kSsdSteps];  // exp(s) d, in the order of the sweep, as the others
   alignas(64) S own[kSsdSteps];      // C . B of a chunk
-  alignas(64) S gain[kSsdSteps];     // dout . x of a chunk and head
   alignas(64) S weights[kSsdSteps];  // d dout . x
 
   explicit Sweep(const SsdBackUnit<T>& work)
@@ -64,25 +63,29 @@ struct Sweep {
 template <class V, class T>
 BS_INLINE void forward_head(Sweep<V, T>& s, std::int64_t chunk, std::int64_t steps, std::int64_t head) {
   using S = StateOf<T>;
-  const std::int64_t t0 = chunk * kSsdSteps, k = s.kept_index(head), states = s.in.states();
+  const std::int64_t t0 = chunk * kSsdSteps, k = s.kept_index(head);
+  const std::int64_t states = s.in.states(), head_dim = s.in.head_dim();
   const SsdKept<S>& kept = s.kept;
   S* const state = kept.state_of(chunk, k);
   double& open = kept.opens[chunk * kept.heads + k];
   open = chunk == 0 ? 0.0 : kept.opens[(chunk - 1) * kept.heads + k];
   if (chunk == 0)
-    pack_states<V>(&s.in.h0(s.unit.entry, head, 0, 0), 1, states, states, s.in.head_dim(), state);
+    pack_states<V>(&s.in.h0(s.unit.entry, head, 0, 0), 1, states, states, head_dim, state);
   else
     std::copy_n(kept.state_of(chunk - 1, k), kept.by_n_size, state);
   s.decays.steps = steps;
   find_decays<V>(&s.in.dt(s.unit.entry, t0, head), s.in.heads(), s.in.bias[head], s.in.a[head], open, s.decays);
-  pack_panels<V>(s.head_rows(s.in.x, t0, head), s.decays.in_scale, s.head_rows(s.in.dout, t0, head),
-                 s.decays.out_scale, s.in.head_dim(), steps, s.room.over_i);
+  const auto x = s.head_rows(s.in.x, t0, head), dout = s.head_rows(s.in.dout, t0, head);
+  pack_panels<V>(x, s.decays.in_scale, dout, s.decays.out_scale, head_dim, steps, s.room.over_i);
   std::fill_n(s.room.dots, kSsdSteps * kPanel, S{0});
-  dot_rows<V>(s.head_rows(s.in.x, t0, head), s.head_rows(s.in.dout, t0, head), s.decays.d, s.in.head_dim(),
-              steps, s.weights);
-  const SsdBuffers<S> buffers(state, s.room.over_i, s.room.lanes_n, s.room.y);
+  S* const gains = kept.gains + k * kept.seq + t0;
+  dot_rows<V>(x, dout, head_dim, steps, gains);
+  for (std::int64_t t = 0; t < steps; ++t) s.weights[t] = gains[t] * s.decays.d[t];
+  prefetch_rows<0>(x, head_dim, head_dim, steps);
+  prefetch_rows<0>(dout, head_dim, head_dim, steps);
+  const SsdBuffers<S> buffers{state, s.room.over_i, s.room.lanes_n, s.room.y};
   for (std::int64_t strip = 0; strip < strips_of(states); ++strip) {
-    run_strip_core<V>(s.decays, strip, states, s.in.head_dim(), buffers);
+    run_strip_core<V>(s.decays, strip, states, head_dim, buffers);
     collect<V>(s.room.y, s.weights, s.room.lanes_n, strip, states, steps, head != s.unit.heads.begin,
                s.sum_rows(s.unit.dc, t0));
     collect_dots<V>(s.room.y, strip, s.mixer_rows(s.in.c, t0), states, steps, s.room.dots);
@@ -132,20 +135,21 @@ BS_INLINE void finish_steps(Sweep<V, T>& s, std::int64_t t0, std::int64_t steps,
   using S = StateOf<T>;
   const std::int64_t k = s.kept_index(head);
   const double a = static_cast<double>(s.in.a[head]);
+  const S* const gains = s.kept.gains + k * s.kept.seq + t0;
   double sum_a = 0.0, sum_skip = 0.0, sum_bias = 0.0;
   for (std::int64_t j = 0; j < steps; ++j) {
     const std::int64_t t = steps - 1 - j;
     const double d = static_cast<double>(s.d[t]);
     const double later = static_cast<double>(sum_lanes<V>(load_lanes<V>(s.room.dots + j * kPanel))) *
                          static_cast<double>(s.decays.out_scale[j]);
-    const double w = later + static_cast<double>(s.own[j] * s.gain[j]);
+    const double w = later + static_cast<double>(s.own[j] * gains[t]);
     u += static_cast<double>(s.kept.held[k * s.kept.seq + t0 + t]) - d * later;
     if (-d * a > kForgotten<S>) u = 0.0;
     const S v = static_cast<S>(load(s.in.dt(s.unit.entry, t0 + t, head))) + s.in.bias[head];
     const S ddt = static_cast<S>(w + a * u) * softplus_slope<S>(v);
     s.in.ddt(s.unit.entry, t0 + t, head) = store<T>(ddt);
     sum_a += d * u;
-    sum_skip += static_cast<double>(s.gain[j]);
+    sum_skip += static_cast<double>(gains[t]);
     sum_bias += static_cast<double>(ddt);
   }
   double* const sums = s.kept.sums + 3 * k;
@@ -167,19 +171,22 @@ BS_INLINE void reverse_head(Sweep<V, T>& s, std::int64_t chunk, std::int64_t ste
   const auto x = backwards(s.head_rows(s.in.x, t0, head), steps);
   const auto dout = backwards(s.head_rows(s.in.dout, t0, head), steps);
   std::fill_n(s.room.dots, kSsdSteps * kPanel, S{0});
-  dot_rows<V>(x, dout, s.ones.values, head_dim, steps, s.gain);
-  for (std::int64_t j = 0; j < steps; ++j) s.weights[j] = s.gain[j] * s.d[steps - 1 - j];
+  for (std::int64_t j = 0; j < steps; ++j)
+    s.weights[j] = kept.gains[k * kept.seq + t0 + steps - 1 - j] * s.d[steps - 1 - j];
+  prefetch_rows<0>(x, head_dim, head_dim, steps);
+  prefetch_rows<0>(dout, head_dim, head_dim, steps);
+  prefetch_rows<1>(s.head_rows(s.in.dx, t0, head), 0, head_dim, steps);
   stage_lanes<V>(dout, s.decays.in_scale, head_dim, steps, s.room.lanes_i);
   for (std::int64_t strip = 0; strip < strips_of(head_dim); ++strip) {
     run_strip_core<V>(s.decays, strip, head_dim, states,
-                      SsdBuffers<S>(by_i, s.room.over_n, s.room.lanes_i, s.room.y));
+                      SsdBuffers<S>{by_i, s.room.over_n, s.room.lanes_i, s.room.y});
     finish_dx(s, t0, steps, head, strip);
   }
   finish_steps(s, t0, steps, head, u);
   pack_panels<V>(dout, s.decays.in_scale, x, s.d_scale, head_dim, steps, s.room.over_i);
   for (std::int64_t strip = 0; strip < strips_of(states); ++strip) {
     run_strip_core<V>(s.decays, strip, states, head_dim,
-                      SsdBuffers<S>(by_n, s.room.over_i, s.room.lanes_n, s.room.y));
+                      SsdBuffers<S>{by_n, s.room.over_i, s.room.lanes_n, s.room.y});
     collect<V>(s.room.y, s.weights, s.room.lanes_n, strip, states, steps, head != s.unit.heads.begin,
                backwards(s.sum_rows(s.unit.db, t0), steps));
   }
@@ -202,7 +209,7 @@ BS_INLINE void sweep_back(Sweep<V, T>& s) {
     const auto b = backwards(s.mixer_rows(s.in.b, t0), steps), c = backwards(s.mixer_rows(s.in.c, t0), steps);
     stage_lanes<V>(c, s.ones.values, s.in.states(), steps, s.room.lanes_n);
     pack_panels<V>(c, s.ones.values, b, s.ones.values, s.in.states(), steps, s.room.over_n);
-    dot_rows<V>(b, c, s.ones.values, s.in.states(), steps, s.own);
+    dot_rows<V>(b, c, s.in.states(), steps, s.own);
     for (std::int64_t head = s.unit.heads.begin; head < s.unit.heads.end; ++head)
       reverse_head(s, chunk, steps, head);
   }

@@ -42,6 +42,7 @@ struct SsdKept {
   double* open;    // [head]
   S* next_d;       // [head]: d of the step after the chunk, 0 at the end
   S* held;         // [head][L]: dout_t . (e_t S_{t-1}) C_t
+  S* gains;        // [head][L]: dout_t . x_t
   double* sums;    // [head][3]: dA, dD, ddt_bias
 
   S* state_of(std::int64_t chunk, std::int64_t head) const {

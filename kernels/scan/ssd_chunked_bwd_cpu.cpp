@@ -59,6 +59,7 @@ struct Room {
     kept.open = take<double>(from, heads);
     kept.next_d = take<S>(from, heads);
     kept.held = take<S>(from, heads * p.seq);
+    kept.gains = take<S>(from, heads * p.seq);
     kept.sums = take<double>(from, heads * 3);
     partial = take<S>(from, (parts_of(p) - 1) * 2 * sums);
     scratch = take<S>(from, p.threads * scratch_size);

@@ -49,7 +49,9 @@ void scan_head(const SsdViews<T>& in, std::int64_t entry, std::int64_t head, Sta
     for (std::int64_t i = 0; i < in.head_dim(); ++i) {
       const S x = load(in.x(entry, t, head, i));
       const S y = step_row<T, S>(decay, d * x, b, c, states, state + i * states);
-      in.out(entry, t, head, i) = store<T>(y + in.skip[head] * x);
+      const S skipped = y + in.skip[head] * x;
+      in.out(entry, t, head, i) =
+          store<T>(in.gated() ? skipped * silu<S>(load(in.z(entry, t, head, i))) : skipped);
     }
   }
 }

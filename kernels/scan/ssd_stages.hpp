@@ -7,7 +7,7 @@
 //   (3) stage         x <- d exp(-s) x, widened
 //   (4) core          h += x B, y += h C with a register tile of state, two vectors of elements by kTile
 //                     states, through the steps of a block
-//   (5) finish        out = exp(s) y + D x
+//   (5) finish        out = exp(s) y + D x, gated by silu(z)
 // The core takes 4 FLOPs an element of state, and 16 broadcasts a step for 32 multiply-adds (AVX-512). Bodies
 // only: ssd_tile.cpp wraps them in one function per instruction set.
 #pragma once
@@ -50,20 +50,13 @@ std::int64_t packed_index(std::int64_t i, std::int64_t n, std::int64_t states) {
   return i / kPair * kPair * panelled(states) + n * kPair + i % kPair;
 }
 
-/// A thread's scratch.
+/// What the core works on.
 template <class S>
 struct SsdBuffers {
   S* state;   // [pair of vectors][n][lanes of the pair]
   S* mixers;  // [n / kPanel][step][kPanel of B, kPanel of C]; states beyond N are zero
-  S* x;       // [step][kSsdElements]; elements beyond the strip are zero
+  S* x;       // [step][kSsdElements]
   S* y;
-  SsdBuffers(S* scratch, std::int64_t states)
-      : state(scratch),
-        mixers(state + kSsdElements * panelled(states)),
-        x(mixers + 2 * kSsdSteps * panelled(states)),
-        y(x + kSsdSteps * kSsdElements) {}
-  SsdBuffers(S* own_state, S* own_mixers, S* own_x, S* own_y)
-      : state(own_state), mixers(own_mixers), x(own_x), y(own_y) {}
 };
 
 template <class V, class T>
@@ -86,12 +79,12 @@ BS_INLINE void store_lanes(T* p, const V& v, std::int64_t count = kLanesOf<V>) {
 
 /// (2) V need not be as wide as a panel.
 template <class V, class T>
-BS_INLINE void pack_mixers(const SsdViews<T>& in, const SsdStrip& strip, std::int64_t t0, std::int64_t steps,
+BS_INLINE void pack_mixers(const SsdViews<T>& in, const SsdShare& share, std::int64_t t0, std::int64_t steps,
                            StateOf<T>* mixers) {
-  const std::int64_t states = in.states(), group = in.group_of(strip.head);
+  const std::int64_t states = in.states();
   for (std::int64_t t = 0; t < steps; ++t) {
-    const T* b = &in.b(strip.entry, t0 + t, group, 0);
-    const T* c = &in.c(strip.entry, t0 + t, group, 0);
+    const T* b = &in.b(share.entry, t0 + t, share.group, 0);
+    const T* c = &in.c(share.entry, t0 + t, share.group, 0);
     for (std::int64_t n = 0; n < panelled(states); n += kLanesOf<V>) {
       StateOf<T>* to = mixers + (n / kPanel * kSsdSteps + t) * 2 * kPanel + n % kPanel;
       const std::int64_t count = std::max<std::int64_t>(states - n, 0);
@@ -101,7 +94,15 @@ BS_INLINE void pack_mixers(const SsdViews<T>& in, const SsdStrip& strip, std::in
   }
 }
 
-/// (3) for the strip's elements, in vectors up to the end of the last pair.
+/// Asks for the lines of `bytes` from p on, for reading or writing; p need not be valid memory.
+template <int kWrite>
+BS_INLINE void prefetch(const void* p, std::int64_t bytes) {
+  constexpr std::int64_t kLine = 64;
+  for (std::int64_t i = 0; i < bytes; i += kLine) __builtin_prefetch(static_cast<const char*>(p) + i, kWrite);
+}
+
+/// (3) for the strip's elements, in vectors up to the end of the last pair. Rows are short and a long stride
+/// apart, which the hardware does not foresee: while the core runs, `out` and x of the next strip come.
 template <class V, class T>
 BS_INLINE void stage(const SsdViews<T>& in, const SsdStrip& strip, std::int64_t t0,
                      const Decays<StateOf<T>>& decays, StateOf<T>* to) {
@@ -110,6 +111,9 @@ BS_INLINE void stage(const SsdViews<T>& in, const SsdStrip& strip, std::int64_t 
     const T* x = &in.x(strip.entry, t0 + t, strip.head, strip.elements.begin);
     for (std::int64_t i = 0; i < width; i += kLanesOf<V>)
       store_lanes<V>(to + t * kSsdElements + i, load_lanes<V>(x + i, width - i) * decays.in_scale[t]);
+    const std::int64_t bytes = width * static_cast<std::int64_t>(sizeof(T));
+    prefetch<0>(x + width, bytes);
+    prefetch<1>(&in.out(strip.entry, t0 + t, strip.head, strip.elements.begin), bytes);
   }
 }
 
@@ -163,6 +167,16 @@ BS_INLINE void run_core(const Decays<LaneOf<V>>& decays, std::int64_t width, std
 }
 
 /// (5)
+template <class V>
+BS_INLINE V silu_lanes(const V& z) {
+  if constexpr (sizeof(LaneOf<V>) == sizeof(float)) {
+    return simd::silu<V>(z);
+  } else {
+    V gate = {};
+    for (std::int64_t i = 0; i < kLanesOf<V>; ++i) gate[i] = silu<double>(z[i]);
+    return gate;
+  }
+}
 template <class V, class T>
 BS_INLINE void finish(const SsdViews<T>& in, const SsdStrip& strip, std::int64_t t0,
                       const Decays<StateOf<T>>& decays, const StateOf<T>* y) {
@@ -171,11 +185,13 @@ BS_INLINE void finish(const SsdViews<T>& in, const SsdStrip& strip, std::int64_t
   for (std::int64_t t = 0; t < decays.steps; ++t) {
     const T* x = &in.x(strip.entry, t0 + t, strip.head, strip.elements.begin);
     T* out = &in.out(strip.entry, t0 + t, strip.head, strip.elements.begin);
-    for (std::int64_t i = 0; i < width; i += kLanesOf<V>)
-      store_lanes<V>(out + i,
-                     load_lanes<V>(y + t * kSsdElements + i) * decays.out_scale[t] +
-                         load_lanes<V>(x + i, width - i) * skip,
-                     width - i);
+    const T* z = in.gated() ? &in.z(strip.entry, t0 + t, strip.head, strip.elements.begin) : nullptr;
+    for (std::int64_t i = 0; i < width; i += kLanesOf<V>) {
+      V sum = load_lanes<V>(y + t * kSsdElements + i) * decays.out_scale[t] +
+              load_lanes<V>(x + i, width - i) * skip;
+      if (z != nullptr) sum *= silu_lanes<V>(load_lanes<V>(z + i, width - i));
+      store_lanes<V>(out + i, sum, width - i);
+    }
   }
 }
 

@@ -25,10 +25,13 @@ namespace bench::scan {
 struct SsdTorch {
   at::Tensor x, dt, b, c;         // (B, L, H, P), (B, L, H), (B, L, G, N)
   at::Tensor a, skip, bias, h0;   // (H), (B, H, P, N)
+  at::Tensor z;                   // as x if gated, else undefined
 
   explicit SsdTorch(Tensors& in)
       : x(as_torch(in["x"])), dt(as_torch(in["dt"])), b(as_torch(in["B"])), c(as_torch(in["C"])),
-        a(as_torch(in["A"])), skip(as_torch(in["D"])), bias(as_torch(in["dt_bias"])), h0(as_torch(in["h0"])) {}
+        a(as_torch(in["A"])), skip(as_torch(in["D"])), bias(as_torch(in["dt_bias"])), h0(as_torch(in["h0"])) {
+    if (in.has("z")) z = as_torch(in["z"]);
+  }
 };
 
 /// One chunk of q steps: dx (B, q, G, K, P), da (B, G, K, q), b, c (B, G, q, N); h (B, G, K P, N) is the state
@@ -67,7 +70,8 @@ at::Tensor ssd_torch_scan(const SsdProblem& p, const SsdTorch& in, std::int64_t 
     const at::Tensor dx = (xs * ds.unsqueeze(-1)).unflatten(2, {p.groups, heads});
     const at::Tensor da = (ds * in.a).transpose(1, 2).unflatten(1, {p.groups, heads});
     const at::Tensor y = ssd_torch_chunk(dx, da, mixers(in.b), mixers(in.c), h).flatten(2, 3);
-    emit(t, y + xs * in.skip.unsqueeze(-1));
+    const at::Tensor out = y + xs * in.skip.unsqueeze(-1);
+    emit(t, in.z.defined() ? out * at::silu(in.z.narrow(1, t, steps).to(type)) : out);
   }
   return h.reshape({p.batch, p.heads, p.head_dim, p.state});
 }

@@ -66,11 +66,22 @@ const std::vector<std::pair<const char*, Spoil>>& hard_values() {
   return list;
 }
 
+/// With z, also at its ends.
+void check_gated(const Kernel& kernel, const std::string& dtype) {
+  Params params = params_of({2, 67, 6, 5, 7, 3, 4}, dtype);
+  params["gated"] = true;
+  expect_like_oracle(kernel, params);
+  expect_like_oracle(kernel, params, [](Tensors& in) {
+    fill(in, "z", [](std::int64_t i) { return i % 3 == 0 ? -200.0 : i % 3 == 1 ? 0.0 : 50.0; });
+  });
+}
+
 class SsdConformance : public ::testing::TestWithParam<std::tuple<const Kernel*, std::string>> {};
 
 TEST_P(SsdConformance, EqualsTheOracle) {
   const auto& [kernel, dtype] = GetParam();
   for (const Size& size : kSizes) expect_like_oracle(*kernel, params_of(size, dtype));
+  check_gated(*kernel, dtype);
   for (const auto& [what, spoil] : hard_values()) {
     SCOPED_TRACE(what);
     expect_like_oracle(*kernel, params_of({1, 150, 3, 20, 16, 1, 2}, dtype), spoil);  // over two chunk ends
@@ -94,8 +105,10 @@ TEST(SsdTorch, EqualsTheOracle) {
   for (const Kernel* kernel : kernels_of("ssd")) {
     if (kernel->backend != Backend::torch) continue;
     ++tested;
-    for (const std::string& dtype : all_dtypes())
+    for (const std::string& dtype : all_dtypes()) {
       for (const Size& size : kSizes) expect_like_oracle(*kernel, params_of(size, dtype));
+      check_gated(*kernel, dtype);
+    }
   }
   EXPECT_GE(tested, 1);
 }

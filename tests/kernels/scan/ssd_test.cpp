@@ -118,6 +118,18 @@ TEST(SsdReference, GivesTheRowsThatAreAskedFor) {
   }
 }
 
+TEST(SsdReference, GatedIsTheSameTimesSilu) {
+  const Params shape{{"seq", std::int64_t{3}}, {"heads", std::int64_t{2}}, {"head_dim", std::int64_t{2}},
+                     {"state", std::int64_t{2}}, {"gated", true}};
+  const auto gated = op().parse(params_with(op(), shape)), plain = small(3, 2, 2, 2, 1);
+  const Tensors in = support::widen(support::make_inputs(op(), *gated, 7));
+  const Tensors got = op().reference(*gated, in, row_range(0, 3)), bare = op().reference(*plain, in, row_range(0, 3));
+  for (std::int64_t i = 0; i < got["out"].count(); ++i) {
+    const double z = in["z"].at(i);
+    EXPECT_NEAR(got["out"].at(i), bare["out"].at(i) * z / (1.0 + std::exp(-z)), 1e-14);
+  }
+}
+
 TEST(SsdOp, NamesTheParameterThatIsOutOfRange) {
   for (const char* name : {"batch", "seq", "heads", "head_dim", "state", "groups"}) {
     try {
@@ -129,6 +141,7 @@ TEST(SsdOp, NamesTheParameterThatIsOutOfRange) {
     }
   }
   EXPECT_THROW(small(4, 10, 1, 1, 3), Error) << "3 groups do not divide 10 heads";
+  EXPECT_THROW(op().parse(params_with(op(), {{"gated", true}, {"pass", std::string("bwd")}})), Error);
 }
 
 TEST(SsdOp, CostsWhatItsTensorsWeigh) {
@@ -145,6 +158,8 @@ TEST(SsdOp, CostsWhatItsTensorsWeigh) {
     EXPECT_EQ(op().cost(*p).exps, 3.0 * 2 * 5 * 6);
     EXPECT_EQ(op().cost(*p).wire_bytes, 0.0) << "one rank sends nothing";
   }
+  const auto gated = op().parse(params_with(op(), {{"seq", std::int64_t{5}}, {"gated", true}}));
+  EXPECT_EQ(op().cost(*gated).bytes, static_cast<double>(tensor_bytes(op(), *gated)));
 }
 
 }  // namespace

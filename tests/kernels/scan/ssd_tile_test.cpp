@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "kernels/scan/ssd_decay.hpp"
 #include "tests/kernels/scan/scan_cases.hpp"
@@ -41,13 +42,14 @@ TEST_P(SsdTile, ScansLikeTheOracle) {
   dispatch(p.dtype, [&, isa = isa]<class T>() {
     using S = StateOf<T>;
     // Scratch comes as the harness leaves it: whatever lies in it must not reach the result.
-    const std::int64_t count = ssd_scratch(p.state);
+    const std::int64_t packed = p.heads * ssd_packed(p.state), count = packed + ssd_scratch(p.state);
     Tensor scratch(state_dtype(p.dtype), {count});
     for (std::int64_t i = 0; i < count; ++i) scratch.set(i, std::nan(""));
-    const SsdViews<T> views(tensors);
-    for (std::int64_t h = 0; h < p.heads; ++h)
-      scan_ssd_strip<T>(views, {0, h, {0, p.head_dim}}, tensors["h_last"].as<S>() + h * p.head_states(),
-                        scratch.as<S>(), isa);
+    std::vector<double> open(static_cast<std::size_t>(p.heads), std::nan(""));
+    S* const room = scratch.as<S>();
+    for (std::int64_t g = 0; g < p.groups; ++g)
+      scan_ssd_share<T>(SsdViews<T>(tensors), {0, g, 1, {0, p.group_heads()}}, tensors["h_last"].as<S>(),
+                        {room, open.data()}, room + packed, isa);
   });
   for (const char* name : {"out", "h_last"}) {
     double scale = 0.0, error = 0.0;
