@@ -93,6 +93,7 @@ static const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .passes = {"bwd"},
     .about = "blocked backward, weights computed again from lse, register-tiled, causal skipping",
+    .supports = supports_no_mask,
     .workspace_bytes = flash_tiled_bwd_workspace_bytes,
     .prepare = prepare,
     .run = run_flash_tiled_bwd,

@@ -63,12 +63,10 @@ void attend_rows(const AttentionProblem& p, Tensors& tensors, const PackedShare<
                  std::int64_t head, std::int64_t first, const ThreadScratch<RealOf<T>>& scratch) {
   const auto& engine = tile_engine_for<T>();
   const std::int64_t start = head * p.seq + first;
-  auto rows =
-      query_rows(scratch.rows, scratch.state, 0, std::min(kQueryBlock, p.seq - first), p.head_dim);
+  auto rows = query_rows(scratch.rows, scratch.state, 0, std::min(kQueryBlock, p.seq - first), p.head_dim);
   const std::int64_t padded_rows = round_up(rows.rows, engine.rows);
   std::int64_t* const visible = scratch.rows.visible;
-  for (std::int64_t r = 0; r < padded_rows; ++r)
-    visible[r] = p.causal ? std::min(first + r + 1, p.seq) : p.seq;
+  for (std::int64_t r = 0; r < padded_rows; ++r) visible[r] = p.visible(head / p.heads, first + r).end;
   const double scale = p.scale() * kLog2E;
   rows.scale = pack_queries(tensors["q"].as<T>() + start * p.head_dim, rows.rows, p.head_dim, engine, scale,
                             scratch.rows.q);
@@ -115,12 +113,17 @@ void run_flash_tiled(const Problem& problem, Tensors& tensors, Context& context)
   dispatch(p.dtype, [&]<class T>() { attend_all<T>(p, tensors, context); });
 }
 
+static std::string supports(const Problem& problem) {
+  return problem_as<AttentionProblem>(problem).window > 0 ? "no sliding window in this kernel" : "";
+}
+
 static const Registrar<Kernel> registrar{{
     .name = "attention/flash_tiled_cpu",
     .op = "attention",
     .backend = Backend::cpu,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .about = "blocked online softmax, register-tiled, packed K/V, causal skipping",
+    .supports = supports,
     .workspace_bytes = flash_tiled_workspace_bytes,
     .run = run_flash_tiled,
 }};

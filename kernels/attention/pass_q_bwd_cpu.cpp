@@ -206,6 +206,7 @@ const Registrar<Kernel> registrar{{
     .collective = true,
     .about =
         "backward: queries, dout, lse and delta go round over a Link, K/V stay, fp32 parts of dQ come home",
+    .supports = supports_no_mask,
     .workspace_bytes = workspace_bytes,
     .prepare = prepare,
     .run = run,
