@@ -22,14 +22,6 @@
 namespace bench::attention {
 namespace {
 
-/// (B, H, L, D) -> (B Hkv, H / Hkv, L, D) for queries and outputs, with stride 0 along the group for keys and
-/// values.
-at::Tensor grouped(Tensor& tensor, const AttentionProblem& p) {
-  const at::Tensor whole = as_torch(tensor);
-  const at::Tensor split = whole.view({p.batch * p.kv_heads, whole.size(1) / p.kv_heads, p.seq, p.head_dim});
-  return split.expand({-1, p.group(), -1, -1});
-}
-
 /// A mask a sequence becomes one a (sequence, key/value head), which is the op's batch here.
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors&, Context&) {
   const auto& p = problem_as<AttentionProblem>(problem);

@@ -37,14 +37,14 @@ Result attend_in_two(const TileEngine<RealOf<T>>& engine, const AttentionProblem
   const auto carve = [&](Carver& carver) {
     return std::tuple{RowScratch<Real>::carve(carver, p.head_dim),
                       StateArrays<Real>::carve(carver, kQueryBlock, p.head_dim),
-                      PackedShare<Real>::carve(carver, 1, p.seq, p.head_dim, values_in_place<T>(p.head_dim))};
+                      PackedShare<Real>::carve(carver, 1, p.seq, p.head_dim, kReadInPlace<T>)};
   };
   carve(measure);
   Tensor memory(DType::f64, {measure.used_bytes() / 8});
   Carver carver({memory.data(), static_cast<std::size_t>(memory.bytes())});
   auto [scratch, state, share] = carve(carver);
 
-  QueryRows<Real> rows = query_rows(scratch, state, 0, rows_wanted, p.head_dim);
+  QueryRows<Real> rows = query_rows(scratch, state, 0, rows_wanted, p.head_dim, engine.rows);
   const std::int64_t first_row = p.seq - rows_wanted, padded = round_up(rows_wanted, engine.rows);
   rows.scale = pack_queries(inputs["q"].as<T>() + first_row * p.head_dim, rows_wanted, p.head_dim, engine,
                             p.scale() * kLog2E, scratch.q);
@@ -53,10 +53,10 @@ Result attend_in_two(const TileEngine<RealOf<T>>& engine, const AttentionProblem
     for (std::int64_t r = 0; r < padded; ++r)
       scratch.visible[r] =
           std::clamp(first_row + std::min(r, rows_wanted - 1) + 1 - begin, std::int64_t{0}, end - begin);
-    const T* v = inputs["v"].as<T>() + begin * p.head_dim;
-    pack_share<T>(share, inputs["k"].as<T>() + begin * p.head_dim, v, 1, end - begin, p.head_dim, engine);
-    attend_block(engine, rows, head_panels<T>(share, v, 0, end - begin, p.head_dim), p.head_dim,
-                 scratch.scores);
+    const T *k = inputs["k"].as<T>() + begin * p.head_dim, *v = inputs["v"].as<T>() + begin * p.head_dim;
+    pack_share<T>(share, k, v, 1, end - begin, p.head_dim, engine.pairs);
+    attend_block(engine, rows, head_rows<T>(share, k, v, 0, end - begin, p.head_dim, engine.pairs),
+                 p.head_dim, scratch.scores);
   };
   add(0, cut);
   add(cut, p.seq);
@@ -141,7 +141,7 @@ TEST(Tile, RowsThatNeverSeeAKeyComeOutEmpty) {
   Carver carver(memory);
   const auto scratch = RowScratch<float>::carve(carver, kDim);
   const auto state = StateArrays<float>::carve(carver, kQueryBlock, kDim);
-  const auto rows = query_rows(scratch, state, 0, kRows, kDim);
+  const auto rows = query_rows(scratch, state, 0, kRows, kDim, kRows);
   clear_state(rows, kRows, kDim);
   float out[kRows * kDim], lse[kRows];
   finish_rows(rows, kDim, out, lse);
