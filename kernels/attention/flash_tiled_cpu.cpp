@@ -8,11 +8,12 @@
 // lanes of every vector, so K and V are broadcast an element at a time from where they lie: fp32 tensors are
 // never packed, each element read from L2 serves 48 rows, and no sum or maximum crosses lanes. Only Q and the
 // output are transposed, once each. Causal rows see a prefix of the keys: blocks beyond it are never touched
-// and only tiles on the diagonal run masked code. Work: 4 D flops and one exponential a visible pair; bytes:
-// K and V once per 96 query rows, from L2 or L3. Accumulation: fp32 (fp64 for fp64). Error against fp64 on
-// N(0,1) inputs: below 2e-6 of max|ref| in fp32, the rounding of the output in bf16 and fp16. Scores must
-// stay within +-1e28. 16-bit tensors are computed at fp32 speed, except in bf16 where a processor multiplies
-// pairs faster. Right for everything on a CPU; fewer than 16 query rows cost as much as 16.
+// and only tiles on the diagonal run masked code; of a sliding window's keys likewise, from the left. Work: 4
+// D flops and one exponential a visible pair; bytes: K and V once per 96 query rows, from L2 or L3.
+// Accumulation: fp32 (fp64 for fp64). Error against fp64 on N(0,1) inputs: below 2e-6 of max|ref| in fp32,
+// the rounding of the output in bf16 and fp16. Scores must stay within +-1e28. 16-bit tensors are computed at
+// fp32 speed, except in bf16 where a processor multiplies pairs faster. Right for everything on a CPU; fewer
+// than 16 query rows cost as much as 16.
 #include "kernels/attention/flash_tiled_cpu.hpp"
 
 #include <omp.h>
@@ -65,8 +66,13 @@ void attend_rows(const AttentionProblem& p, Tensors& tensors, const PackedShare<
   auto rows = query_rows(scratch.rows, scratch.state, 0, std::min(kQueryBlock, p.seq - first), p.head_dim,
                          engine.rows);
   const std::int64_t padded_rows = round_up(rows.rows, engine.rows);
-  std::int64_t* const visible = scratch.rows.visible;
-  for (std::int64_t r = 0; r < padded_rows; ++r) visible[r] = p.visible(head / p.heads, first + r).end;
+  const std::int64_t sequence = head / p.heads;
+  for (std::int64_t r = 0; r < padded_rows; ++r) {
+    const KeyRange keys = p.visible(sequence, first + r);
+    scratch.rows.visible[r] = std::min(keys.end, p.keys_of(sequence));  // a range of no key may lie behind
+    scratch.rows.hidden[r] = keys.first;
+  }
+  if (p.window > 0) rows.hidden = scratch.rows.hidden;
   const double scale = p.scale() * kLog2E;
   rows.scale = pack_queries(tensors["q"].as<T>() + start * p.head_dim, rows.rows, p.head_dim, engine, scale,
                             scratch.rows.q);
@@ -114,17 +120,12 @@ void run_flash_tiled(const Problem& problem, Tensors& tensors, Context& context)
   dispatch(p.dtype, [&]<class T>() { attend_all<T>(p, tensors, context); });
 }
 
-static std::string supports(const Problem& problem) {
-  return problem_as<AttentionProblem>(problem).window > 0 ? "no sliding window in this kernel" : "";
-}
-
 static const Registrar<Kernel> registrar{{
     .name = "attention/flash_tiled_cpu",
     .op = "attention",
     .backend = Backend::cpu,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .about = "blocked online softmax, register-tiled, packed K/V, causal skipping",
-    .supports = supports,
     .workspace_bytes = flash_tiled_workspace_bytes,
     .run = run_flash_tiled,
 }};

@@ -40,6 +40,13 @@ std::int64_t clip_visible(const std::int64_t* visible, std::int64_t rows, std::i
   return clipped[rows - 1];
 }
 
+/// hidden counts of a strip within the key block that starts at `first`; returns the smallest.
+std::int64_t clip_hidden(const std::int64_t* hidden, std::int64_t rows, std::int64_t first,
+                         std::int64_t* clipped) {
+  for (std::int64_t r = 0; r < rows; ++r) clipped[r] = std::max(hidden[r] - first, std::int64_t{0});
+  return clipped[0];
+}
+
 }  // namespace
 
 template <class Real>
@@ -75,7 +82,8 @@ void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, c
   const std::int64_t padded_rows = round_up(rows.rows, engine.rows);
   if (padded_rows == 0) return;
   const std::int64_t keys = std::min(kv.keys, rows.visible[padded_rows - 1]);
-  std::array<std::int64_t, kMaxStripRows> clipped{};
+  std::array<std::int64_t, kMaxStripRows> clipped{}, hidden{};
+  const std::int64_t begin = rows.hidden != nullptr ? rows.hidden[0] / kKeyBlock * kKeyBlock : 0;
   StripArgs<Real> args{};
   args.k_stride = kv.k_stride;
   args.v_stride = kv.v_stride;
@@ -83,12 +91,16 @@ void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, c
   args.head_dim = head_dim;
   args.scale = rows.scale;
   args.visible = clipped.data();
+  args.hidden = rows.hidden != nullptr ? hidden.data() : nullptr;
   args.scores = scores;
-  for (std::int64_t first = 0; first < keys; first += kKeyBlock) {
+  for (std::int64_t first = begin; first < keys; first += kKeyBlock) {
     args.k = kv.k + first * kv.k_stride;
     args.v = kv.v + engine.value_rows(first) * kv.v_stride;
     for (std::int64_t r = 0; r < padded_rows; r += engine.rows) {
       if (clip_visible(rows.visible + r, engine.rows, first, clipped.data()) == 0) continue;
+      if (rows.hidden != nullptr &&
+          clip_hidden(rows.hidden + r, engine.rows, first, hidden.data()) >= kKeyBlock)
+        continue;
       args.rows = std::min(engine.rows, rows.rows - r);
       args.q = rows.q + r * args.depth;
       args.max = rows.max + r;

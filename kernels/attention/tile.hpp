@@ -6,7 +6,8 @@
 //
 // Causality enters as `visible`: how many of a block's keys, counted from its first, a row may see. Positions
 // ascend on every rank in every layout, so what a row sees of any block is a prefix, and one rule covers
-// contiguous, zigzag, striped and ragged shares.
+// contiguous, zigzag, striped and ragged shares. A sliding window hides the first keys of that prefix:
+// `hidden`.
 //
 // Real is the type of arithmetic and state: double for fp64 tensors, float for all others.
 #pragma once
@@ -48,6 +49,7 @@ struct StripArgs {
   std::int64_t head_dim;        // D
   std::int64_t rows;            // 1..strip rows: those in use
   const std::int64_t* visible;  // (strip rows), ascending, 0..kKeyBlock, the last one >= 1
+  const std::int64_t* hidden;   // (strip rows), ascending, >= 0: keys before it are not seen; null: none are
   Real* max;                    // (strip rows)
   Real* sum;                    // (strip rows)
   Real* acc;                    // (padded D, strip rows)
@@ -102,6 +104,7 @@ struct QueryRows {
   const Real* q = nullptr;                // strips of (engine.depth(D), strip)
   Real scale = Real{1};                   // what the scores of q are still to be multiplied by
   const std::int64_t* visible = nullptr;  // (padded rows), ascending: keys of the block each row may see
+  const std::int64_t* hidden = nullptr;  // (padded rows), ascending: of these, as many are left of its window
   Real* max = nullptr;
   Real* sum = nullptr;
   Real* acc = nullptr;  // strips of (padded D, strip)
@@ -113,7 +116,7 @@ struct QueryRows {
 };
 
 /// Adds a block of keys to the rows' state. Pairs that `visible` rules out are never read; whole strips and
-/// key blocks are skipped.
+/// key blocks are skipped, left of a window too.
 template <class Real>
 void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, const KvRows<Real>& kv,
                   std::int64_t head_dim, Real* scores);

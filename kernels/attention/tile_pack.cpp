@@ -36,6 +36,7 @@ RowScratch<Real> RowScratch<Real>::carve(Carver& carver, std::int64_t head_dim) 
   scratch.q = carver.take<Real>(kQueryBlock * head_dim);
   scratch.scores = carver.take<Real>(kMaxStripRows * kScoreKeys);
   scratch.visible = carver.take<std::int64_t>(kQueryBlock);
+  scratch.hidden = carver.take<std::int64_t>(kQueryBlock);
   return scratch;
 }
 

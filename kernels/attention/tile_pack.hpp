@@ -28,6 +28,7 @@ struct RowScratch {
   Real* q = nullptr;
   Real* scores = nullptr;
   std::int64_t* visible = nullptr;
+  std::int64_t* hidden = nullptr;
 
   static RowScratch carve(Carver& carver, std::int64_t head_dim);
 };

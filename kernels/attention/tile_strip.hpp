@@ -36,7 +36,9 @@ struct Strip : Core {
 
   static void attend(const StripArgs<Real>& a) {
     const std::int64_t keys = a.visible[kRows - 1];
-    for (std::int64_t first = 0; first < keys; first += kScoreKeys)
+    const std::int64_t begin =
+        a.hidden != nullptr ? a.hidden[0] / Core::kKeysPerWord * Core::kKeysPerWord : 0;
+    for (std::int64_t first = begin; first < keys; first += kScoreKeys)
       Strip(a, first, std::min(kScoreKeys, keys - first)).attend_keys();
   }
 
@@ -81,7 +83,8 @@ struct Strip : Core {
 
   void score_keys(std::int64_t j) {
     const int from = first_vector(j), width = vectors - from;
-    const bool edge = a.visible[from * kLanes] - first < j + kHeight;
+    const bool edge = a.visible[from * kLanes] - first < j + kHeight ||
+                      (a.hidden != nullptr && a.hidden[kRows - 1] - first > j);
     if (width == 1) return edge ? score<1, true>(j, from) : score<1, false>(j, from);
     if constexpr (kVecs > 1)
       if (width == 2) return edge ? score<2, true>(j, from) : score<2, false>(j, from);
@@ -119,6 +122,11 @@ struct Strip : Core {
         seen[i] = static_cast<Real>(a.visible[(from + w) * kLanes + i] - first - j);
       for (int r = 0; r < kHeight; ++r)
         tile[r][w] = *Core::at(seen) > static_cast<Real>(r) ? tile[r][w] : masked;
+      if (a.hidden == nullptr) continue;
+      for (int i = 0; i < kLanes; ++i)  // keys of this tile that lie left of a row's window
+        seen[i] = static_cast<Real>(a.hidden[(from + w) * kLanes + i] - first - j);
+      for (int r = 0; r < kHeight; ++r)
+        tile[r][w] = *Core::at(seen) > static_cast<Real>(r) ? masked : tile[r][w];
     }
   }
 
