@@ -34,6 +34,7 @@ Axes axes_of(const Shape& shape, int sequence_axis) {
 }
 
 double worst_of(double worst, double got, double want) {
+  if (got == want) return worst;  // infinities too
   const double error = std::abs(got - want);
   return std::isfinite(error) ? std::max(worst, error) : std::numeric_limits<double>::infinity();
 }
@@ -59,10 +60,13 @@ double worst_error(const Tensor& got, const TensorSpec& spec, std::span<const st
   return worst;
 }
 
-std::int64_t count_not_finite(const Tensor& tensor) {
+std::int64_t count_not_finite(const Tensor& tensor, const TensorSpec& spec) {
   return dispatch(tensor.dtype(), [&]<class T>() {
     std::int64_t count = 0;
-    for (std::int64_t i = 0; i < tensor.count(); ++i) count += std::isfinite(static_cast<double>(load(tensor.as<T>()[i]))) ? 0 : 1;
+    for (std::int64_t i = 0; i < tensor.count(); ++i) {
+      const double x = static_cast<double>(load(tensor.as<T>()[i]));
+      count += std::isfinite(x) || (x < 0.0 && x == spec.low) ? 0 : 1;
+    }
     return count;
   });
 }
@@ -95,7 +99,8 @@ Expected expect(const Op& op, const Problem& problem, std::uint64_t seed, double
   if (op.figures != nullptr) expected.figures = op.figures(problem, inputs, expected.rows, expected.outputs);
   for (const auto& [name, tensor] : expected.outputs.all()) {
     double scale = 0.0;
-    for (std::int64_t i = 0; i < tensor.count(); ++i) scale = std::max(scale, std::abs(tensor.at(i)));
+    for (std::int64_t i = 0; i < tensor.count(); ++i)
+      if (std::isfinite(tensor.at(i))) scale = std::max(scale, std::abs(tensor.at(i)));
     expected.scale.push_back(scale > 0.0 ? scale : 1.0);
   }
   return expected;
@@ -114,7 +119,7 @@ std::vector<Deviation> compare(const Op& op, const Problem& problem, const Kerne
     deviations.push_back({.output = spec.name,
                           .error = worst_error(got, spec, positions, item->second, expected.rows) / scale,
                           .tolerance = op.tolerance(problem, spec.name),
-                          .not_finite = count_not_finite(got)});
+                          .not_finite = count_not_finite(got, spec)});
   }
   return deviations;
 }

@@ -29,7 +29,7 @@ struct Deviation {
   std::string output;
   double error = 0.0;             // max|x - ref| / scale over the checked elements that this rank holds; infinity when one is not finite
   double tolerance = 0.0;
-  std::int64_t not_finite = 0;    // NaN or Inf anywhere in this rank's share, checked rows or not
+  std::int64_t not_finite = 0;    // NaN or Inf (unless the spec allows it) anywhere in this rank's share, checked rows or not
   bool ok() const { return not_finite == 0 && error <= tolerance; }
 };
 

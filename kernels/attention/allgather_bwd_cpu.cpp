@@ -35,6 +35,7 @@ const Registrar<Kernel> registrar{{
     .passes = {"bwd"},
     .collective = true,
     .about = "backward: all-gather of K/V, all computes, fp32 parts of dK and dV reduce-scattered",
+    .supports = supports_no_mask,
     .workspace_bytes = workspace_bytes,
     .prepare = prepare,
     .run = run_kv_passing_bwd,

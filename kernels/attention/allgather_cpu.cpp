@@ -27,6 +27,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .collective = true,
     .about = "all-gather over a Link: every rank collects all K/V first, nothing hidden",
+    .supports = supports_no_mask,
     .workspace_bytes = kv_passing_workspace_bytes,
     .prepare = prepare,
     .run = run_kv_passing,

@@ -3,8 +3,10 @@
 #include "kernels/attention/attention.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "kernels/attention/reference.hpp"
+#include "kernels/ragged.hpp"
 #include "kernels/tolerance.hpp"
 
 namespace bench::attention {
@@ -27,9 +29,34 @@ Layout parse_layout(std::string_view text) {
   usage_error(concat("layout '", text, "' is not known; allowed: contiguous, zigzag, striped"));
 }
 
+namespace {
+
+/// sum of min(x, most) over x = 0 .. n-1.
+double capped_sum(double n, double most) {
+  return n <= most + 1.0 ? n * (n - 1.0) / 2.0 : most * (most + 1.0) / 2.0 + (n - 1.0 - most) * most;
+}
+
+/// Pairs of one head of a sequence with so many keys: a key is seen from its own position, from up to w-1
+/// behind it, and without causality from up to w-1 before it.
+double pairs_of(const AttentionProblem& p, std::int64_t key_count) {
+  const double l = static_cast<double>(p.seq), keys = static_cast<double>(key_count);
+  const double side = p.window > 0 ? static_cast<double>(p.window - 1) : l;
+  const double behind = capped_sum(l, side) - capped_sum(l - keys, side);
+  return keys + behind + (p.causal ? 0.0 : capped_sum(keys, side));
+}
+
+}  // namespace
+
 double pair_count(const AttentionProblem& problem) {
-  const double l = static_cast<double>(problem.seq);
-  return problem.causal ? l * (l + 1.0) / 2.0 : l * l;
+  if (problem.key_lengths.empty()) return pairs_of(problem, problem.seq);
+  double sum = 0.0;
+  for (const std::int64_t keys : problem.key_lengths) sum += pairs_of(problem, keys);
+  return sum / static_cast<double>(problem.batch);
+}
+
+std::string supports_no_mask(const Problem& problem) {
+  if (!problem_as<AttentionProblem>(problem).masked()) return {};
+  return "no sliding window and no key padding in this kernel";
 }
 
 std::vector<std::int64_t> rank_positions(const AttentionProblem& problem, std::int64_t rank) {
@@ -67,6 +94,7 @@ std::vector<TensorSpec> forward_results(const AttentionProblem& p) {
   lse.dtype = accumulator_of(p.dtype);
   lse.shape = {p.batch, p.heads, p.seq};
   lse.sequence_axis = 2;
+  if (p.masked()) lse.low = -std::numeric_limits<double>::infinity();  // of rows that see no key
   return {out, lse};
 }
 
@@ -86,6 +114,12 @@ std::unique_ptr<Problem> parse(const Params& params) {
                        "; allowed: 0 (as many as heads) or a divisor of heads = ", problem->heads));
   problem->causal = get_bool(params, "causal");
   problem->layout = parse_layout(get_string(params, "layout"));
+  problem->window = get_int(params, "window");
+  if (problem->window < 0) usage_error(concat("window = ", problem->window, "; allowed: 0 (none) or more"));
+  const std::string& key_lengths = get_string(params, "key_lengths");
+  if (key_lengths != "full" && key_lengths != "ragged")
+    usage_error(concat("key_lengths '", key_lengths, "' is not known; allowed: full, ragged"));
+  if (key_lengths == "ragged") problem->key_lengths = ragged_lengths(problem->batch, problem->seq);
   return problem;
 }
 
@@ -113,7 +147,8 @@ std::vector<TensorSpec> outputs(const Problem& problem) {
   return forward_results(p);
 }
 
-/// A backward pass reads what the forward pass left, besides its inputs.
+/// A backward pass reads what the forward pass left, besides its inputs. Nobody need read padded keys and
+/// values.
 std::int64_t io_bytes(const AttentionProblem& p) {
   std::int64_t sum = 0;
   const auto add = [&sum](const std::vector<TensorSpec>& specs) {
@@ -122,6 +157,8 @@ std::int64_t io_bytes(const AttentionProblem& p) {
   add(inputs(p));
   add(outputs(p));
   if (p.backward()) add(forward_results(p));
+  for (const std::int64_t keys : p.key_lengths)
+    sum -= 2 * (p.seq - keys) * p.kv_heads * p.head_dim * size_of(p.dtype);
   return sum;
 }
 
@@ -184,8 +221,11 @@ const Registrar<Op> registrar{{
                {"seq", std::int64_t{1024}, "sequence length (L), tokens"},
                {"head_dim", std::int64_t{64}, "width of a head (D), elements"},
                {"causal", true, "position i sees keys 0..i only"},
-               {"layout", std::string("contiguous"),
-                "how ranks cut the sequence: contiguous zigzag striped"}},
+               {"layout", std::string("contiguous"), "how ranks cut the sequence: contiguous zigzag striped"},
+               {"window", std::int64_t{0},
+                "sliding window (w): position i sees keys i-w+1..i, not causal i-w+1..i+w-1; 0: none"},
+               {"key_lengths", std::string("full"),
+                "valid keys of the sequences: full (all seq) or ragged (the first seq, the others 1..seq)"}},
     .parse = parse,
     .inputs = inputs,
     .outputs = outputs,

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The attention op: softmax(Q K^T / sqrt(D)) V per head, optionally causal, with grouped key/value heads.
+// The attention op: softmax(Q K^T / sqrt(D)) V per head, optionally causal, in a sliding window or with
+// padded keys, with grouped key/value heads.
 //
 // Tensors, row-major: q (B, H, L, D), k and v (B, Hkv, L, D) -> out (B, H, L, D) in the problem's dtype and
 // lse (B, H, L), the natural logarithm of each row's softmax sum, in fp32 (fp64 for fp64 tensors). Query head
 // h reads key/value head h / (H / Hkv).
+//
+// What position i of sequence b sees: keys 0..L-1, or 0..i when causal; of these, in a window w > 0, those
+// with |i - j| < w, itself and w - 1 to each side (FlashAttention's window_size = (w - 1, w - 1), or (w - 1,
+// 0) when causal); of these, with padded keys, the first n_b. A row that sees no key has out = 0 and lse =
+// minus infinity.
 //
 // Pass bwd: q, k, v and dout (B, H, L, D), the gradient of some loss by out -> dq (B, H, L, D), dk and dv
 // (B, Hkv, L, D) in the problem's dtype. What is timed is the backward pass alone, as LibTorch's backward op
@@ -13,8 +19,10 @@
 // a seed, and what a forward pass would have left does not fit q, k and v unless it is computed from them.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +37,12 @@ enum class Layout : std::uint8_t {
   striped,     // rank r holds positions r, r+P, r+2P, ...
 };
 
+/// Keys first .. end-1.
+struct KeyRange {
+  std::int64_t first = 0, end = 0;
+  std::int64_t size() const { return end - first; }
+};
+
 struct AttentionProblem : Problem {
   std::int64_t batch = 1;      // B
   std::int64_t heads = 8;      // H
@@ -37,9 +51,23 @@ struct AttentionProblem : Problem {
   std::int64_t head_dim = 64;  // D
   bool causal = true;          // position i sees keys 0..i
   Layout layout = Layout::contiguous;
+  std::int64_t window = 0;                // w; 0: no window
+  std::vector<std::int64_t> key_lengths;  // n_b, valid keys of each sequence; empty: all L
 
   std::int64_t group() const { return heads / kv_heads; }  // query heads per key/value head
   bool backward() const { return pass == "bwd"; }
+  bool masked() const { return window > 0 || !key_lengths.empty(); }
+  std::int64_t keys_of(std::int64_t b) const {
+    return key_lengths.empty() ? seq : key_lengths[static_cast<std::size_t>(b)];
+  }
+  /// What row `position` of sequence b sees.
+  KeyRange visible(std::int64_t b, std::int64_t position) const {
+    KeyRange keys{0, causal ? position + 1 : seq};
+    if (window > 0)
+      keys = {std::max(keys.first, position - window + 1), std::min(keys.end, position + window)};
+    keys.end = std::max(keys.first, std::min(keys.end, keys_of(b)));
+    return keys;
+  }
   double scale() const { return 1.0 / std::sqrt(static_cast<double>(head_dim)); }
 };
 
@@ -47,8 +75,12 @@ std::string_view to_text(Layout layout);
 /// contiguous, zigzag or striped; throws a usage error otherwise.
 Layout parse_layout(std::string_view text);
 
-/// Exact number of (query, key) pairs of one head: L(L+1)/2 causal, L*L otherwise.
+/// Exact number of (query, key) pairs of one head, the mean over sequences: L(L+1)/2 causal, L*L otherwise,
+/// less what a window or padding hides.
 double pair_count(const AttentionProblem& problem);
+
+/// Kernel::supports of kernels that know causal masks only.
+std::string supports_no_mask(const Problem& problem);
 
 /// Global positions of rank r's share in storage order, always ascending. Any L: with L < P some ranks hold
 /// none.

@@ -42,6 +42,7 @@ const Registrar<Kernel> registrar{{
     .collective = true,
     .about =
         "backward in two nested rings over a Link: K/V and fp32 sums of dK and dV inside and between groups",
+    .supports = supports_no_mask,
     .workspace_bytes = workspace_bytes,
     .prepare = prepare,
     .run = run_kv_passing_bwd,

@@ -7,13 +7,14 @@
 // (B, H, L, D) and lse (B, H, L) come from a forward pass in prepare. Algorithm: FlashAttention-2's backward
 // loop (Dao 2023) with blocks of 192 keys outside and of 96 rows inside: weights are computed again from lse,
 // P and dS of a block never leave L2, and a key block's dK and dV are summed over all rows of all heads of
-// its group before they are written once. Rows and keys are packed once, in strips and panels for the two
-// score products and in padded rows for the other three. Causal rows see a prefix of the keys: blocks beyond
-// it are skipped, strips cut at the diagonal. Work: 10 D flops and one exponential a visible pair where there
-// are key/value heads enough for the threads, else 14 D and two (grad_share.hpp); bytes: dQ, Q and dout once
-// per 192 keys, from L2 or L3. Accumulation: fp32 (fp64 for fp64). Error against fp64 on N(0,1) inputs: below
-// 4e-6 of max|ref| in fp32, the rounding of out and of the gradients in bf16 and fp16. 16-bit tensors are
-// computed at fp32 speed. The same bits for any number of threads.
+// its group before they are written once. K and V are read where they lie, as in the forward pass; Q and dout
+// are packed once, in strips for the two score products and in padded rows for dK and dV. Causal rows see a
+// prefix of the keys: blocks beyond it are skipped, strips cut at the diagonal. Work: 10 D flops and one
+// exponential a visible pair where there are key/value heads enough for the threads, else 14 D and two
+// (grad_share.hpp); bytes: dQ, Q and dout once per 192 keys, from L2 or L3. Accumulation: fp32 (fp64 for
+// fp64). Error against fp64 on N(0,1) inputs: below 4e-6 of max|ref| in fp32, the rounding of out and of the
+// gradients in bf16 and fp16. 16-bit tensors are computed at fp32 speed. The same bits for any number of
+// threads.
 #include "kernels/attention/flash_tiled_bwd_cpu.hpp"
 
 #include <algorithm>
@@ -25,7 +26,7 @@ namespace {
 
 template <class T>
 GradWorkspace<RealOf<T>> carve(Carver& carver, const AttentionProblem& p) {
-  return GradWorkspace<RealOf<T>>::carve(carver, grad_shape(p, p.seq), p.seq, values_in_place<T>(p.head_dim));
+  return GradWorkspace<RealOf<T>>::carve(carver, grad_shape(p, p.seq), p.seq, kReadInPlace<T>);
 }
 
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context& context) {
@@ -93,6 +94,7 @@ static const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .passes = {"bwd"},
     .about = "blocked backward, weights computed again from lse, register-tiled, causal skipping",
+    .supports = supports_no_mask,
     .workspace_bytes = flash_tiled_bwd_workspace_bytes,
     .prepare = prepare,
     .run = run_flash_tiled_bwd,

@@ -4,15 +4,16 @@
 //
 // q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in the tensors' dtype, lse (B, H, L) in fp32 (fp64
 // for fp64 tensors). Algorithm: FlashAttention's loop (Dao et al. 2022; online softmax after Milakov &
-// Gimelshein 2018) with key blocks outside and strips of query rows inside: scores of 8 rows x 384 keys never
-// leave L1, a key block serves 96 rows from L2. K is packed once per head into transposed panels (and V
-// widened where it is not fp32 already), so all loops read forward. Causal rows see a prefix of the keys:
-// blocks beyond it are never touched and only the strips on the diagonal run masked code. Work: 4 D flops and
-// one exponential a visible pair, plus 2 % for packing; bytes: K and V once per 96 query rows, from L2 or L3.
+// Gimelshein 2018) with key blocks outside and strips of query rows inside (tile_strip.hpp). Rows are the
+// lanes of every vector, so K and V are broadcast an element at a time from where they lie: fp32 tensors are
+// never packed, each element read from L2 serves 48 rows, and no sum or maximum crosses lanes. Only Q and the
+// output are transposed, once each. Causal rows see a prefix of the keys: blocks beyond it are never touched
+// and only tiles on the diagonal run masked code; of a sliding window's keys likewise, from the left. Work: 4
+// D flops and one exponential a visible pair; bytes: K and V once per 96 query rows, from L2 or L3.
 // Accumulation: fp32 (fp64 for fp64). Error against fp64 on N(0,1) inputs: below 2e-6 of max|ref| in fp32,
 // the rounding of the output in bf16 and fp16. Scores must stay within +-1e28. 16-bit tensors are computed at
-// fp32 speed. Right for everything on a CPU; for a handful of query rows the packing costs more than it
-// saves.
+// fp32 speed, except in bf16 where a processor multiplies pairs faster. Right for everything on a CPU; fewer
+// than 16 query rows cost as much as 16.
 #include "kernels/attention/flash_tiled_cpu.hpp"
 
 #include <omp.h>
@@ -50,8 +51,7 @@ struct Workspace {
     ThreadScratch<RealOf<T>>::carve(piece, p.head_dim);
     Workspace workspace;
     const std::int64_t kv_heads = p.batch * p.kv_heads;
-    workspace.share =
-        PackedShare<RealOf<T>>::carve(carver, kv_heads, p.seq, p.head_dim, values_in_place<T>(p.head_dim));
+    workspace.share = PackedShare<RealOf<T>>::carve(carver, kv_heads, p.seq, p.head_dim, kReadInPlace<T>);
     workspace.scratch = carver.take_slices(p.threads, piece);
     return workspace;
   }
@@ -63,18 +63,23 @@ void attend_rows(const AttentionProblem& p, Tensors& tensors, const PackedShare<
                  std::int64_t head, std::int64_t first, const ThreadScratch<RealOf<T>>& scratch) {
   const auto& engine = tile_engine_for<T>();
   const std::int64_t start = head * p.seq + first;
-  auto rows =
-      query_rows(scratch.rows, scratch.state, 0, std::min(kQueryBlock, p.seq - first), p.head_dim);
+  auto rows = query_rows(scratch.rows, scratch.state, 0, std::min(kQueryBlock, p.seq - first), p.head_dim,
+                         engine.rows);
   const std::int64_t padded_rows = round_up(rows.rows, engine.rows);
-  std::int64_t* const visible = scratch.rows.visible;
-  for (std::int64_t r = 0; r < padded_rows; ++r)
-    visible[r] = p.causal ? std::min(first + r + 1, p.seq) : p.seq;
+  const std::int64_t sequence = head / p.heads;
+  for (std::int64_t r = 0; r < padded_rows; ++r) {
+    const KeyRange keys = p.visible(sequence, first + r);
+    scratch.rows.visible[r] = std::min(keys.end, p.keys_of(sequence));  // a range of no key may lie behind
+    scratch.rows.hidden[r] = keys.first;
+  }
+  if (p.window > 0) rows.hidden = scratch.rows.hidden;
   const double scale = p.scale() * kLog2E;
   rows.scale = pack_queries(tensors["q"].as<T>() + start * p.head_dim, rows.rows, p.head_dim, engine, scale,
                             scratch.rows.q);
   clear_state(rows, padded_rows, p.head_dim);
-  const auto panels = head_panels<T>(share, tensors["v"].as<T>(), head / p.group(), p.seq, p.head_dim);
-  attend_block(engine, rows, panels, p.head_dim, scratch.rows.scores);
+  const auto kv = head_rows<T>(share, tensors["k"].as<T>(), tensors["v"].as<T>(), head / p.group(), p.seq,
+                               p.head_dim, engine.pairs);
+  attend_block(engine, rows, kv, p.head_dim, scratch.rows.scores);
   finish_rows(rows, p.head_dim, tensors["out"].as<T>() + start * p.head_dim,
               tensors["lse"].as<RealOf<T>>() + start);
 }
@@ -89,7 +94,7 @@ void attend_all(const AttentionProblem& p, Tensors& tensors, Context& context) {
     Carver own(workspace.scratch[omp_get_thread_num()]);
     const auto scratch = ThreadScratch<RealOf<T>>::carve(own, p.head_dim);
     pack_share<T>(workspace.share, tensors["k"].as<T>(), tensors["v"].as<T>(), p.batch * p.kv_heads, p.seq,
-                  p.head_dim, tile_engine_for<T>());
+                  p.head_dim, tile_engine_for<T>().pairs);
     // One block of rows at a time; within a head the longest causal rows come first, so that the last ones to
     // be handed out are short.
 #pragma omp for schedule(dynamic)

@@ -5,6 +5,7 @@
 
 #include "kernels/attention/grad_share.hpp"
 #include "kernels/attention/softmax_state.hpp"
+#include "kernels/attention/transpose.hpp"
 #include "src/core/dtype.hpp"
 
 namespace bench::attention {
@@ -69,12 +70,15 @@ void begin_rows(const GradWorkspace<RealOf<T>>& work, const GradShape& shape, co
 
 template <class T>
 void finish_dq(const GradWorkspace<RealOf<T>>& work, const GradShape& shape, T* dq) {
-  const std::int64_t padded = round_up(shape.head_dim, kMaxLanes);
+  const std::int64_t strip = work.engine->rows, width = shape.head_dim, strips = ceil_div(shape.rows, strip);
+  const std::int64_t padded = round_up(width, kMaxLanes);
   const auto scale = static_cast<RealOf<T>>(shape.scale);
 #pragma omp parallel for num_threads(static_cast <int>(shape.threads))
-  for (std::int64_t i = 0; i < shape.heads * shape.rows; ++i) {
-    const auto* sums = work.dq + (i / shape.rows * work.row_stride + i % shape.rows) * padded;
-    for (std::int64_t d = 0; d < shape.head_dim; ++d) dq[i * shape.head_dim + d] = store<T>(sums[d] * scale);
+  for (std::int64_t i = 0; i < shape.heads * strips; ++i) {
+    const std::int64_t head = i / strips, first = i % strips * strip;
+    transpose(work.dq + (head * work.row_stride + first) * padded, strip, width,
+              std::min(strip, shape.rows - first), &scale, 0, dq + (head * shape.rows + first) * width,
+              width);
   }
 }
 

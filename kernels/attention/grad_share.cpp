@@ -11,28 +11,23 @@
 namespace bench::attention {
 namespace {
 
-/// Rows of a head: whole strips of any engine (8, 6 or 4 rows).
-constexpr std::int64_t kStripMultiple = 24;
-/// Rows of a key block's sums: the last strip may reach beyond the keys.
-constexpr std::int64_t kKeySums = kGradKeyBlock + kMaxStripRows;
-
 /// One thread's block in flight.
 template <class Real>
 struct Scratch {
   Real* weights = nullptr;
   Real* grads = nullptr;
-  Real* dk = nullptr;  // (kKeySums, padded D)
+  Real* dk = nullptr;  // (kGradKeyBlock, padded D)
   Real* dv = nullptr;
   std::int64_t* visible = nullptr;
 
   static Scratch carve(Carver& carver, std::int64_t head_dim) {
     const std::int64_t padded = round_up(head_dim, kMaxLanes);
     Scratch scratch;
-    scratch.weights = carver.take<Real>(kQueryBlock * kScoreStride);
-    scratch.grads = carver.take<Real>(kQueryBlock * kScoreStride);
-    scratch.dk = carver.take<Real>(kKeySums * padded);
-    scratch.dv = carver.take<Real>(kKeySums * padded);
-    scratch.visible = carver.take<std::int64_t>(kQueryBlock);
+    scratch.weights = carver.take<Real>(kGradKeyBlock * kGradRowBlock);
+    scratch.grads = carver.take<Real>(kGradKeyBlock * kGradRowBlock);
+    scratch.dk = carver.take<Real>(kGradKeyBlock * padded);
+    scratch.dv = carver.take<Real>(kGradKeyBlock * padded);
+    scratch.visible = carver.take<std::int64_t>(kGradRowBlock);
     return scratch;
   }
 };
@@ -43,12 +38,12 @@ struct Pass {
   using Real = RealOf<T>;
   const GradWorkspace<Real>& work;
   const GradShape& shape;
-  const T* k;
+  const T *k, *v;
   std::int64_t keys;
   Link* link;
 
   std::int64_t padded() const { return round_up(shape.head_dim, kMaxLanes); }
-  std::int64_t row_blocks() const { return (shape.rows + kQueryBlock - 1) / kQueryBlock; }
+  std::int64_t row_blocks() const { return (shape.rows + kGradRowBlock - 1) / kGradRowBlock; }
   std::int64_t key_blocks() const { return (keys + kGradKeyBlock - 1) / kGradKeyBlock; }
   /// Whether rounds of whole heads, five products each, end before seven products spread evenly.
   bool heads_fill_threads() const {
@@ -68,13 +63,13 @@ void add_block(const Pass<T>& pass, const Scratch<RealOf<T>>& scratch, std::int6
                std::int64_t key, Wanted wanted) {
   using Real = RealOf<T>;
   const auto& work = pass.work;
-  const std::int64_t rows = std::min(kQueryBlock, pass.shape.rows - row), width = pass.shape.head_dim;
+  const std::int64_t rows = std::min(kGradRowBlock, pass.shape.rows - row), width = pass.shape.head_dim;
   const std::int64_t padded_rows = round_up(rows, work.engine->rows), padded = pass.padded();
   for (std::int64_t r = 0; r < padded_rows; ++r)
     scratch.visible[r] = std::clamp(work.visible[row + r] - key, std::int64_t{0}, kGradKeyBlock);
   if (scratch.visible[rows - 1] == 0) return;
   const std::int64_t kv = head / pass.shape.group(), at = head * work.row_stride + row;
-  const KvPanels<Real> panels = head_panels<T>(work.keys, pass.k, kv, pass.keys, width);
+  const KvRows<Real> all = head_rows<T>(work.keys, pass.k, pass.v, kv, pass.keys, width, false);
   work.engine->add_block({.rows = rows,
                           .head_dim = width,
                           .padded_dim = padded,
@@ -85,9 +80,10 @@ void add_block(const Pass<T>& pass, const Scratch<RealOf<T>>& scratch, std::int6
                           .lse = work.lse + at,
                           .delta = work.delta + at,
                           .visible = scratch.visible,
-                          .k = panels.k + key * width,
-                          .v = work.values.k + kv * work.values.k_stride + key * width,
-                          .k_rows = panels.v + key * panels.v_stride,
+                          .k = all.k + key * all.k_stride,
+                          .v = all.v + key * all.v_stride,
+                          .k_stride = all.k_stride,
+                          .v_stride = all.v_stride,
                           .dq = wanted.queries ? work.dq + at * padded : nullptr,
                           .dk = wanted.keys ? scratch.dk : nullptr,
                           .dv = wanted.keys ? scratch.dv : nullptr,
@@ -101,11 +97,11 @@ void keys_task(const Pass<T>& pass, const Scratch<RealOf<T>>& scratch, std::int6
                bool queries_too, Out* dk, Out* dv) {
   using Real = RealOf<T>;
   const std::int64_t padded = pass.padded(), width = pass.shape.head_dim, group = pass.shape.group();
-  std::fill_n(scratch.dk, kKeySums * padded, Real{0});
-  std::fill_n(scratch.dv, kKeySums * padded, Real{0});
+  std::fill_n(scratch.dk, kGradKeyBlock * padded, Real{0});
+  std::fill_n(scratch.dv, kGradKeyBlock * padded, Real{0});
   for (std::int64_t head = kv * group; head < (kv + 1) * group; ++head) {
     for (std::int64_t i = 0; i < pass.row_blocks(); ++i)
-      add_block(pass, scratch, head, i * kQueryBlock, key, {.keys = true, .queries = queries_too});
+      add_block(pass, scratch, head, i * kGradRowBlock, key, {.keys = true, .queries = queries_too});
     if (pass.link != nullptr && omp_get_thread_num() == 0)
       pass.link->progress();  // the link belongs to the thread that entered run
   }
@@ -132,7 +128,7 @@ void queries_task(const Pass<T>& pass, const Scratch<RealOf<T>>& scratch, std::i
 
 template <class Real>
 GradWorkspace<Real> GradWorkspace<Real>::carve(Carver& carver, const GradShape& shape, std::int64_t keys,
-                                               bool rows_in_place) {
+                                               bool in_place) {
   const std::int64_t padded = round_up(shape.head_dim, kMaxLanes);
   GradWorkspace work;
   work.row_stride = round_up(shape.rows, kStripMultiple);
@@ -144,8 +140,7 @@ GradWorkspace<Real> GradWorkspace<Real>::carve(Carver& carver, const GradShape& 
   work.lse = carver.take<Real>(rows);
   work.delta = carver.take<Real>(rows);
   work.dq = carver.take<Real>(rows * padded);
-  work.keys = PackedShare<Real>::carve(carver, shape.kv_heads, keys, shape.head_dim, rows_in_place);
-  work.values = PackedShare<Real>::carve(carver, shape.kv_heads, keys, shape.head_dim, true);
+  work.keys = PackedShare<Real>::carve(carver, shape.kv_heads, keys, shape.head_dim, in_place);
   work.visible = carver.take<std::int64_t>(work.row_stride);
   Carver piece;
   Scratch<Real>::carve(piece, shape.head_dim);
@@ -156,13 +151,12 @@ GradWorkspace<Real> GradWorkspace<Real>::carve(Carver& carver, const GradShape& 
 template <class T, class Out>
 void add_share(const GradWorkspace<RealOf<T>>& work, const GradShape& shape, const T* k, const T* v,
                std::int64_t keys, Out* dk, Out* dv, Link* link) {
-  const Pass<T> pass{work, shape, k, keys, link};
+  const Pass<T> pass{work, shape, k, v, keys, link};
 #pragma omp parallel num_threads(static_cast <int>(shape.threads))
   {
     Carver own(work.scratch[omp_get_thread_num()]);
     const auto scratch = Scratch<RealOf<T>>::carve(own, shape.head_dim);
-    pack_share<T>(work.keys, k, k, shape.kv_heads, keys, shape.head_dim, work.engine->panel);
-    pack_share<T>(work.values, v, v, shape.kv_heads, keys, shape.head_dim, work.engine->panel);
+    pack_share<T>(work.keys, k, v, shape.kv_heads, keys, shape.head_dim, false);
     if (pass.heads_fill_threads()) {
 #pragma omp for schedule(dynamic)
       for (std::int64_t kv = 0; kv < shape.kv_heads; ++kv)
@@ -176,7 +170,7 @@ void add_share(const GradWorkspace<RealOf<T>>& work, const GradShape& shape, con
 #pragma omp for schedule(dynamic)
       for (std::int64_t i = 0; i < shape.heads * pass.row_blocks(); ++i)
         queries_task(pass, scratch, i / pass.row_blocks(),
-                     (pass.row_blocks() - 1 - i % pass.row_blocks()) * kQueryBlock);
+                     (pass.row_blocks() - 1 - i % pass.row_blocks()) * kGradRowBlock);
     }
   }
 }

@@ -40,15 +40,14 @@ struct GradWorkspace {
   Real* dout_rows = nullptr;        // (heads, row_stride, padded D)
   Real* lse = nullptr;              // (heads, row_stride), in units of log2
   Real* delta = nullptr;            // (heads, row_stride)
-  Real* dq = nullptr;               // (heads, row_stride, padded D), sums times sqrt(D)
-  PackedShare<Real> keys;           // panels and rows of K
-  PackedShare<Real> values;         // panels of V
+  Real* dq = nullptr;               // (heads, row_stride, padded D) in strips, sums times sqrt(D)
+  PackedShare<Real> keys;           // K and V in Real, where they are not
   std::int64_t* visible = nullptr;  // (row_stride): how many keys of the share a row sees, ascending
   Slices scratch;                   // a thread's block in flight
 
-  /// Room for up to shape.rows rows and `keys` keys; `rows_in_place`: K is read where it lies
-  /// (values_in_place<T>).
-  static GradWorkspace carve(Carver& carver, const GradShape& shape, std::int64_t keys, bool rows_in_place);
+  /// Room for up to shape.rows rows and `keys` keys; `in_place`: K and V are read where they lie
+  /// (kReadInPlace<T>).
+  static GradWorkspace carve(Carver& carver, const GradShape& shape, std::int64_t keys, bool in_place);
 };
 
 /// A rank's share of what the backward pass reads: q, dout, out (heads, rows, D) and lse (heads, rows). Rows

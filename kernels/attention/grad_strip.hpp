@@ -1,114 +1,183 @@
 // SPDX-License-Identifier: Apache-2.0
-// The backward block, written once over GCC vector types, on top of the forward strip: S = Q K^T and dP =
-// dout V^T are its score tile, and three more products
-//   dV += P^T dout,  dK += dS^T Q,  dQ += dS K,   P = 2^(S - lse),  dS = P (dP - delta)
-// are one: a tile of kRows x 2 vectors of columns whose weights are read along keys or along query rows. Each
-// grad_tile_<isa>.cpp includes this file below its target pragma. Everything lives in an unnamed namespace:
-// the same template compiled for another instruction set must not be merged with it.
+// The backward block, written once over GCC vector types with the forward strip's tile (tile_core.hpp): five
+// products
+//   S = K Q^T,  dP = V dout^T,  dQ += K^T dS,  dV += P dout,  dK += dS Q,   P = 2^(S - lse),  dS = P (dP -
+//   delta)
+// P and dS lie with query rows side by side. The first two and dQ have rows as lanes, as in the forward
+// strip: K and V are broadcast, read where they lie. In the last two, columns of dout and Q are the lanes and
+// P and dS are broadcast. Each grad_tile_<isa>.cpp includes this file below its target pragma.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+
 #include "kernels/attention/grad_tile.hpp"
-#include "kernels/attention/tile_strip.hpp"
+#include "kernels/attention/tile_core.hpp"
 
 namespace bench::attention {
 namespace {
 
-template <class Real, int kLanes, int kRows, int kVecs>
-struct GradStrip : Strip<Real, kLanes, kRows, kVecs> {
-  using Base = Strip<Real, kLanes, kRows, kVecs>;
-  using Vec = typename Base::Vec;
-  static_assert(kGradKeyBlock % Base::kPanel == 0 && kGradKeyBlock + kRows <= kScoreStride);
+/// Tiles: kHeight x kVecs with rows as lanes, kKeyHeight x kKeyVecs with columns as lanes.
+template <class Core, int kVecs, int kHeight, int kKeyVecs, int kKeyHeight>
+struct GradStrip : Core {
+  using Real = typename Core::Real;
+  using Vec = typename Core::Vec;
+  static constexpr int kLanes = Core::kLanes;
+  static constexpr std::int64_t kRows = std::int64_t{kVecs} * kLanes;
+  static_assert(kGradKeyBlock % kHeight == 0 && kGradKeyBlock % kKeyHeight == 0 &&
+                kGradRowBlock % kRows == 0 && kMaxLanes % kHeight == 0 && kVecs <= 3);
 
   static void add(const GradBlock<Real>& a) {
-    for (std::int64_t r = 0; r < a.rows; r += kRows)
-      if (a.visible[r + kRows - 1] > 0) weigh_strip(a, r);
-    if (a.dk != nullptr) add_to_keys(a);
-    if (a.dq != nullptr) add_to_queries(a);
+    for (std::int64_t first = 0; first < a.rows; first += kRows) GradStrip(a, first).weigh();
+    if (a.dk != nullptr) {
+      add_to_keys(a, a.weights, a.dout_rows, a.dv);
+      add_to_keys(a, a.grads, a.q_rows, a.dk);
+    }
+    if (a.dq != nullptr)
+      for (std::int64_t first = 0; first < a.rows; first += kRows) GradStrip(a, first).add_to_queries();
   }
 
  private:
-  /// P and dS of rows [first, first + kRows); zero where a row sees nothing, as far as a strip of keys that
-  /// begins at a visible one may reach.
-  static void weigh_strip(const GradBlock<Real>& a, std::int64_t first) {
-    const std::int64_t keys = a.visible[first + kRows - 1], columns = round_up(keys, kLanes);
-    StripArgs<Real> args{};
-    args.depth = a.head_dim;
-    args.q = a.q + first * a.head_dim;
-    args.k = a.k;
-    args.scores = a.weights + first * kScoreStride;
-    Base::score_panels(args, keys);
-    args.q = a.dout + first * a.head_dim;
-    args.k = a.v;
-    args.scores = a.grads + first * kScoreStride;
-    Base::score_panels(args, keys);
-    for (std::int64_t r = first; r < first + kRows; ++r) {
-      Real *weights = a.weights + r * kScoreStride, *grads = a.grads + r * kScoreStride;
-      through_softmax(weights, grads, columns, a.lse[r], a.delta[r]);
-      for (std::int64_t j = a.visible[r]; j < columns + kRows; ++j) weights[j] = grads[j] = Real{0};
+  const GradBlock<Real>& a;
+  std::int64_t first, keys;   // the strip's first row; keys that any row of the block sees
+  int vectors;                // of rows in use
+  std::int64_t limit[kVecs];  // keys that the last row of each vector sees
+
+  GradStrip(const GradBlock<Real>& block, std::int64_t first_row)
+      : a(block),
+        first(first_row),
+        keys(block.visible[block.rows - 1]),
+        vectors(static_cast<int>((std::min(kRows, block.rows - first_row) + kLanes - 1) / kLanes)) {
+    for (int w = 0; w < vectors; ++w) limit[w] = a.visible[first + (w + 1) * kLanes - 1];
+  }
+
+  /// P and dS of the strip's rows, whole tiles of keys at a time; zero where a row sees nothing.
+  void weigh() const {
+    for (std::int64_t j = 0; j < round_up(keys, kKeyHeight); j += kHeight) {
+      int from = 0;
+      while (from < vectors && limit[from] <= j) ++from;
+      for (int r = 0; r < kHeight; ++r)
+        for (int w = 0; w < from; ++w) weights_at(j + r)[w] = grads_at(j + r)[w] = Vec{};
+      if (from == vectors) continue;
+      const bool edge = a.visible[first + from * kLanes] < j + kHeight;
+      if (vectors - from == 1) edge ? weigh_keys<1, true>(j, from) : weigh_keys<1, false>(j, from);
+      if constexpr (kVecs > 1)
+        if (vectors - from == 2) edge ? weigh_keys<2, true>(j, from) : weigh_keys<2, false>(j, from);
+      if constexpr (kVecs > 2)
+        if (vectors - from == 3) edge ? weigh_keys<3, true>(j, from) : weigh_keys<3, false>(j, from);
     }
   }
 
-  static void through_softmax(Real* weights, Real* grads, std::int64_t columns, Real lse, Real delta) {
-    for (std::int64_t j = 0; j < columns; j += kLanes) {
-      Vec p = *reinterpret_cast<const Vec*>(weights + j) - lse;
-      Base::exp2(p);
-      Vec& grad = *reinterpret_cast<Vec*>(grads + j);
-      *reinterpret_cast<Vec*>(weights + j) = p;
-      grad = p * (grad - delta);
+  Vec* weights_at(std::int64_t j) const { return Core::at(a.weights + j * kGradRowBlock + first); }
+  Vec* grads_at(std::int64_t j) const { return Core::at(a.grads + j * kGradRowBlock + first); }
+
+  template <int kWidth, bool kEdge>
+  __attribute__((noinline)) void weigh_keys(std::int64_t j, int from) const {
+    score<kWidth, kEdge>(j, from);
+    const Real* value[kHeight];
+#pragma GCC unroll 8
+    for (int r = 0; r < kHeight; ++r) value[r] = a.v + std::min(j + r, keys - 1) * a.v_stride;
+    Vec tile[kHeight][kWidth] = {};
+    Core::template multiply<0>(tile, value, 1, a.dout + first * a.head_dim + from * kLanes, kRows,
+                               a.head_dim);
+#pragma GCC unroll 8
+    for (int w = 0; w < kWidth; ++w) {
+      const Vec delta = Core::at(a.delta + first)[from + w];
+#pragma GCC unroll 8
+      for (int r = 0; r < kHeight; ++r)
+        grads_at(j + r)[from + w] = weights_at(j + r)[from + w] * (tile[r][w] - delta);
     }
   }
 
-  /// Strips of keys; the rows that see a strip's first key are the last ones of the block.
-  static void add_to_keys(const GradBlock<Real>& a) {
-    const std::int64_t keys = a.visible[a.rows - 1];
-    std::int64_t first = 0;
-    for (std::int64_t j = 0; j < keys; j += kRows) {
-      while (a.visible[first] <= j) ++first;
-      const std::int64_t from = first * kScoreStride + j, depth = a.rows - first;
-      const std::int64_t row = first * a.padded_dim, to = j * a.padded_dim;
-      product<1, kScoreStride>(a.dv + to, a.weights + from, a.dout_rows + row, depth, a.padded_dim);
-      product<1, kScoreStride>(a.dk + to, a.grads + from, a.q_rows + row, depth, a.padded_dim);
+  template <int kWidth, bool kEdge>
+  __attribute__((noinline)) void score(std::int64_t j, int from) const {
+    const Real* key[kHeight];
+#pragma GCC unroll 8
+    for (int r = 0; r < kHeight; ++r) key[r] = a.k + std::min(j + r, keys - 1) * a.k_stride;
+    Vec tile[kHeight][kWidth] = {};
+    Core::template multiply<0>(tile, key, 1, a.q + first * a.head_dim + from * kLanes, kRows, a.head_dim);
+#pragma GCC unroll 8
+    for (int w = 0; w < kWidth; ++w) {
+      const Vec lse = Core::at(a.lse + first)[from + w];
+      alignas(sizeof(Vec)) Real seen[kLanes];  // keys of this tile that a row sees
+      if constexpr (kEdge)
+        for (int i = 0; i < kLanes; ++i)
+          seen[i] = static_cast<Real>(a.visible[first + (from + w) * kLanes + i] - j);
+#pragma GCC unroll 8
+      for (int r = 0; r < kHeight; ++r) {
+        Vec p = Core::exp2(tile[r][w] - lse);
+        if constexpr (kEdge) p = *Core::at(seen) > static_cast<Real>(r) ? p : Vec{};
+        weights_at(j + r)[from + w] = p;
+      }
     }
   }
 
-  static void add_to_queries(const GradBlock<Real>& a) {
-    for (std::int64_t r = 0; r < a.rows; r += kRows)
-      product<kScoreStride, 1>(a.dq + r * a.padded_dim, a.grads + r * kScoreStride, a.k_rows,
-                               a.visible[r + kRows - 1], a.padded_dim);
-  }
-
-  /// out (kRows, columns) += W in, W (kRows, depth) with steps kRowStep and kDepthStep, in (depth, columns).
-  template <std::int64_t kRowStep, std::int64_t kDepthStep>
-  static void product(Real* out, const Real* weights, const Real* in, std::int64_t depth,
-                      std::int64_t columns) {
-    std::int64_t c = 0;
-    for (; c + 2 * kLanes <= columns; c += 2 * kLanes)
-      tile<kRowStep, kDepthStep, 2>(out + c, weights, in + c, depth, columns);
-    for (; c < columns; c += kLanes) tile<kRowStep, kDepthStep, 1>(out + c, weights, in + c, depth, columns);
-  }
-
-  template <std::int64_t kRowStep, std::int64_t kDepthStep, int kWidth>
-  static __attribute__((noinline)) void tile(Real* __restrict out, const Real* __restrict weights,
-                                             const Real* __restrict in, std::int64_t depth,
-                                             std::int64_t stride) {
-    Vec sums[kRows][kWidth];
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w) sums[r][w] = reinterpret_cast<const Vec*>(out + r * stride)[w];
-    for (std::int64_t i = 0; i < depth; ++i, in += stride, weights += kDepthStep) {
-      Vec value[kWidth];
-#pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w) value[w] = reinterpret_cast<const Vec*>(in)[w];
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-        for (int w = 0; w < kWidth; ++w) sums[r][w] += weights[r * kRowStep] * value[w];
+  /// dQ of the strip, as forward's acc: the vectors of rows that see a key take it in.
+  void add_to_queries() const {
+    std::int64_t from = 0;
+    for (int w = 0; w < vectors; ++w) {
+      if (limit[w] <= from) continue;
+      for (std::int64_t column = 0; column < a.head_dim; column += kHeight) {
+        if (vectors - w == 1) add_to_rows<1>(w, from, limit[w], column);
+        if constexpr (kVecs > 1)
+          if (vectors - w == 2) add_to_rows<2>(w, from, limit[w], column);
+        if constexpr (kVecs > 2)
+          if (vectors - w == 3) add_to_rows<3>(w, from, limit[w], column);
+      }
+      from = limit[w];
     }
+  }
+
+  template <int kWidth>
+  void add_to_rows(int w, std::int64_t from, std::int64_t to, std::int64_t column) const {
+    const Real* key[kHeight];  // columns beyond the last are computed from it and never read
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
+    for (int r = 0; r < kHeight; ++r) key[r] = a.k + from * a.k_stride + std::min(column + r, a.head_dim - 1);
+    product<8, kHeight, kWidth>(key, a.k_stride, a.grads + from * kGradRowBlock + first + w * kLanes,
+                                kGradRowBlock, to - from,
+                                a.dq + first * a.padded_dim + column * kRows + w * kLanes, kRows);
+  }
+
+  /// out (keys, columns) += weights (keys, rows) in (rows, columns). The rows that see a tile's first key are
+  /// the last ones of the block. A slice of `in` stays in L1 while the keys go by.
+  static void add_to_keys(const GradBlock<Real>& a, const Real* weights, const Real* in, Real* out) {
+    std::int64_t column = 0;
+    for (; column + kKeyVecs * kLanes <= a.padded_dim; column += kKeyVecs * kLanes)
+      add_slice<kKeyVecs>(a, weights, in + column, out + column);
+    if constexpr (kKeyVecs > 2)
+      for (; column + 2 * kLanes <= a.padded_dim; column += 2 * kLanes)
+        add_slice<2>(a, weights, in + column, out + column);
+    for (; column < a.padded_dim; column += kLanes) add_slice<1>(a, weights, in + column, out + column);
+  }
+
+  template <int kWidth>
+  static void add_slice(const GradBlock<Real>& a, const Real* weights, const Real* in, Real* out) {
+    const std::int64_t count = a.visible[a.rows - 1];
+    std::int64_t row = 0;
+    for (std::int64_t j = 0; j < count; j += kKeyHeight) {
+      while (a.visible[row] <= j) ++row;
+      const Real* weight[kKeyHeight];
 #pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w) reinterpret_cast<Vec*>(out + r * stride)[w] = sums[r][w];
+      for (int r = 0; r < kKeyHeight; ++r) weight[r] = weights + (j + r) * kGradRowBlock + row;
+      product<0, kKeyHeight, kWidth>(weight, 1, in + row * a.padded_dim, a.padded_dim, a.rows - row,
+                                     out + j * a.padded_dim, a.padded_dim);
+    }
+  }
+
+  template <int kAhead, int kTall, int kWidth>
+  static __attribute__((noinline)) void product(const Real* const (&left)[kTall], std::int64_t step,
+                                                const Real* right, std::int64_t stride, std::int64_t depth,
+                                                Real* out, std::int64_t out_stride) {
+    Vec tile[kTall][kWidth];
+#pragma GCC unroll 8
+    for (int r = 0; r < kTall; ++r)
+#pragma GCC unroll 8
+      for (int w = 0; w < kWidth; ++w) tile[r][w] = Core::at(out + r * out_stride)[w];
+    Core::template multiply<kAhead>(tile, left, step, right, stride, depth);
+#pragma GCC unroll 8
+    for (int r = 0; r < kTall; ++r)
+#pragma GCC unroll 8
+      for (int w = 0; w < kWidth; ++w) Core::at(out + r * out_stride)[w] = tile[r][w];
   }
 };
 

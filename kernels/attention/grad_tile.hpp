@@ -15,11 +15,12 @@
 
 namespace bench::attention {
 
-/// Keys that meet a block of kQueryBlock rows at once: P and dS (fp32: 154 KB with their stride) stay in L2
-/// beside the panels of K and V (D = 64: 148 KB). A multiple of every engine's panel.
+/// Keys that meet a block of rows at once: P and dS (fp32: 148 KB) stay in L2 beside K and V (D = 64: 98 KB).
 inline constexpr std::int64_t kGradKeyBlock = 192;
+/// Rows of a block. A slice of 64 columns of them (24 KB) stays in L1 for all its keys.
+inline constexpr std::int64_t kGradRowBlock = 96;
 
-/// At most kQueryBlock rows of one head against at most kGradKeyBlock keys. Padded rows: whole strips.
+/// At most kGradRowBlock rows of one head against at most kGradKeyBlock keys. Padded rows: whole strips.
 template <class Real>
 struct GradBlock {
   std::int64_t rows, head_dim, padded_dim;  // padded_dim: D rounded up to kMaxLanes
@@ -30,22 +31,21 @@ struct GradBlock {
   const Real* lse;                          // (padded rows), in units of log2
   const Real* delta;                        // (padded rows): dout . out
   const std::int64_t* visible;              // (padded rows), ascending, 0..kGradKeyBlock
-  const Real* k;                            // (panels, D, panel)
-  const Real* v;                            // (panels, D, panel)
-  const Real* k_rows;                       // (keys, padded_dim)
-  Real* dq;                                 // (padded rows, padded_dim), times sqrt(D); null: not wanted
-  Real* dk;       // (whole strips of keys, padded_dim), times sqrt(D); null: not wanted
+  const Real* k;                            // (keys, k_stride)
+  const Real* v;                            // (keys, v_stride)
+  std::int64_t k_stride, v_stride;          // >= head_dim
+  Real* dq;       // strips of (padded_dim, engine.rows), times sqrt(D); null: not wanted
+  Real* dk;       // (kGradKeyBlock, padded_dim), times sqrt(D); null: not wanted
   Real* dv;       // like dk; null when dk is
-  Real* weights;  // scratch (kQueryBlock, kScoreStride)
-  Real* grads;    // scratch (kQueryBlock, kScoreStride)
+  Real* weights;  // scratch (kGradKeyBlock, kGradRowBlock)
+  Real* grads;    // scratch (kGradKeyBlock, kGradRowBlock)
 };
 
 /// The block primitive of one instruction set.
 template <class Real>
 struct GradEngine {
   std::string_view isa;
-  std::int64_t rows;   // rows a strip, of queries and of keys; divides kQueryBlock
-  std::int64_t panel;  // keys a panel, divides kGradKeyBlock
+  std::int64_t rows;  // query rows a strip, divides kGradRowBlock
   void (*add_block)(const GradBlock<Real>&);
 };
 

@@ -18,10 +18,10 @@
 namespace bench::attention {
 
 GradEngine<float> grad_float_avx2() {
-  return {"avx2", 6, 2 * 8, GradStrip<float, 8, 6, 2>::add};
+  return {"avx2", 3 * 8, GradStrip<Core<float, 8>, 3, 4, 2, 6>::add};
 }
 GradEngine<double> grad_double_avx2() {
-  return {"avx2", 6, 2 * 4, GradStrip<double, 4, 6, 2>::add};
+  return {"avx2", 3 * 4, GradStrip<Core<double, 4>, 3, 4, 2, 6>::add};
 }
 
 }  // namespace bench::attention

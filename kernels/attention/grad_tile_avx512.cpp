@@ -18,10 +18,10 @@
 namespace bench::attention {
 
 GradEngine<float> grad_float_avx512() {
-  return {"avx512", 8, 3 * 16, GradStrip<float, 16, 8, 3>::add};
+  return {"avx512", 3 * 16, GradStrip<Core<float, 16>, 3, 8, 4, 6>::add};
 }
 GradEngine<double> grad_double_avx512() {
-  return {"avx512", 8, 3 * 8, GradStrip<double, 8, 8, 3>::add};
+  return {"avx512", 3 * 8, GradStrip<Core<double, 8>, 3, 8, 4, 6>::add};
 }
 
 }  // namespace bench::attention

@@ -15,10 +15,10 @@
 namespace bench::attention {
 
 GradEngine<float> grad_float_plain() {
-  return {"plain", 4, 2 * 4, GradStrip<float, 4, 4, 2>::add};
+  return {"plain", 2 * 4, GradStrip<Core<float, 4>, 2, 4, 2, 4>::add};
 }
 GradEngine<double> grad_double_plain() {
-  return {"plain", 4, 2 * 2, GradStrip<double, 2, 4, 2>::add};
+  return {"plain", 2 * 2, GradStrip<Core<double, 2>, 2, 4, 2, 4>::add};
 }
 
 }  // namespace bench::attention

@@ -21,7 +21,7 @@ HeadRun rank_heads(const AttentionProblem& problem, std::int64_t rank) {
 
 std::string supports_head_cut(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  if (p.ranks <= p.heads) return {};
+  if (p.ranks <= p.heads) return supports_no_mask(problem);
   return concat("heads are cut over ranks: ", p.ranks, " ranks need as many heads, there are ", p.heads);
 }
 

@@ -35,7 +35,7 @@ struct KvPassingBwd {
     key_slots = carver.take<T>(slots.keys * slot_elements);
     sum_slots = carver.take<Real>(slots.sums * slot_elements);
     work =
-        GradWorkspace<Real>::carve(carver, grad_shape(p, longest), longest, values_in_place<T>(p.head_dim));
+        GradWorkspace<Real>::carve(carver, grad_shape(p, longest), longest, kReadInPlace<T>);
   }
 
   T* keys(int slot) const { return key_slots + slot * slot_elements; }

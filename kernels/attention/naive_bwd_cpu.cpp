@@ -65,14 +65,15 @@ template <class T>
 void row_backward(const AttentionProblem& p, Tensors& tensors, std::int64_t head, std::int64_t i,
                   RealOf<T>* dq, RealOf<T>* dk, RealOf<T>* dv) {
   using Real = RealOf<T>;
-  const std::int64_t width = p.head_dim, row = (head * p.seq + i) * width, keys = p.causal ? i + 1 : p.seq;
+  const std::int64_t width = p.head_dim, row = (head * p.seq + i) * width;
+  const KeyRange keys = p.visible(head / p.heads, i);
   const T *q = tensors["q"].as<T>() + row, *dout = tensors["dout"].as<T>() + row;
   const T* k = tensors["k"].as<T>() + head / p.group() * p.seq * width;
   const T* v = tensors["v"].as<T>() + head / p.group() * p.seq * width;
   const Real lse = tensors["lse"].as<Real>()[head * p.seq + i], scale = static_cast<Real>(p.scale());
   const Real delta = dot(dout, tensors["out"].as<T>() + row, width);
   std::fill_n(dq, width, Real{0});
-  for (std::int64_t j = 0; j < keys; ++j) {
+  for (std::int64_t j = keys.first; j < keys.end; ++j) {
     const Real weight = std::exp(dot(q, k + j * width, width) * scale - lse);
     const Real ds = weight * (dot(dout, v + j * width, width) - delta) * scale;
     add_scaled(weight, dout, width, dv + j * width);

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "kernels/attention/attention.hpp"
@@ -52,6 +53,7 @@ void score_row(const AttentionProblem& p, const T* q, const T* k, std::int64_t k
 /// Scores become weights that sum to one; returns their log-sum-exp.
 template <class Real>
 Real softmax_row(Real* scores, std::int64_t keys) {
+  if (keys == 0) return -std::numeric_limits<Real>::infinity();
   const Real max = *std::max_element(scores, scores + keys);
   Real sum = 0;
   for (std::int64_t j = 0; j < keys; ++j) sum += (scores[j] = std::exp(scores[j] - max));
@@ -68,18 +70,19 @@ void weigh_row(const AttentionProblem& p, const Sum<T>* weights, const T* v, std
   for (std::int64_t d = 0; d < p.head_dim; ++d) out[d] = store<T>(acc[d]);
 }
 
-/// Rows [first, end) of one head; `scores` holds (kRows, L) and one row of D behind it.
+/// Rows [first, end) of one head of sequence b; `scores` holds (kRows, L) and one row of D behind it.
 template <class T>
-void attend_rows(const AttentionProblem& p, const Head<T>& head, std::int64_t first, std::int64_t end,
-                 Sum<T>* scores) {
+void attend_rows(const AttentionProblem& p, const Head<T>& head, std::int64_t b, std::int64_t first,
+                 std::int64_t end, Sum<T>* scores) {
   Sum<T>* acc = scores + kRows * p.seq;
-  const auto keys_of = [&](std::int64_t i) { return p.causal ? i + 1 : p.seq; };
+  const auto keys_of = [&](std::int64_t i) { return p.visible(b, i).size(); };
+  const auto skip_of = [&](std::int64_t i) { return p.visible(b, i).first * p.head_dim; };
   const auto row_of = [&](std::int64_t i) { return scores + (i - first) * p.seq; };
   for (std::int64_t i = first; i < end; ++i)
-    score_row(p, head.q + i * p.head_dim, head.k, keys_of(i), row_of(i));
+    score_row(p, head.q + i * p.head_dim, head.k + skip_of(i), keys_of(i), row_of(i));
   for (std::int64_t i = first; i < end; ++i) head.lse[i] = softmax_row(row_of(i), keys_of(i));
   for (std::int64_t i = first; i < end; ++i)
-    weigh_row(p, row_of(i), head.v, keys_of(i), acc, head.out + i * p.head_dim);
+    weigh_row(p, row_of(i), head.v + skip_of(i), keys_of(i), acc, head.out + i * p.head_dim);
 }
 
 std::int64_t scratch_elements(const AttentionProblem& p) {
@@ -97,7 +100,7 @@ void attend_all(const AttentionProblem& p, Tensors& tensors, Context& context) {
     const Head<T> head{tensors["q"].as<T>() + h * extent, tensors["k"].as<T>() + kv * extent,
                        tensors["v"].as<T>() + kv * extent, tensors["out"].as<T>() + h * extent,
                        tensors["lse"].as<Sum<T>>() + h * p.seq};
-    attend_rows<T>(p, head, first, std::min(first + kRows, p.seq),
+    attend_rows<T>(p, head, h / p.heads, first, std::min(first + kRows, p.seq),
                    scratch + omp_get_thread_num() * scratch_elements(p));
   }
 }

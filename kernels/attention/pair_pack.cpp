@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "kernels/attention/tile.hpp"
-
 namespace bench::attention {
 namespace {
 
@@ -37,21 +35,21 @@ void transpose_pairs(const Bf16* rows, std::int64_t count, std::int64_t head_dim
 
 }  // namespace
 
-void pack_panel_pairs(const Bf16* k, std::int64_t keys, std::int64_t head_dim, std::int64_t panel,
-                      float* packed) {
-  transpose_pairs(k, keys, head_dim, panel, packed);
+void pack_key_pairs(const Bf16* k, std::int64_t keys, std::int64_t head_dim, float* packed) {
+  const std::int64_t depth = (head_dim + 1) / 2;
+  Word* const words = reinterpret_cast<Word*>(packed);
+  for (std::int64_t j = 0; j < keys; ++j)
+    for (std::int64_t d = 0; d < depth; ++d) words[j * depth + d] = word_of(k + j * head_dim, d, head_dim);
 }
 
 void pack_value_pairs(const Bf16* v, std::int64_t keys, std::int64_t head_dim, float* packed) {
-  const std::int64_t padded = round_up(head_dim, kMaxLanes);
-  for (std::int64_t j = 0; j < keys; j += 2, packed += padded) {
+  for (std::int64_t j = 0; j < keys; j += 2, packed += head_dim) {
     const Bf16* const row = v + j * head_dim;
     Word* const words = reinterpret_cast<Word*>(packed);
     if (j + 1 < keys)
       for (std::int64_t d = 0; d < head_dim; ++d) words[d] = pair(row[d], row[head_dim + d]);
     else
       for (std::int64_t d = 0; d < head_dim; ++d) words[d] = pair(row[d], Bf16{});
-    std::fill(packed + head_dim, packed + padded, 0.0F);
   }
 }
 

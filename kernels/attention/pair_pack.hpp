@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// bf16 tensors in the layout of engines of pairs (tile.hpp): words of two bf16, the lower half first. What has
-// no partner (the last of an odd number of head elements or keys) is paired with 0. Words travel as float: they
-// take the place of fp32 elements in the same arrays.
+// bf16 tensors in the layout of engines of pairs (tile.hpp): words of two bf16, the lower half first. What
+// has no partner (the last of an odd number of head elements or keys) is paired with 0. Words travel as
+// float: they take the place of fp32 elements in the same arrays.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,10 @@
 
 namespace bench::attention {
 
-/// k (keys, D) -> (D pairs, panel); keys beyond the last become zeros.
-void pack_panel_pairs(const Bf16* k, std::int64_t keys, std::int64_t head_dim, std::int64_t panel,
-                      float* packed);
+/// k (keys, D) -> (keys, D pairs).
+void pack_key_pairs(const Bf16* k, std::int64_t keys, std::int64_t head_dim, float* packed);
 
-/// v (keys, D) -> (key pairs, padded D).
+/// v (keys, D) -> (key pairs, D).
 void pack_value_pairs(const Bf16* v, std::int64_t keys, std::int64_t head_dim, float* packed);
 
 /// q (rows, D) -> strips of (D pairs, strip_rows), not scaled; missing rows of the last strip become zeros.

@@ -55,7 +55,7 @@ struct PassQBwd {
   PassQBwd(const AttentionProblem& problem, Carver& carver) : p(problem) {
     const std::int64_t longest = longest_share(p), keys = 2 * share_elements(p, p.kv_heads, longest);
     work =
-        GradWorkspace<Real>::carve(carver, grad_shape(p, longest), longest, values_in_place<T>(p.head_dim));
+        GradWorkspace<Real>::carve(carver, grad_shape(p, longest), longest, kReadInPlace<T>);
     dq = carver.take<Real>(share_elements(p, p.heads, longest));
     key_sums = carver.take<Real>(keys);
     key_part = carver.take<Real>(keys);
@@ -206,6 +206,7 @@ const Registrar<Kernel> registrar{{
     .collective = true,
     .about =
         "backward: queries, dout, lse and delta go round over a Link, K/V stay, fp32 parts of dQ come home",
+    .supports = supports_no_mask,
     .workspace_bytes = workspace_bytes,
     .prepare = prepare,
     .run = run,

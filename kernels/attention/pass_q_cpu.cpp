@@ -160,6 +160,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .collective = true,
     .about = "queries go round over a Link, K/V stay, partial results return and are merged",
+    .supports = supports_no_mask,
     .workspace_bytes = workspace_bytes,
     .prepare = prepare,
     .run = run,

@@ -12,10 +12,12 @@
 namespace bench::attention {
 namespace {
 
-void weigh(const Row& w, View<const double, 4> v, std::int64_t b, std::int64_t h, double* out) {
+/// w: weights of the keys from `first` on.
+void weigh(const Row& w, std::int64_t first, View<const double, 4> v, std::int64_t b, std::int64_t h,
+           double* out) {
   std::fill_n(out, v.extent[3], 0.0);
   for (std::size_t j = 0; j < w.size(); ++j) {
-    const double* value = &v(b, h, j, 0);
+    const double* value = &v(b, h, first + static_cast<std::int64_t>(j), 0);
     for (std::int64_t d = 0; d < v.extent[3]; ++d) out[d] += w[j] * value[d];
   }
 }
@@ -39,10 +41,10 @@ Tensors reference(const Problem& problem, const Tensors& inputs, std::span<const
       const std::int64_t kv_head = h / p.group();
       for (std::int64_t i = 0; i < row_count; ++i) {
         const std::int64_t position = rows[static_cast<std::size_t>(i)];
-        const std::int64_t keys = p.causal ? position + 1 : p.seq;
+        const KeyRange keys = p.visible(b, position);
         Row w = products(&q(b, h, position, 0), k, b, kv_head, keys, p.scale());
         lse(b, h, i) = softmax(w);
-        weigh(w, v, b, kv_head, &out(b, h, i, 0));
+        weigh(w, keys.first, v, b, kv_head, &out(b, h, i, 0));
       }
     }
   }

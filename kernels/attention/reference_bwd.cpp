@@ -36,7 +36,8 @@ void add_row(const AttentionProblem& p, const Tensors& inputs, std::span<const s
              std::int64_t b, std::int64_t h, std::int64_t position, const Gradients& out) {
   const auto q = view<double, 4>(inputs["q"]), k = view<double, 4>(inputs["k"]);
   const auto v = view<double, 4>(inputs["v"]), dout = view<double, 4>(inputs["dout"]);
-  const std::int64_t kv_head = h / p.group(), keys = p.causal ? position + 1 : p.seq, width = p.head_dim;
+  const std::int64_t kv_head = h / p.group(), width = p.head_dim;
+  const KeyRange keys = p.visible(b, position);
   const double* const query = &q(b, h, position, 0);
   const double* const grad = &dout(b, h, position, 0);
   Row weights = products(query, k, b, kv_head, keys, p.scale());
@@ -46,11 +47,11 @@ void add_row(const AttentionProblem& p, const Tensors& inputs, std::span<const s
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto at = static_cast<std::int64_t>(r);
     if (rows[r] == position)
-      for (std::int64_t j = 0; j < keys; ++j)
-        add_scaled(ds[static_cast<std::size_t>(j)] * p.scale(), &k(b, kv_head, j, 0), width,
+      for (std::int64_t j = keys.first; j < keys.end; ++j)
+        add_scaled(ds[static_cast<std::size_t>(j - keys.first)] * p.scale(), &k(b, kv_head, j, 0), width,
                    &out.dq(b, h, at, 0));
-    if (rows[r] >= keys) continue;
-    const auto j = static_cast<std::size_t>(rows[r]);
+    if (rows[r] < keys.first || rows[r] >= keys.end) continue;
+    const auto j = static_cast<std::size_t>(rows[r] - keys.first);
     add_scaled(ds[j] * p.scale(), query, width, &out.dk(b, kv_head, at, 0));
     add_scaled(weights[j], grad, width, &out.dv(b, kv_head, at, 0));
   }

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
+#include "kernels/attention/attention.hpp"
 #include "src/core/tensor.hpp"
 
 namespace bench::attention {
@@ -14,23 +16,24 @@ namespace bench::attention {
 /// One number per key.
 using Row = std::vector<double>;
 
-/// factor * (x . y_j) for the first `keys` rows y_j of head (b, h) of y (B, H, L, D).
-inline Row products(const double* x, View<const double, 4> y, std::int64_t b, std::int64_t h,
-                    std::int64_t keys, double factor) {
-  Row row(static_cast<std::size_t>(keys));
-  for (std::int64_t j = 0; j < keys; ++j) {
+/// factor * (x . y_j) for rows y_j, j in `keys`, of head (b, h) of y (B, H, L, D).
+inline Row products(const double* x, View<const double, 4> y, std::int64_t b, std::int64_t h, KeyRange keys,
+                    double factor) {
+  Row row(static_cast<std::size_t>(keys.size()));
+  for (std::int64_t j = keys.first; j < keys.end; ++j) {
     const double* other = &y(b, h, j, 0);
     double dot = 0.0;
 #pragma omp simd reduction(+ : dot)
     for (std::int64_t d = 0; d < y.extent[3]; ++d) dot += x[d] * other[d];
-    row[static_cast<std::size_t>(j)] = dot * factor;
+    row[static_cast<std::size_t>(j - keys.first)] = dot * factor;
   }
   return row;
 }
 
 /// Turns scores into weights in place and returns their log-sum-exp. The maximum is subtracted only so that
-/// exp stays finite; it cancels.
+/// exp stays finite; it cancels. The sum of no scores is 0.
 inline double softmax(Row& s) {
+  if (s.empty()) return -std::numeric_limits<double>::infinity();
   const double max = *std::max_element(s.begin(), s.end());
   double sum = 0.0;
   for (double& x : s) sum += (x = std::exp(x - max));

@@ -35,6 +35,7 @@ const Registrar<Kernel> registrar{{
     .passes = {"bwd"},
     .collective = true,
     .about = "backward ring over a Link: K/V shares go round, fp32 sums of dK and dV travel with them",
+    .supports = supports_no_mask,
     .workspace_bytes = workspace_bytes,
     .prepare = prepare,
     .run = run_kv_passing_bwd,

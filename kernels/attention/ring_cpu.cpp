@@ -32,6 +32,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .collective = true,
     .about = "ring attention over a Link: K/V shares go round, softmax state carried",
+    .supports = supports_no_mask,
     .workspace_bytes = kv_passing_workspace_bytes,
     .prepare = prepare,
     .run = run_kv_passing,

@@ -8,9 +8,11 @@
 namespace bench::attention {
 namespace {
 
-const Kernel& forward_kernel() {
-  const Kernel* kernel = Registry<Kernel>::instance().find("attention/ring_cpu");
-  BS_REQUIRE(kernel != nullptr, "the backward pass needs attention/ring_cpu for its forward pass");
+/// On any number of ranks where it can be; windows and padding are known on one rank only.
+const Kernel& forward_kernel(const AttentionProblem& problem) {
+  const char* name = problem.masked() ? "attention/naive_cpu" : "attention/ring_cpu";
+  const Kernel* kernel = Registry<Kernel>::instance().find(name);
+  BS_REQUIRE(kernel != nullptr, "the backward pass needs ", name, " for its forward pass");
   return *kernel;
 }
 
@@ -31,7 +33,7 @@ void agree(Link& link, bool enough_here) {
 }  // namespace
 
 void save_forward(const AttentionProblem& problem, Tensors& tensors, Context& context) {
-  const Kernel& kernel = forward_kernel();
+  const Kernel& kernel = forward_kernel(problem);
   const AttentionProblem forward = forward_of(problem);
   const std::int64_t rows = tensors["q"].shape()[2];
   Context scratch = context;
@@ -43,7 +45,7 @@ void save_forward(const AttentionProblem& problem, Tensors& tensors, Context& co
       share[2] = rows;
       tensors.add(spec.name, Tensor(spec.dtype, share));
     }
-    prepared = kernel.prepare(forward, tensors, scratch);
+    if (kernel.prepare != nullptr) prepared = kernel.prepare(forward, tensors, scratch);
   } catch (const std::bad_alloc&) {
     enough = false;
   }
@@ -53,7 +55,7 @@ void save_forward(const AttentionProblem& problem, Tensors& tensors, Context& co
 }
 
 std::int64_t save_forward_workspace_bytes(const AttentionProblem& problem) {
-  return forward_kernel().workspace_bytes(forward_of(problem));
+  return forward_kernel(problem).workspace_bytes(forward_of(problem));
 }
 
 }  // namespace bench::attention

@@ -8,6 +8,7 @@
 // have stride 0. The data are the same, only the names of the axes change. The op allocates its outputs, so
 // run allocates and then copies them into `out` and `lse`: what any user of the op pays for the allocation,
 // plus a copy of out (two passes over B H L D elements against 4 L D flops for each).
+// A window or padding is an additive mask, made in prepare, beside the op's own causal flag.
 // Accumulation: fp32 (fp64 for fp64); bf16 weights are rounded to bf16 before the second product.
 // The rival that a CPU kernel has to beat.
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
@@ -16,28 +17,29 @@
 #include <tuple>
 
 #include "kernels/attention/attention.hpp"
-#include "kernels/attention/torch_tensors.hpp"
-#include "kernels/kernel.hpp"
+#include "kernels/attention/torch_mask.hpp"
 
 namespace bench::attention {
 namespace {
 
-/// (B, H, L, D) -> (B Hkv, H / Hkv, L, D) for queries and outputs, with stride 0 along the group for keys and
-/// values.
-at::Tensor grouped(Tensor& tensor, const AttentionProblem& p) {
-  const at::Tensor whole = as_torch(tensor);
-  const at::Tensor split = whole.view({p.batch * p.kv_heads, whole.size(1) / p.kv_heads, p.seq, p.head_dim});
-  return split.expand({-1, p.group(), -1, -1});
+/// A mask a sequence becomes one a (sequence, key/value head), which is the op's batch here.
+std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors&, Context&) {
+  const auto& p = problem_as<AttentionProblem>(problem);
+  const c10::InferenceMode inference;
+  auto mask = std::make_unique<TorchMask>();
+  if (p.masked()) mask->values = additive_mask(p, false);
+  if (!p.key_lengths.empty()) mask->values = mask->values.repeat_interleave(p.kv_heads, 0);
+  return mask;
 }
 
-void run(const Problem& problem, Tensors& tensors, Context&) {
+void run(const Problem& problem, Tensors& tensors, Context& context) {
   const auto& p = problem_as<AttentionProblem>(problem);
   const c10::InferenceMode inference;
   use_threads(p.threads);
-  const auto [out, lse] =
-      at::_scaled_dot_product_flash_attention_for_cpu(grouped(tensors["q"], p), grouped(tensors["k"], p),
-                                                      grouped(tensors["v"], p), /*dropout_p=*/0.0, p.causal,
-                                                      /*attn_mask=*/std::nullopt, p.scale());
+  const auto mask = static_cast<const TorchMask&>(*context.prepared).optional();
+  const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
+      grouped(tensors["q"], p), grouped(tensors["k"], p), grouped(tensors["v"], p), /*dropout_p=*/0.0,
+      p.causal, mask, p.scale());
   grouped(tensors["out"], p).copy_(out);
   as_torch(tensors["lse"]).view({p.batch * p.kv_heads, p.group(), p.seq}).copy_(lse);
 }
@@ -48,6 +50,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::torch,
     .dtypes = {DType::f64, DType::f32, DType::bf16},
     .about = "LibTorch's CPU flash attention op, pinned",
+    .prepare = prepare,
     .run = run,
 }};
 

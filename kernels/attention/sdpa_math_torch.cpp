@@ -5,7 +5,8 @@
 // q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D); dtypes fp32, bf16 and fp64. lse is not written: the
 // op returns the weights, from which the log-sum-exp is gone, and computing it beside the op would be timed
 // as if it were part of it. Grouped heads by the op's own enable_gqa, which repeats K and V. It materialises
-// B H L L scores and weights; causal work is not skipped. The op allocates all of it and its output in run,
+// B H L L scores and weights; causal work is not skipped. A window or padding is an additive mask, made in
+// prepare, that has the causal one in it. The op allocates all of it and its output in run,
 // which then copies the output into `out`. Accumulation: fp32; the op itself decides whether 16-bit inputs
 // are widened first. The baseline that LibTorch falls back to; the right choice for speed only at tiny L.
 #include <ATen/ops/_scaled_dot_product_attention_math.h>
@@ -14,19 +15,28 @@
 #include <tuple>
 
 #include "kernels/attention/attention.hpp"
-#include "kernels/attention/torch_tensors.hpp"
-#include "kernels/kernel.hpp"
+#include "kernels/attention/torch_mask.hpp"
 
 namespace bench::attention {
 namespace {
 
-void run(const Problem& problem, Tensors& tensors, Context&) {
+std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors&, Context&) {
+  const auto& p = problem_as<AttentionProblem>(problem);
+  const c10::InferenceMode inference;
+  auto mask = std::make_unique<TorchMask>();
+  if (p.masked()) mask->values = additive_mask(p, p.causal);
+  return mask;
+}
+
+void run(const Problem& problem, Tensors& tensors, Context& context) {
   const auto& p = problem_as<AttentionProblem>(problem);
   const c10::InferenceMode inference;
   use_threads(p.threads);
+  const auto mask = static_cast<const TorchMask&>(*context.prepared).optional();
   const auto [out, weights] = at::_scaled_dot_product_attention_math(
-      as_torch(tensors["q"]), as_torch(tensors["k"]), as_torch(tensors["v"]), /*attn_mask=*/std::nullopt,
-      /*dropout_p=*/0.0, p.causal, /*dropout_mask=*/std::nullopt, p.scale(), /*enable_gqa=*/p.group() > 1);
+      as_torch(tensors["q"]), as_torch(tensors["k"]), as_torch(tensors["v"]), mask,
+      /*dropout_p=*/0.0, p.causal && !mask.has_value(), /*dropout_mask=*/std::nullopt, p.scale(),
+      /*enable_gqa=*/p.group() > 1);
   as_torch(tensors["out"]).copy_(out);
 }
 
@@ -37,6 +47,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16},
     .omits = {"lse"},
     .about = "LibTorch's composite attention op (scores written out), pinned",
+    .prepare = prepare,
     .run = run,
 }};
 

@@ -13,9 +13,6 @@
 namespace bench::attention {
 namespace {
 
-/// Rows of a head's state: whole strips of any engine (8, 6 or 4 rows).
-constexpr std::int64_t kStripMultiple = 24;
-
 /// Query block of head `head` (over batch and heads).
 struct Task {
   std::int64_t head, first, rows;
@@ -36,7 +33,8 @@ struct Tasks {
 template <class Real>
 QueryRows<Real> rows_of(const AttentionProblem& p, const ShareState<Real>& state, const Task& task,
                         const RowScratch<Real>& scratch) {
-  return query_rows(scratch, state.arrays, task.head * state.head_rows + task.first, task.rows, p.head_dim);
+  return query_rows(scratch, state.arrays, task.head * state.head_rows + task.first, task.rows, p.head_dim,
+                    tile_engine<Real>().rows);  // the engine of pairs has strips as long
 }
 
 /// How many of the keys each row of the task sees; rows that pad the last strip see what the last row sees.
@@ -60,7 +58,8 @@ void attend_task(const AttentionProblem& p, const PackedShare<RealOf<T>>& panels
   const std::int64_t first_row = task.head * static_cast<std::int64_t>(queries.positions.size()) + task.first;
   rows.scale = pack_queries(queries.q + first_row * p.head_dim, task.rows, p.head_dim, engine,
                             p.scale() * kLog2E, scratch.q);
-  const auto kv = head_panels<T>(panels, keys.v, task.head / p.group(), key_count, p.head_dim);
+  const auto kv =
+      head_rows<T>(panels, keys.k, keys.v, task.head / p.group(), key_count, p.head_dim, engine.pairs);
   attend_block(engine, rows, kv, p.head_dim, scratch.scores);
 }
 
@@ -73,8 +72,8 @@ void merge_row(const QueryRows<Real>& rows, std::int64_t r, std::int64_t head_di
   const SoftmaxState<Real> other{lse * static_cast<Real>(kLog2E), Real{1}};
   const SoftmaxState<Real> both = merge(mine, other);
   const Real keep = std::exp2(mine.max - both.max), add = std::exp2(other.max - both.max);
-  Real* acc = rows.acc + r * round_up(head_dim, kMaxLanes);
-  for (std::int64_t d = 0; d < head_dim; ++d) acc[d] = acc[d] * keep + out[d] * add;
+  Real* acc = rows.output(r, head_dim);
+  for (std::int64_t d = 0; d < head_dim; ++d, acc += rows.strip) *acc = *acc * keep + out[d] * add;
   rows.max[r] = both.max;
   rows.sum[r] = both.sum;
 }
@@ -94,8 +93,8 @@ template <class T>
 ShareScratch<Real> ShareScratch<Real>::carve(Carver& carver, const AttentionProblem& p,
                                              std::int64_t longest) {
   ShareScratch scratch;
-  scratch.panels = PackedShare<Real>::carve(carver, p.batch * p.kv_heads, longest, p.head_dim,
-                                            values_in_place<T>(p.head_dim));
+  scratch.panels =
+      PackedShare<Real>::carve(carver, p.batch * p.kv_heads, longest, p.head_dim, kReadInPlace<T>);
   Carver piece;
   RowScratch<Real>::carve(piece, p.head_dim);
   scratch.threads = carver.take_slices(p.threads, piece);
@@ -120,7 +119,7 @@ template <class T>
 void pack_keys(const AttentionProblem& p, const ShareScratch<RealOf<T>>& scratch, const KeyShare<T>& keys) {
 #pragma omp parallel num_threads(static_cast <int>(p.threads))
   pack_share<T>(scratch.panels, keys.k, keys.v, p.batch * p.kv_heads,
-                static_cast<std::int64_t>(keys.positions.size()), p.head_dim, tile_engine_for<T>());
+                static_cast<std::int64_t>(keys.positions.size()), p.head_dim, tile_engine_for<T>().pairs);
 }
 
 template <class T>

@@ -40,6 +40,13 @@ std::int64_t clip_visible(const std::int64_t* visible, std::int64_t rows, std::i
   return clipped[rows - 1];
 }
 
+/// hidden counts of a strip within the key block that starts at `first`; returns the smallest.
+std::int64_t clip_hidden(const std::int64_t* hidden, std::int64_t rows, std::int64_t first,
+                         std::int64_t* clipped) {
+  for (std::int64_t r = 0; r < rows; ++r) clipped[r] = std::max(hidden[r] - first, std::int64_t{0});
+  return clipped[0];
+}
+
 }  // namespace
 
 template <class Real>
@@ -70,28 +77,35 @@ const TileEngine<RealOf<T>>& tile_engine_for() {
 }
 
 template <class Real>
-void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, const KvPanels<Real>& kv,
+void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, const KvRows<Real>& kv,
                   std::int64_t head_dim, Real* scores) {
   const std::int64_t padded_rows = round_up(rows.rows, engine.rows);
   if (padded_rows == 0) return;
   const std::int64_t keys = std::min(kv.keys, rows.visible[padded_rows - 1]);
-  std::array<std::int64_t, kMaxStripRows> clipped{};
+  std::array<std::int64_t, kMaxStripRows> clipped{}, hidden{};
+  const std::int64_t begin = rows.hidden != nullptr ? rows.hidden[0] / kKeyBlock * kKeyBlock : 0;
   StripArgs<Real> args{};
+  args.k_stride = kv.k_stride;
   args.v_stride = kv.v_stride;
   args.depth = engine.depth(head_dim);
+  args.head_dim = head_dim;
   args.scale = rows.scale;
-  args.padded_dim = round_up(head_dim, kMaxLanes);
   args.visible = clipped.data();
+  args.hidden = rows.hidden != nullptr ? hidden.data() : nullptr;
   args.scores = scores;
-  for (std::int64_t first = 0; first < keys; first += kKeyBlock) {
-    args.k = kv.k + first * args.depth;
+  for (std::int64_t first = begin; first < keys; first += kKeyBlock) {
+    args.k = kv.k + first * kv.k_stride;
     args.v = kv.v + engine.value_rows(first) * kv.v_stride;
     for (std::int64_t r = 0; r < padded_rows; r += engine.rows) {
       if (clip_visible(rows.visible + r, engine.rows, first, clipped.data()) == 0) continue;
+      if (rows.hidden != nullptr &&
+          clip_hidden(rows.hidden + r, engine.rows, first, hidden.data()) >= kKeyBlock)
+        continue;
+      args.rows = std::min(engine.rows, rows.rows - r);
       args.q = rows.q + r * args.depth;
       args.max = rows.max + r;
       args.sum = rows.sum + r;
-      args.acc = rows.acc + r * args.padded_dim;
+      args.acc = rows.acc + r * round_up(head_dim, kMaxLanes);
       engine.attend_strip(args);
     }
   }
@@ -105,9 +119,9 @@ template const TileEngine<float>& tile_engine_for<Bf16>();
 template const TileEngine<float>& tile_engine_for<F16>();
 template const TileEngine<float>& tile_engine();
 template const TileEngine<double>& tile_engine();
-template void attend_block(const TileEngine<float>&, const QueryRows<float>&, const KvPanels<float>&,
+template void attend_block(const TileEngine<float>&, const QueryRows<float>&, const KvRows<float>&,
                            std::int64_t, float*);
-template void attend_block(const TileEngine<double>&, const QueryRows<double>&, const KvPanels<double>&,
+template void attend_block(const TileEngine<double>&, const QueryRows<double>&, const KvRows<double>&,
                            std::int64_t, double*);
 
 }  // namespace bench::attention

@@ -6,7 +6,8 @@
 //
 // Causality enters as `visible`: how many of a block's keys, counted from its first, a row may see. Positions
 // ascend on every rank in every layout, so what a row sees of any block is a prefix, and one rule covers
-// contiguous, zigzag, striped and ragged shares.
+// contiguous, zigzag, striped and ragged shares. A sliding window hides the first keys of that prefix:
+// `hidden`.
 //
 // Real is the type of arithmetic and state: double for fp64 tensors, float for all others.
 #pragma once
@@ -23,31 +24,36 @@ namespace bench::attention {
 template <class T>
 using RealOf = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
-/// Keys that one pass of the strip kernel takes: their scores (8 rows, 12 KB) stay in L1, their K and V (D =
-/// 64: 196 KB) in L2.
+/// Keys that one pass of the strip kernel takes: their K and V (D = 64: 196 KB) stay in L2 while the strips
+/// of a query block come by.
 inline constexpr std::int64_t kKeyBlock = 384;
-/// Query rows that share a key block while it is in cache; a multiple of every engine's strip (8, 6, 4 rows).
+/// Keys whose scores are in flight at once: with the widest strip (48 rows, fp32) 18 KB, in L1 beside Q.
+inline constexpr std::int64_t kScoreKeys = 96;
+/// Query rows that share a key block while it is in cache; a multiple of every engine's strip.
 inline constexpr std::int64_t kQueryBlock = 96;
-/// Packed rows are padded to whole vectors of the widest engine.
+/// Rows of acc are padded to whole tiles of every engine.
 inline constexpr std::int64_t kMaxLanes = 16;
-/// Row stride of the score scratch: off the power of two, so that rows do not share cache sets.
-inline constexpr std::int64_t kScoreStride = kKeyBlock + kMaxLanes;
-inline constexpr std::int64_t kMaxStripRows = 8;
+inline constexpr std::int64_t kMaxStripRows = 48;
+/// Rows of a head's state that are whole strips of any engine (48, 24, 12, 8 or 4 rows).
+inline constexpr std::int64_t kStripMultiple = 48;
 
-/// One strip of query rows against at most kKeyBlock keys.
+/// One strip of query rows against at most kKeyBlock keys. Engines of pairs count in words of two bf16.
 template <class Real>
 struct StripArgs {
-  const Real* q;                // (depth, rows): transposed and, by engines without pairs, scaled
-  const Real* k;                // (panels, depth, panel)
+  const Real* q;                // (depth, strip rows): transposed and, by engines without pairs, scaled
+  const Real* k;                // (keys, k_stride)
+  std::int64_t k_stride;        // >= depth
   const Real* v;                // (keys, v_stride)
-  std::int64_t v_stride;        // >= padded_dim
+  std::int64_t v_stride;        // >= head_dim
   std::int64_t depth;           // D, or the pairs in it
-  std::int64_t padded_dim;      // D rounded up to kMaxLanes
-  const std::int64_t* visible;  // (rows), ascending, 0..kKeyBlock, the last one >= 1
-  Real* max;                    // (rows)
-  Real* sum;                    // (rows)
-  Real* acc;                    // (rows, padded_dim)
-  Real* scores;                 // scratch (kMaxStripRows, kScoreStride)
+  std::int64_t head_dim;        // D
+  std::int64_t rows;            // 1..strip rows: those in use
+  const std::int64_t* visible;  // (strip rows), ascending, 0..kKeyBlock, the last one >= 1
+  const std::int64_t* hidden;   // (strip rows), ascending, >= 0: keys before it are not seen; null: none are
+  Real* max;                    // (strip rows)
+  Real* sum;                    // (strip rows)
+  Real* acc;                    // (padded D, strip rows)
+  Real* scores;                 // scratch (kScoreKeys, strip rows)
   Real scale;                   // of the scores: log2(e) / sqrt(D) for engines of pairs, else q has it
 };
 
@@ -55,15 +61,14 @@ struct StripArgs {
 template <class Real>
 struct TileEngine {
   std::string_view isa;
-  std::int64_t rows;   // query rows a strip, divides kQueryBlock
-  std::int64_t panel;  // keys a panel of packed K, divides kKeyBlock
+  std::int64_t rows;  // query rows a strip, divides kQueryBlock
   void (*attend_strip)(const StripArgs<Real>&);
-  /// Packed q, k and v hold words of two bf16: q and k of two head elements, v of two keys.
+  /// q, k and v hold words of two bf16: q and k of two head elements, v of two keys.
   bool pairs = false;
 
-  /// Words of a packed row of q or k.
+  /// Words of a row of q or k.
   std::int64_t depth(std::int64_t head_dim) const { return pairs ? (head_dim + 1) / 2 : head_dim; }
-  /// Packed rows of v that so many keys take.
+  /// Rows of v that so many keys take.
   std::int64_t value_rows(std::int64_t keys) const { return pairs ? (keys + 1) / 2 : keys; }
 };
 
@@ -80,32 +85,40 @@ const TileEngine<float>* pair_engine();
 template <class Real>
 std::span<const TileEngine<Real>> tile_engines();
 
-/// Packed keys and values of one head.
+/// Keys and values of one head.
 template <class Real>
-struct KvPanels {
-  const Real* k = nullptr;
-  const Real* v = nullptr;
+struct KvRows {
+  const Real* k = nullptr;  // (keys, k_stride)
+  const Real* v = nullptr;  // (keys, v_stride)
+  std::int64_t k_stride = 0;
   std::int64_t v_stride = 0;
   std::int64_t keys = 0;
 };
 
 /// Up to kQueryBlock query rows of one head and their state. `rows` counts real rows; the arrays hold
-/// round_up(rows, engine.rows).
+/// round_up(rows, strip).
 template <class Real>
 struct QueryRows {
   std::int64_t rows = 0;
-  const Real* q = nullptr;                // strips of (engine.depth(D), engine.rows)
+  std::int64_t strip = 0;                 // the engine's rows
+  const Real* q = nullptr;                // strips of (engine.depth(D), strip)
   Real scale = Real{1};                   // what the scores of q are still to be multiplied by
   const std::int64_t* visible = nullptr;  // (padded rows), ascending: keys of the block each row may see
+  const std::int64_t* hidden = nullptr;  // (padded rows), ascending: of these, as many are left of its window
   Real* max = nullptr;
   Real* sum = nullptr;
-  Real* acc = nullptr;  // (padded rows, padded_dim)
+  Real* acc = nullptr;  // strips of (padded D, strip)
+
+  /// The first element of row r's output; the next ones lie `strip` apart.
+  Real* output(std::int64_t r, std::int64_t head_dim) const {
+    return acc + r / strip * strip * round_up(head_dim, kMaxLanes) + r % strip;
+  }
 };
 
 /// Adds a block of keys to the rows' state. Pairs that `visible` rules out are never read; whole strips and
-/// key blocks are skipped.
+/// key blocks are skipped, left of a window too.
 template <class Real>
-void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, const KvPanels<Real>& kv,
+void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, const KvRows<Real>& kv,
                   std::int64_t head_dim, Real* scores);
 
 }  // namespace bench::attention

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// AVX2 with FMA: 16 registers of 32 bytes hold a 6 x 2 tile (12), 2 vectors of keys and a broadcast.
+// AVX2 with FMA: 16 registers of 32 bytes hold a 4 x 3 tile (12), 3 vectors of rows and a broadcast.
 // The pragma covers this file's own functions only: everything shared is included above it, so no code that
 // needs these instructions can be picked by the linker for a processor without them. tile.cpp asks the
 // processor before it hands out the entry point.
@@ -21,10 +21,10 @@
 namespace bench::attention {
 
 TileEngine<float> tile_float_avx2() {
-  return {"avx2", 6, 2 * 8, Strip<float, 8, 6, 2>::attend};
+  return {"avx2", 3 * 8, Strip<Core<float, 8>, 3, 4>::attend};
 }
 TileEngine<double> tile_double_avx2() {
-  return {"avx2", 6, 2 * 4, Strip<double, 4, 6, 2>::attend};
+  return {"avx2", 3 * 4, Strip<Core<double, 4>, 3, 4>::attend};
 }
 
 }  // namespace bench::attention

@@ -17,7 +17,7 @@ template <class Real>
 struct StateArrays {
   Real* max = nullptr;
   Real* sum = nullptr;
-  Real* acc = nullptr;  // (rows, padded D)
+  Real* acc = nullptr;  // strips of (padded D, strip rows)
 
   static StateArrays carve(Carver& carver, std::int64_t rows, std::int64_t head_dim);
 };
@@ -28,49 +28,45 @@ struct RowScratch {
   Real* q = nullptr;
   Real* scores = nullptr;
   std::int64_t* visible = nullptr;
+  std::int64_t* hidden = nullptr;
 
   static RowScratch carve(Carver& carver, std::int64_t head_dim);
 };
 
-/// `rows` query rows (at most kQueryBlock) that use `scratch` and the state from row `first_state_row` on.
+/// `rows` query rows (at most kQueryBlock) in strips of `strip`, that use `scratch` and the state from row
+/// `first_state_row` on, which begins a strip.
 template <class Real>
 QueryRows<Real> query_rows(const RowScratch<Real>& scratch, const StateArrays<Real>& state,
-                           std::int64_t first_state_row, std::int64_t rows, std::int64_t head_dim);
+                           std::int64_t first_state_row, std::int64_t rows, std::int64_t head_dim,
+                           std::int64_t strip);
 
-/// Packed keys and values of all (batch, kv head) pairs of one block.
+/// Whether tensors of element type T are what engines read: their K and V need no copy.
+template <class T>
+inline constexpr bool kReadInPlace = std::is_same_v<T, RealOf<T>>;
+
+/// Keys and values of all (batch, kv head) pairs of one block, as engines read them.
 template <class Real>
 struct PackedShare {
-  Real* k = nullptr;  // (heads, k_stride)
-  Real* v = nullptr;  // (heads, v_stride); null: values are read where they lie
+  Real* k = nullptr;  // (heads, k_stride); null, like v: read where they lie
+  Real* v = nullptr;  // (heads, v_stride)
   std::int64_t k_stride = 0;
   std::int64_t v_stride = 0;
 
-  /// Room for `heads` heads of up to `keys` keys, for any engine.
+  /// Room for `heads` heads of up to `keys` keys, for any engine; none when `in_place`.
   static PackedShare carve(Carver& carver, std::int64_t heads, std::int64_t keys, std::int64_t head_dim,
-                           bool values_in_place);
+                           bool in_place);
 };
 
-/// Whether V of element type T can be read in place: right type, and rows that are whole vectors.
-template <class T>
-bool values_in_place(std::int64_t head_dim) {
-  return std::is_same_v<T, RealOf<T>> && head_dim % kMaxLanes == 0;
-}
-
-/// Packs k and v, both (heads, keys, D). Called by every thread of a parallel region, which shares the work;
-/// ends with a barrier.
+/// Converts k and v, both (heads, keys, D), where T needs it. Called by every thread of a parallel region,
+/// which shares the work; ends with a barrier.
 template <class T>
 void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std::int64_t heads,
-                std::int64_t keys, std::int64_t head_dim, std::int64_t panel);
+                std::int64_t keys, std::int64_t head_dim, bool pairs);
 
-/// The same in the layout of `engine`.
+/// What attend_block takes for one head of a share; k, v and pairs as given to pack_share.
 template <class T>
-void pack_share(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std::int64_t heads,
-                std::int64_t keys, std::int64_t head_dim, const TileEngine<RealOf<T>>& engine);
-
-/// What attend_block takes for one head of a packed share; `v` as given to pack_share.
-template <class T>
-KvPanels<RealOf<T>> head_panels(const PackedShare<RealOf<T>>& share, const T* v, std::int64_t head,
-                                std::int64_t keys, std::int64_t head_dim);
+KvRows<RealOf<T>> head_rows(const PackedShare<RealOf<T>>& share, const T* k, const T* v, std::int64_t head,
+                            std::int64_t keys, std::int64_t head_dim, bool pairs);
 
 /// q (rows, D) -> strips of (D, strip_rows), times `scale`; missing rows of the last strip become zeros.
 template <class T>

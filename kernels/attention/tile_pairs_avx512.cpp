@@ -22,117 +22,55 @@
 namespace bench::attention {
 namespace {
 
-constexpr int kLanes = 16, kRows = 8, kVecs = 3;
-constexpr std::int64_t kTwoVectors = 2 * kLanes;  // scores that become one vector of weights
-
-struct PairStrip : Strip<float, kLanes, kRows, kVecs> {
+struct PairCore : Core<float, 16> {
   using Word = std::int32_t __attribute__((may_alias));  // two bf16
+  static constexpr std::int64_t kKeysPerWord = 2;
 
-  static void attend(const StripArgs<float>& a) {
-    const std::int64_t keys = a.visible[kRows - 1], columns = round_up(keys, kTwoVectors);
-    for (std::int64_t column = 0; column < keys; column += kPanel)
-      score_columns(a, column, std::min((keys - column + kLanes - 1) / kLanes, std::int64_t{kVecs}));
-    float alpha[kRows];
-    for (int r = 0; r < kRows; ++r) alpha[r] = weights(a, r, columns);
-    std::int64_t column = 0;
-    for (; column + kTwoVectors <= a.padded_dim; column += kTwoVectors) weigh_pairs<2>(a, keys, alpha, column);
-    for (; column < a.padded_dim; column += kLanes) weigh_pairs<1>(a, keys, alpha, column);
-  }
-
- private:
-  static __m512bh pairs_at(const float* words) { return (__m512bh)_mm512_loadu_si512(words); }
   static __m512bh broadcast(const float* word) {
     return (__m512bh)_mm512_set1_epi32(*reinterpret_cast<const Word*>(word));
   }
 
-  static void score_columns(const StripArgs<float>& a, std::int64_t column, std::int64_t vectors) {
-    const float* k = a.k + column * a.depth;
-    if (vectors == 3) return score_pairs<3>(a.q, k, a.depth, a.scores + column);
-    if (vectors == 2) return score_pairs<2>(a.q, k, a.depth, a.scores + column);
-    score_pairs<1>(a.q, k, a.depth, a.scores + column);
-  }
-
-  template <int kWidth>
-  static __attribute__((noinline)) void score_pairs(const float* q, const float* k, std::int64_t depth,
-                                                    float* scores) {
-    __m512 tile[kRows][kWidth] = {};
-    for (std::int64_t d = 0; d < depth; ++d, q += kRows, k += kPanel) {
-      __m512bh key[kWidth];
+  /// Core::multiply on words.
+  template <int kAhead, int kHeight, int kWidth>
+  static inline __attribute__((always_inline)) void multiply(Vec (&tile)[kHeight][kWidth],
+                                                             const float* const (&left)[kHeight],
+                                                             std::int64_t step, const float* right,
+                                                             std::int64_t stride, std::int64_t depth) {
+    for (std::int64_t i = 0, at_left = 0; i < depth; ++i, at_left += step, right += stride) {
+      if constexpr (kAhead > 0) __builtin_prefetch(left[0] + at_left + kAhead * step);
+      __m512bh row[kWidth];
 #pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w) key[w] = pairs_at(k + w * kLanes);
+      for (int w = 0; w < kWidth; ++w) row[w] = (__m512bh)_mm512_loadu_si512(right + w * kLanes);
 #pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) {
-        const __m512bh query = broadcast(q + r);
+      for (int r = 0; r < kHeight; ++r) {
+        const __m512bh both = broadcast(left[r] + at_left);
 #pragma GCC unroll 8
-        for (int w = 0; w < kWidth; ++w) tile[r][w] = _mm512_dpbf16_ps(tile[r][w], query, key[w]);
+        for (int w = 0; w < kWidth; ++w) tile[r][w] = (Vec)_mm512_dpbf16_ps((__m512)tile[r][w], both, row[w]);
       }
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w) _mm512_storeu_ps(scores + r * kScoreStride + w * kLanes, tile[r][w]);
   }
 
-  /// The row's scores become weights, packed in pairs at the row's front. Updates max and sum; returns what
-  /// the earlier output must be multiplied by.
-  static float weights(const StripArgs<float>& a, int r, std::int64_t columns) {
-    float* const row = a.scores + r * kScoreStride;
-    std::fill(row + a.visible[r], row + columns, static_cast<float>(kMaskedScore) / a.scale);
-    const float max = std::max(a.max[r], row_max(row, columns) * a.scale);
-    Vec drop = Vec{} + (a.max[r] - max);
-    exp2(drop);
-    a.max[r] = max;
+  /// Core::weights for an even number of keys; two keys' weights become the words of one row.
+  static Vec weights(float* scores, std::int64_t stride, std::int64_t keys, float scale, Vec max) {
+    // The two-source conversion leaves one key's weights below the other's; words want them side by side.
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23,
+                                           7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     Vec sum = {};
-    for (std::int64_t j = 0; j < columns; j += kTwoVectors) {
-      Vec low = *reinterpret_cast<const Vec*>(row + j) * a.scale - max;
-      Vec high = *reinterpret_cast<const Vec*>(row + j + kLanes) * a.scale - max;
-      exp2(low);
-      exp2(high);
+    for (std::int64_t j = 0; j < keys; j += 2) {
+      const Vec low = exp2(*at(scores + j * stride) * scale - max);
+      const Vec high = exp2(*at(scores + (j + 1) * stride) * scale - max);
       sum += low + high;
-      _mm512_storeu_si512(row + j / 2, (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low));
+      const __m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+      _mm512_storeu_si512(scores + j / 2 * stride, _mm512_permutexvar_epi16(order, both));
     }
-    float total = sum[0];
-    for (int i = 1; i < kLanes; ++i) total += sum[i];
-    a.sum[r] = a.sum[r] * drop[0] + total;
-    return drop[0];
-  }
-
-  /// acc[:, column ...] = acc * alpha + P V over the first `keys` keys, two at a time: the weight of a last
-  /// one without a partner is paired with 0.
-  template <int kWidth>
-  static __attribute__((noinline)) void weigh_pairs(const StripArgs<float>& a, std::int64_t keys,
-                                                    const float* alpha, std::int64_t column) {
-    __m512 tile[kRows][kWidth];
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w)
-        tile[r][w] = _mm512_loadu_ps(a.acc + r * a.padded_dim + column + w * kLanes) * alpha[r];
-    const float* v = a.v + column;
-    const float* weight = a.scores;
-    for (std::int64_t j = 0; j < keys; j += 2, v += a.v_stride, ++weight) {
-      __m512bh value[kWidth];
-#pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w) value[w] = pairs_at(v + w * kLanes);
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) {
-        const __m512bh both = broadcast(weight + r * kScoreStride);
-#pragma GCC unroll 8
-        for (int w = 0; w < kWidth; ++w) tile[r][w] = _mm512_dpbf16_ps(tile[r][w], both, value[w]);
-      }
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w)
-        _mm512_storeu_ps(a.acc + r * a.padded_dim + column + w * kLanes, tile[r][w]);
+    return sum;
   }
 };
 
 }  // namespace
 
 TileEngine<float> tile_pairs_avx512() {
-  return {"avx512_bf16", kRows, PairStrip::kPanel, PairStrip::attend, true};
+  return {"avx512_bf16", 3 * 16, Strip<PairCore, 3, 8>::attend, true};
 }
 
 }  // namespace bench::attention

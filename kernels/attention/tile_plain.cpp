@@ -17,10 +17,10 @@
 namespace bench::attention {
 
 TileEngine<float> tile_float_plain() {
-  return {"plain", 4, 2 * 4, Strip<float, 4, 4, 2>::attend};
+  return {"plain", 2 * 4, Strip<Core<float, 4>, 2, 4>::attend};
 }
 TileEngine<double> tile_double_plain() {
-  return {"plain", 4, 2 * 2, Strip<double, 2, 4, 2>::attend};
+  return {"plain", 2 * 2, Strip<Core<double, 2>, 2, 4>::attend};
 }
 
 }  // namespace bench::attention

@@ -1,192 +1,178 @@
 // SPDX-License-Identifier: Apache-2.0
 // The strip kernel, written once over GCC vector types: S = Q K^T, online softmax, acc = acc * alpha + P V
-// for a few query rows and at most kKeyBlock keys. Each tile_<isa>.cpp includes this file below its target
-// pragma and instantiates it with the tile that fits its registers.
+// for a strip of query rows and at most kKeyBlock keys. Each tile_<isa>.cpp includes this file below its
+// target pragma and instantiates it with the tile that fits its registers.
 //
-// Scores tile: kRows x (kVecs vectors of keys); per head element kVecs loads of K and kRows broadcasts feed
-// kRows * kVecs fused multiply-adds. Output tile: kRows x 2 vectors of V's columns; per key 2 loads and kRows
-// broadcasts feed 2 * kRows. Everything lives in an unnamed namespace: the same template compiled for another
-// instruction set must not be merged with it.
+// Query rows are the lanes: scores, weights, state and acc all have the strip's rows side by side, kVecs
+// vectors of them. Both products are tiles of kHeight x kVecs vectors: kHeight keys against Q for the scores,
+// kHeight columns of V against the weights for acc. So K and V are the factors that are broadcast, an element
+// at a time: they are read where they lie, without packing, and each element serves a whole strip, which
+// leaves 32 bytes from L2 for kHeight x kVecs multiply-adds (tiles with keys as lanes: 192). And maxima and
+// sums go from key to key, never across lanes.
+//
+// Near the diagonal a tile takes only the vectors of rows that see its first key, and is masked where some
+// row of those does not see all of it.
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 
 #include "kernels/attention/softmax_state.hpp"
 #include "kernels/attention/tile.hpp"
+#include "kernels/attention/tile_core.hpp"
 
 namespace bench::attention {
 namespace {
 
-/// Bits and polynomial of 2^x. Coefficients: Chebyshev interpolation of (2^r - 1) / r on [-1/2, 1/2], so that
-/// 2^0 is exactly 1.
-template <class Real>
-struct Exp2;
-template <>
-struct Exp2<float> {  // relative error 2.0e-7
-  using Bits = std::int32_t;
-  static constexpr int kMantissa = 23;
-  static constexpr float kRound =
-      12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-  static constexpr float kLeast = -126.0F;  // below: 0
-  static constexpr float kC[] = {6.93147181e-1F, 2.40223490e-1F, 5.55038101e-2F, 9.66636852e-3F,
-                                 1.33813025e-3F};
-};
-template <>
-struct Exp2<double> {  // relative error 8.4e-18 before rounding
-  using Bits = std::int64_t;
-  static constexpr int kMantissa = 52;
-  static constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52
-  static constexpr double kLeast = -1022.0;
-  static constexpr double kC[] = {6.93147180559945286e-1, 2.40226506959100972e-1, 5.55041086648215970e-2,
-                                  9.61812910760688825e-3, 1.33335581464169356e-3, 1.54035304417360499e-4,
-                                  1.52527338298361192e-5, 1.32154425879216893e-6, 1.01780624458457723e-7,
-                                  7.07258594926922339e-9, 4.45496059818677551e-10};
-};
-
-template <class Real, int kLanes, int kRows, int kVecs>
-struct Strip {
-  typedef Real Vec __attribute__((vector_size(kLanes * sizeof(Real)), may_alias));
-  typedef typename Exp2<Real>::Bits Ints __attribute__((vector_size(kLanes * sizeof(Real)), may_alias));
-  static constexpr std::int64_t kPanel = std::int64_t{kVecs} * kLanes;
-  static_assert(kKeyBlock % kPanel == 0 && kQueryBlock % kRows == 0 && kMaxLanes % kLanes == 0 &&
-                kRows <= kMaxStripRows);
+template <class Core, int kVecs, int kHeight>
+struct Strip : Core {
+  using Real = typename Core::Real;
+  using Vec = typename Core::Vec;
+  using Ints = typename Core::Ints;
+  static constexpr int kLanes = Core::kLanes;
+  static constexpr std::int64_t kRows = std::int64_t{kVecs} * kLanes;
+  static_assert(kScoreKeys % kHeight == 0 && kScoreKeys % Core::kKeysPerWord == 0 &&
+                kQueryBlock % kRows == 0 && kMaxLanes % kHeight == 0 && kVecs <= 3 && kRows <= kMaxStripRows);
 
   static void attend(const StripArgs<Real>& a) {
     const std::int64_t keys = a.visible[kRows - 1];
-    score_panels(a, keys);
-    Real alpha[kMaxLanes];
-    softmax_rows(a, round_up(keys, kLanes), alpha);
-    std::int64_t column = 0;
-    for (; column + 2 * kLanes <= a.padded_dim; column += 2 * kLanes) weigh<2>(a, keys, alpha, column);
-    for (; column < a.padded_dim; column += kLanes) weigh<1>(a, keys, alpha, column);
+    const std::int64_t begin =
+        a.hidden != nullptr ? a.hidden[0] / Core::kKeysPerWord * Core::kKeysPerWord : 0;
+    for (std::int64_t first = begin; first < keys; first += kScoreKeys)
+      Strip(a, first, std::min(kScoreKeys, keys - first)).attend_keys();
   }
 
- protected:  // grad_strip.hpp builds on score_panels and exp2
-  /// Scores of all columns below `keys`, whole vectors at a time.
-  static void score_panels(const StripArgs<Real>& a, std::int64_t keys) {
-    const Real* k = a.k;
-    for (std::int64_t column = 0; column < keys; column += kPanel, k += kPanel * a.depth) {
-      const std::int64_t vectors = (keys - column + kLanes - 1) / kLanes;
-      if (vectors >= kVecs) {
-        score<kVecs>(a.q, k, a.depth, a.scores + column);
-      } else if (kVecs > 2 && vectors == 2) {
-        score<std::min(2, kVecs)>(a.q, k, a.depth, a.scores + column);
-      } else {
-        score<1>(a.q, k, a.depth, a.scores + column);
+ private:
+  const StripArgs<Real>& a;
+  std::int64_t first, keys;   // of the keys whose weights fit into the scratch
+  int vectors;                // of rows in use
+  std::int64_t limit[kVecs];  // keys that the last row of each vector sees
+  Vec largest[kVecs];
+  Vec alpha[kVecs];  // what the earlier output and sums are multiplied by
+
+  Strip(const StripArgs<Real>& args, std::int64_t first_key, std::int64_t key_count)
+      : a(args),
+        first(first_key),
+        keys(key_count),
+        vectors(static_cast<int>((args.rows + kLanes - 1) / kLanes)) {
+    for (int w = 0; w < vectors; ++w) {
+      limit[w] = std::clamp(a.visible[(w + 1) * kLanes - 1] - first, std::int64_t{0}, keys);
+      largest[w] = Vec{} + static_cast<Real>(kMaskedScore);
+    }
+  }
+
+  void attend_keys() {
+    for (std::int64_t j = 0; j < keys; j += kHeight) score_keys(j);
+    for (int w = 0; w < vectors; ++w) softmax(w);
+    std::int64_t from = 0;  // a multiple of kKeysPerWord
+    for (int w = 0; w < vectors; ++w) {
+      const std::int64_t to = std::min(round_up(limit[w], Core::kKeysPerWord), kScoreKeys);
+      if (to <= from) continue;
+      weigh_keys(w, from, to);
+      from = to;
+      for (Vec& x : alpha) x = Vec{} + Real{1};
+    }
+  }
+
+  /// The first vector of rows that sees key j.
+  int first_vector(std::int64_t j) const {
+    int w = 0;
+    while (limit[w] <= j) ++w;
+    return w;
+  }
+
+  void score_keys(std::int64_t j) {
+    const int from = first_vector(j), width = vectors - from;
+    const bool edge = a.visible[from * kLanes] - first < j + kHeight ||
+                      (a.hidden != nullptr && a.hidden[kRows - 1] - first > j);
+    if (width == 1) return edge ? score<1, true>(j, from) : score<1, false>(j, from);
+    if constexpr (kVecs > 1)
+      if (width == 2) return edge ? score<2, true>(j, from) : score<2, false>(j, from);
+    if constexpr (kVecs > 2) return edge ? score<3, true>(j, from) : score<3, false>(j, from);
+  }
+
+  /// Scores of kHeight keys from j on; those beyond the last are computed from it and masked.
+  template <int kWidth, bool kEdge>
+  __attribute__((noinline)) void score(std::int64_t j, int from) {
+    const Real* key[kHeight];
+#pragma GCC unroll 8
+    for (int r = 0; r < kHeight; ++r) key[r] = a.k + (first + std::min(j + r, keys - 1)) * a.k_stride;
+    Vec tile[kHeight][kWidth] = {};
+    Core::template multiply<0>(tile, key, 1, a.q + from * kLanes, kRows, a.depth);
+    if constexpr (kEdge) mask(tile, j, from);
+    Real* const scores = a.scores + j * kRows + from * kLanes;
+#pragma GCC unroll 8
+    for (int w = 0; w < kWidth; ++w) {
+      Vec top = largest[from + w];
+#pragma GCC unroll 8
+      for (int r = 0; r < kHeight; ++r) {
+        top = tile[r][w] > top ? tile[r][w] : top;
+        Core::at(scores + r * kRows)[w] = tile[r][w];
       }
+      largest[from + w] = top;
     }
   }
 
   template <int kWidth>
-  static __attribute__((noinline)) void score(const Real* __restrict q, const Real* __restrict k,
-                                              std::int64_t head_dim, Real* __restrict scores) {
-    Vec tile[kRows][kWidth] = {};
-    for (std::int64_t d = 0; d < head_dim; ++d, q += kRows, k += kPanel) {
-      Vec key[kWidth];
-#pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w) key[w] = reinterpret_cast<const Vec*>(k)[w];
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-        for (int w = 0; w < kWidth; ++w) tile[r][w] += q[r] * key[w];
+  void mask(Vec (&tile)[kHeight][kWidth], std::int64_t j, int from) const {
+    const Vec masked = Vec{} + static_cast<Real>(kMaskedScore) / a.scale;
+    for (int w = 0; w < kWidth; ++w) {
+      alignas(sizeof(Vec)) Real seen[kLanes];  // keys of this tile that a row sees
+      for (int i = 0; i < kLanes; ++i)
+        seen[i] = static_cast<Real>(a.visible[(from + w) * kLanes + i] - first - j);
+      for (int r = 0; r < kHeight; ++r)
+        tile[r][w] = *Core::at(seen) > static_cast<Real>(r) ? tile[r][w] : masked;
+      if (a.hidden == nullptr) continue;
+      for (int i = 0; i < kLanes; ++i)  // keys of this tile that lie left of a row's window
+        seen[i] = static_cast<Real>(a.hidden[(from + w) * kLanes + i] - first - j);
+      for (int r = 0; r < kHeight; ++r)
+        tile[r][w] = *Core::at(seen) > static_cast<Real>(r) ? masked : tile[r][w];
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w) reinterpret_cast<Vec*>(scores + r * kScoreStride)[w] = tile[r][w];
   }
 
-  /// Scores become weights 2^(score - max); `alpha` is what each row's earlier output and sum must be
-  /// multiplied by.
-  static void softmax_rows(const StripArgs<Real>& a, std::int64_t columns, Real* alpha) {
-    alignas(64) Real drop[kMaxLanes] = {};  // old max - new max
-    for (int r = 0; r < kRows; ++r) {
-      Real* row = a.scores + r * kScoreStride;
-      for (std::int64_t j = a.visible[r]; j < columns; ++j) row[j] = static_cast<Real>(kMaskedScore);
-      const Real max = std::max(a.max[r], row_max(row, columns));
-      drop[r] = a.max[r] - max;
-      a.max[r] = max;
-    }
-    for (int r = 0; r < kRows; r += kLanes) {
-      Vec x = *reinterpret_cast<const Vec*>(drop + r);
-      exp2(x);
-      for (int i = 0; i < kLanes && r + i < kRows; ++i) alpha[r + i] = x[i];
-    }
-    for (int r = 0; r < kRows; ++r)
-      a.sum[r] = a.sum[r] * alpha[r] + exponentiate(a.scores + r * kScoreStride, columns, a.max[r]);
+  /// Scores of vector w become weights; its rows' state moves on.
+  void softmax(int w) {
+    alpha[w] = Vec{} + Real{1};
+    if (limit[w] == 0) return;
+    Vec &max = Core::at(a.max)[w], &sum = Core::at(a.sum)[w];
+    const Vec top = largest[w] * a.scale, next = top > max ? top : max;
+    alpha[w] = Core::exp2(max - next);
+    max = next;
+    sum = sum * alpha[w] +
+          Core::weights(a.scores + w * kLanes, kRows, round_up(limit[w], kHeight), a.scale, next);
   }
 
-  static Real row_max(const Real* row, std::int64_t columns) {
-    Vec max = *reinterpret_cast<const Vec*>(row);
-    for (std::int64_t j = kLanes; j < columns; j += kLanes) {
-      const Vec x = *reinterpret_cast<const Vec*>(row + j);
-      max = x > max ? x : max;
+  /// acc of the rows from vector `w` on takes in the keys [from, to).
+  void weigh_keys(int w, std::int64_t from, std::int64_t to) {
+    for (std::int64_t column = 0; column < a.head_dim; column += kHeight) {
+      if (vectors - w == 1) weigh<1>(w, from, to, column);
+      if constexpr (kVecs > 1)
+        if (vectors - w == 2) weigh<2>(w, from, to, column);
+      if constexpr (kVecs > 2)
+        if (vectors - w == 3) weigh<3>(w, from, to, column);
     }
-    Real result = max[0];
-    for (int i = 1; i < kLanes; ++i) result = std::max(result, max[i]);
-    return result;
   }
 
-  /// Replaces the row's scores by weights and returns their sum.
-  static Real exponentiate(Real* row, std::int64_t columns, Real max) {
-    Vec sum = {};
-    for (std::int64_t j = 0; j < columns; j += kLanes) {
-      Vec x = *reinterpret_cast<const Vec*>(row + j) - max;
-      exp2(x);
-      *reinterpret_cast<Vec*>(row + j) = x;
-      sum += x;
-    }
-    Real result = sum[0];
-    for (int i = 1; i < kLanes; ++i) result += sum[i];
-    return result;
-  }
-
-  /// x <- 2^x for x <= 0: 2^n by adding n to the exponent bits, 2^r by polynomial, exactly 0 below the normal
-  /// range.
-  static void exp2(Vec& x) {
-    using E = Exp2<Real>;
-    const Ints tiny = x < E::kLeast;
-    const Vec clamped = tiny ? Vec{} + E::kLeast : x;
-    const Vec shifted = clamped + E::kRound;
-    const Vec r = clamped - (shifted - E::kRound);
-    constexpr int kTerms = static_cast<int>(std::size(E::kC));
-    Vec p = Vec{} + E::kC[kTerms - 1];
-#pragma GCC unroll 16
-    for (int i = kTerms - 2; i >= 0; --i) p = p * r + E::kC[i];
-    p = p * r + Real{1};
-    const Vec scaled =
-        reinterpret_cast<Vec>(reinterpret_cast<Ints>(p) + (reinterpret_cast<Ints>(shifted) << E::kMantissa));
-    x = tiny ? Vec{} : scaled;
-  }
-
-  /// acc[:, column ...] = acc * alpha + P V over the first `keys` keys, kWidth vectors of columns.
   template <int kWidth>
-  static __attribute__((noinline)) void weigh(const StripArgs<Real>& a, std::int64_t keys, const Real* alpha,
-                                              std::int64_t column) {
-    Vec tile[kRows][kWidth];
+  __attribute__((noinline)) void weigh(int w0, std::int64_t from, std::int64_t to,
+                                       std::int64_t column) const {
+    constexpr std::int64_t kWord = Core::kKeysPerWord;
+    const Real* value[kHeight];  // columns beyond the last are computed from it and never read
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
+    for (int r = 0; r < kHeight; ++r)
+      value[r] = a.v + (first + from) / kWord * a.v_stride + std::min(column + r, a.head_dim - 1);
+    Real* const acc = a.acc + column * kRows + w0 * kLanes;
+    Vec tile[kHeight][kWidth];
 #pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w)
-        tile[r][w] = reinterpret_cast<const Vec*>(a.acc + r * a.padded_dim + column)[w] * alpha[r];
-    const Real* v = a.v + column;
-    const Real* weight = a.scores;
-    for (std::int64_t j = 0; j < keys; ++j, v += a.v_stride, ++weight) {
-      Vec value[kWidth];
+    for (int r = 0; r < kHeight; ++r)
 #pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w) value[w] = reinterpret_cast<const Vec*>(v)[w];
+      for (int w = 0; w < kWidth; ++w) tile[r][w] = Core::at(acc + r * kRows)[w] * alpha[w0 + w];
+    Core::template multiply<8>(tile, value, a.v_stride, a.scores + from / kWord * kRows + w0 * kLanes, kRows,
+                               (to - from + kWord - 1) / kWord);
 #pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r)
+    for (int r = 0; r < kHeight; ++r)
 #pragma GCC unroll 8
-        for (int w = 0; w < kWidth; ++w) tile[r][w] += weight[r * kScoreStride] * value[w];
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-      for (int w = 0; w < kWidth; ++w)
-        reinterpret_cast<Vec*>(a.acc + r * a.padded_dim + column)[w] = tile[r][w];
+      for (int w = 0; w < kWidth; ++w) Core::at(acc + r * kRows)[w] = tile[r][w];
   }
 };
 

@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
 
+#include "kernels/attention/attention.hpp"
 #include "src/core/tensor.hpp"
 
 namespace bench::attention {
@@ -28,6 +29,14 @@ inline at::ScalarType scalar_type(DType dtype) {
 /// because ATen has no const view; the ops used here do not write them.
 inline at::Tensor as_torch(Tensor& tensor) {
   return at::from_blob(tensor.data(), tensor.shape(), at::TensorOptions().dtype(scalar_type(tensor.dtype())));
+}
+
+/// (B, H, L, D) -> (B Hkv, H / Hkv, L, D) for queries and outputs, with stride 0 along the group for keys and
+/// values.
+inline at::Tensor grouped(Tensor& tensor, const AttentionProblem& p) {
+  const at::Tensor whole = as_torch(tensor);
+  const at::Tensor split = whole.view({p.batch * p.kv_heads, whole.size(1) / p.kv_heads, p.seq, p.head_dim});
+  return split.expand({-1, p.group(), -1, -1});
 }
 
 /// Makes LibTorch's own loops use this many threads from here on. The setting is global: every kernel sets it

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "kernels/decode/reference.hpp"
+#include "kernels/ragged.hpp"
 #include "kernels/tolerance.hpp"
 #include "src/core/rng.hpp"
 
@@ -28,11 +29,8 @@ std::string_view to_text(Lengths lengths) {
 }
 
 std::vector<std::int64_t> sequence_lengths(const DecodeProblem& p) {
-  std::vector<std::int64_t> lengths(static_cast<std::size_t>(p.batch), p.seq);
-  if (p.lengths == Lengths::equal) return lengths;
-  const CounterRng rng(1, "lengths");
-  for (std::int64_t b = 1; b < p.batch; ++b) lengths[static_cast<std::size_t>(b)] = 1 + pick(rng, b, p.seq);
-  return lengths;
+  if (p.lengths == Lengths::ragged) return ragged_lengths(p.batch, p.seq);
+  return std::vector<std::int64_t>(static_cast<std::size_t>(p.batch), p.seq);
 }
 
 std::vector<std::int32_t> block_table(const DecodeProblem& p) {

@@ -13,6 +13,7 @@
 // rival that a paged kernel has to beat.
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
 #include <c10/core/InferenceMode.h>
 
 #include <tuple>
@@ -32,29 +33,37 @@ struct Batch {
 
 struct Batches : Prepared {
   std::vector<Batch> all;
+  at::Tensor k, v;  // (pages, page, Hkv, D): room for the copies of the largest batch
 };
+
+Batch make_batch(const DecodeProblem& p, const CacheMap& map, std::int64_t first, std::int64_t count) {
+  Batch batch{first, count, map.lengths[static_cast<std::size_t>(first)], {}};
+  const std::int64_t each = ceil_div(batch.tokens, p.page);
+  batch.pages = at::empty({count * each}, at::kLong);
+  for (std::int64_t i = 0; i < count * each; ++i)
+    batch.pages.data_ptr<std::int64_t>()[i] =
+        map.table[static_cast<std::size_t>((first + i / each) * map.pages_each + i % each)];
+  return batch;
+}
 
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors&, Context&) {
   const auto& p = problem_as<DecodeProblem>(problem);
   const c10::InferenceMode inference;
   const CacheMap map(p);
   auto batches = std::make_unique<Batches>();
-  const bool together = p.lengths == Lengths::equal;
-  for (std::int64_t b = 0; b < p.batch; b += together ? p.batch : 1) {
-    Batch batch{b, together ? p.batch : 1, map.lengths[static_cast<std::size_t>(b)], {}};
-    const std::int64_t each = ceil_div(batch.tokens, p.page);
-    batch.pages = at::empty({batch.count * each}, at::kLong);
-    for (std::int64_t i = 0; i < batch.count * each; ++i)
-      batch.pages.data_ptr<std::int64_t>()[i] =
-          map.table[static_cast<std::size_t>((b + i / each) * map.pages_each + i % each)];
-    batches->all.push_back(std::move(batch));
-  }
+  const std::int64_t together = p.lengths == Lengths::equal ? p.batch : 1;
+  for (std::int64_t b = 0; b < p.batch; b += together)
+    batches->all.push_back(make_batch(p, map, b, together));
+  const Shape room{together * p.pages_each(), p.page, p.kv_heads, p.head_dim};
+  batches->k = at::empty(room, scalar_type(p.dtype));
+  batches->v = at::empty(room, scalar_type(p.dtype));
   return batches;
 }
 
-/// (pages, page, Hkv, D) -> the batch's tokens as (count, Hkv, tokens, D), strided.
-at::Tensor gathered(Tensor& cache, const DecodeProblem& p, const Batch& batch) {
-  const at::Tensor rows = as_torch(cache).index_select(0, batch.pages);
+/// (pages, page, Hkv, D) -> the batch's tokens as (count, Hkv, tokens, D), strided, in `room`.
+at::Tensor gathered(Tensor& cache, const DecodeProblem& p, const Batch& batch, const at::Tensor& room) {
+  at::Tensor rows = room.narrow(0, 0, batch.pages.size(0));
+  at::index_select_out(rows, as_torch(cache), 0, batch.pages);
   return rows.view({batch.count, -1, p.kv_heads, p.head_dim}).narrow(1, 0, batch.tokens).transpose(1, 2);
 }
 
@@ -65,10 +74,11 @@ void run(const Problem& problem, Tensors& tensors, Context& context) {
   const Shape heads{p.batch, p.kv_heads, p.group(), p.head_dim};
   const at::Tensor q = as_torch(tensors["q"]).view(heads), out = as_torch(tensors["out"]).view(heads);
   const at::Tensor lse = as_torch(tensors["lse"]).view({p.batch, p.kv_heads, p.group()});
-  for (const Batch& batch : static_cast<const Batches&>(*context.prepared).all) {
+  const auto& batches = static_cast<const Batches&>(*context.prepared);
+  for (const Batch& batch : batches.all) {
     const auto [batch_out, batch_lse] = at::_scaled_dot_product_flash_attention_for_cpu(
-        q.narrow(0, batch.first, batch.count), gathered(tensors["k_cache"], p, batch),
-        gathered(tensors["v_cache"], p, batch), /*dropout_p=*/0.0, /*is_causal=*/false,
+        q.narrow(0, batch.first, batch.count), gathered(tensors["k_cache"], p, batch, batches.k),
+        gathered(tensors["v_cache"], p, batch, batches.v), /*dropout_p=*/0.0, /*is_causal=*/false,
         /*attn_mask=*/std::nullopt, p.scale());
     out.narrow(0, batch.first, batch.count).copy_(batch_out);
     lse.narrow(0, batch.first, batch.count).copy_(batch_lse);

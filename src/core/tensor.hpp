@@ -37,7 +37,7 @@ struct TensorSpec {
   Shape shape;              // row-major, last extent fastest
   int sequence_axis = -1;   // the axis that a distributed kernel cuts over ranks; -1: replicated on every rank
   Fill fill = Fill::normal;
-  double low = 0.0, high = 1.0;  // for the uniform fills
+  double low = 0.0, high = 1.0;  // for the uniform fills; of an output, low = -infinity: that is an answer too (the logarithm of an empty sum)
 };
 
 inline TensorSpec make_spec(std::string name, DType dtype, Shape shape, int sequence_axis) {

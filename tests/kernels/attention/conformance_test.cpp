@@ -56,6 +56,8 @@ struct Case {
   Values values = Values::normal;
   Layout layout = Layout::contiguous;
   std::int64_t ranks = 1, threads = 1;
+  std::int64_t window = 0;
+  std::vector<std::int64_t> key_lengths = {};
 };
 
 AttentionProblem problem_of(const Case& c) {
@@ -70,6 +72,8 @@ AttentionProblem problem_of(const Case& c) {
   p.layout = c.layout;
   p.ranks = c.ranks;
   p.threads = c.threads;
+  p.window = c.window;
+  p.key_lengths = c.key_lengths;
   return p;
 }
 
@@ -78,7 +82,7 @@ std::string text_of(const Case& c) {
   return concat(c.kernel->name, " ", bench::to_text(c.dtype), c.causal ? " causal" : " full", " B ",
                 c.size.batch, " H ", c.size.heads, " Hkv ", c.size.kv_heads, " L ", c.size.seq, " D ",
                 c.size.head_dim, kValues[static_cast<int>(c.values)], " P ", c.ranks, " ", to_text(c.layout),
-                " threads ", c.threads);
+                " threads ", c.threads, " window ", c.window, c.key_lengths.empty() ? "" : " padded");
 }
 
 void shape_values(Values values, Tensors& inputs) {

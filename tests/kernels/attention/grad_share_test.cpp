@@ -52,10 +52,10 @@ Tensors backward_in_two(const GradEngine<RealOf<T>>& engine, const AttentionProb
   using Real = RealOf<T>;
   const GradShape shape = grad_shape(p, p.seq);
   Carver measure;
-  GradWorkspace<Real>::carve(measure, shape, p.seq, values_in_place<T>(p.head_dim));
+  GradWorkspace<Real>::carve(measure, shape, p.seq, kReadInPlace<T>);
   Tensor memory(DType::f64, {measure.used_bytes() / 8});
   Carver carver({memory.data(), static_cast<std::size_t>(memory.bytes())});
-  auto work = GradWorkspace<Real>::carve(carver, shape, p.seq, values_in_place<T>(p.head_dim));
+  auto work = GradWorkspace<Real>::carve(carver, shape, p.seq, kReadInPlace<T>);
   work.engine = &engine;
 
   Tensors results;
@@ -109,8 +109,8 @@ TEST(GradShare, EqualsTheOracleOnEveryEngine) {
 
 TEST(GradShare, TilesDivideTheBlocks) {
   for (const auto& engine : grad_engines<float>()) {
-    EXPECT_EQ(kQueryBlock % engine.rows, 0) << engine.isa;
-    EXPECT_EQ(kGradKeyBlock % engine.panel, 0) << engine.isa;
+    EXPECT_EQ(kGradRowBlock % engine.rows, 0) << engine.isa;
+    EXPECT_EQ(kStripMultiple % engine.rows, 0) << engine.isa;
   }
   EXPECT_EQ(grad_engines<float>().front().isa, "plain");
 }

@@ -27,8 +27,8 @@ struct Result {
   std::vector<double> out, lse;
 };
 
-/// One head, at most kQueryBlock rows at positions L - rows ..., causal; keys arrive as [0, cut) and [cut,
-/// L).
+/// One head, at most kQueryBlock rows at positions L - rows ..., causal, maybe in a window; keys arrive as
+/// [0, cut) and [cut, L).
 template <class T>
 Result attend_in_two(const TileEngine<RealOf<T>>& engine, const AttentionProblem& p, const Tensors& inputs,
                      std::int64_t rows_wanted, std::int64_t cut) {
@@ -37,26 +37,29 @@ Result attend_in_two(const TileEngine<RealOf<T>>& engine, const AttentionProblem
   const auto carve = [&](Carver& carver) {
     return std::tuple{RowScratch<Real>::carve(carver, p.head_dim),
                       StateArrays<Real>::carve(carver, kQueryBlock, p.head_dim),
-                      PackedShare<Real>::carve(carver, 1, p.seq, p.head_dim, values_in_place<T>(p.head_dim))};
+                      PackedShare<Real>::carve(carver, 1, p.seq, p.head_dim, kReadInPlace<T>)};
   };
   carve(measure);
   Tensor memory(DType::f64, {measure.used_bytes() / 8});
   Carver carver({memory.data(), static_cast<std::size_t>(memory.bytes())});
   auto [scratch, state, share] = carve(carver);
 
-  QueryRows<Real> rows = query_rows(scratch, state, 0, rows_wanted, p.head_dim);
+  QueryRows<Real> rows = query_rows(scratch, state, 0, rows_wanted, p.head_dim, engine.rows);
   const std::int64_t first_row = p.seq - rows_wanted, padded = round_up(rows_wanted, engine.rows);
   rows.scale = pack_queries(inputs["q"].as<T>() + first_row * p.head_dim, rows_wanted, p.head_dim, engine,
                             p.scale() * kLog2E, scratch.q);
   clear_state(rows, padded, p.head_dim);
   const auto add = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = 0; r < padded; ++r)
-      scratch.visible[r] =
-          std::clamp(first_row + std::min(r, rows_wanted - 1) + 1 - begin, std::int64_t{0}, end - begin);
-    const T* v = inputs["v"].as<T>() + begin * p.head_dim;
-    pack_share<T>(share, inputs["k"].as<T>() + begin * p.head_dim, v, 1, end - begin, p.head_dim, engine);
-    attend_block(engine, rows, head_panels<T>(share, v, 0, end - begin, p.head_dim), p.head_dim,
-                 scratch.scores);
+    for (std::int64_t r = 0; r < padded; ++r) {
+      const KeyRange keys = p.visible(0, first_row + std::min(r, rows_wanted - 1));
+      scratch.visible[r] = std::clamp(keys.end - begin, std::int64_t{0}, end - begin);
+      scratch.hidden[r] = std::max(keys.first - begin, std::int64_t{0});
+    }
+    rows.hidden = p.window > 0 ? scratch.hidden : nullptr;
+    const T *k = inputs["k"].as<T>() + begin * p.head_dim, *v = inputs["v"].as<T>() + begin * p.head_dim;
+    pack_share<T>(share, k, v, 1, end - begin, p.head_dim, engine.pairs);
+    attend_block(engine, rows, head_rows<T>(share, k, v, 0, end - begin, p.head_dim, engine.pairs),
+                 p.head_dim, scratch.scores);
   };
   add(0, cut);
   add(cut, p.seq);
@@ -83,7 +86,7 @@ constexpr Block kBlocks[] = {
 };
 
 template <class T>
-void check_engine(const TileEngine<RealOf<T>>& engine, DType dtype) {
+void check_engine(const TileEngine<RealOf<T>>& engine, DType dtype, std::int64_t window) {
   const Op& op = support::find_op("attention");
   for (const Block& block : kBlocks) {
     AttentionProblem p;
@@ -91,6 +94,7 @@ void check_engine(const TileEngine<RealOf<T>>& engine, DType dtype) {
     p.seq = block.seq;
     p.head_dim = block.head_dim;
     p.dtype = dtype;
+    p.window = window;
     const Tensors inputs = support::make_inputs(op, p, 7);
     const Result got = attend_in_two<T>(engine, p, inputs, block.rows, block.cut);
     std::vector<std::int64_t> rows(static_cast<std::size_t>(block.rows));
@@ -98,16 +102,21 @@ void check_engine(const TileEngine<RealOf<T>>& engine, DType dtype) {
     const Tensors want = reference(p, support::widen(inputs), rows);
     for (std::size_t i = 0; i < got.out.size(); ++i)
       ASSERT_NEAR(got.out[i], want["out"].at(static_cast<std::int64_t>(i)), 4.0 * op.tolerance(p, "out"))
-          << engine.isa << " L " << block.seq << " element " << i;  // 4: |out| of a N(0,1) tensor
+          << engine.isa << " L " << block.seq << " window " << window << " element "
+          << i;  // 4: |out| of a N(0,1) tensor
     for (std::size_t i = 0; i < got.lse.size(); ++i)
       ASSERT_NEAR(got.lse[i], want["lse"].at(static_cast<std::int64_t>(i)), 8.0 * op.tolerance(p, "lse"))
-          << engine.isa << " L " << block.seq << " row " << i;
+          << engine.isa << " L " << block.seq << " window " << window << " row " << i;
   }
 }
 
+/// No window; itself alone; edges in and over strips; key blocks left of it.
+constexpr std::int64_t kWindows[] = {0, 1, 13, 90};
+
 template <class T>
 void check_engines(DType dtype) {
-  for (const auto& engine : tile_engines<RealOf<T>>()) check_engine<T>(engine, dtype);
+  for (const auto& engine : tile_engines<RealOf<T>>())
+    for (const std::int64_t window : kWindows) check_engine<T>(engine, dtype, window);
 }
 
 TEST(Tile, EveryEngineEqualsTheOracleInFp64) {
@@ -126,7 +135,7 @@ TEST(Tile, EveryEngineEqualsTheOracleInFp16) {
 TEST(Tile, TheEngineOfPairsEqualsTheOracle) {
   if (pair_engine() == nullptr) GTEST_SKIP() << "this processor does not multiply bf16 pairs";
   EXPECT_EQ(tile_engine_for<Bf16>().pairs, has_fast_bf16_dot());
-  check_engine<Bf16>(*pair_engine(), DType::bf16);
+  for (const std::int64_t window : kWindows) check_engine<Bf16>(*pair_engine(), DType::bf16, window);
 }
 
 TEST(Tile, PlainEngineIsAlwaysThere) {
@@ -141,7 +150,7 @@ TEST(Tile, RowsThatNeverSeeAKeyComeOutEmpty) {
   Carver carver(memory);
   const auto scratch = RowScratch<float>::carve(carver, kDim);
   const auto state = StateArrays<float>::carve(carver, kQueryBlock, kDim);
-  const auto rows = query_rows(scratch, state, 0, kRows, kDim);
+  const auto rows = query_rows(scratch, state, 0, kRows, kDim, kRows);
   clear_state(rows, kRows, kDim);
   float out[kRows * kDim], lse[kRows];
   finish_rows(rows, kDim, out, lse);

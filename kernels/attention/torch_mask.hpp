@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The problem's window and padding as the additive masks that LibTorch's attention ops take. Only *_torch.cpp
+// files include this.
+#pragma once
+
+#include <ATen/ops/zeros.h>
+
+#include <limits>
+
+#include "kernels/attention/attention.hpp"
+#include "kernels/attention/torch_tensors.hpp"
+#include "kernels/kernel.hpp"
+
+namespace bench::attention {
+
+struct TorchMask : Prepared {
+  at::Tensor values;  // 0 where a key is seen, minus infinity elsewhere; undefined where nothing is masked
+
+  std::optional<at::Tensor> optional() const {
+    return values.defined() ? std::optional(values) : std::nullopt;
+  }
+};
+
+/// (sequences, 1, rows, L) in the tensors' dtype, each 1 where it would repeat: one sequence when none is
+/// padded, one row when there is no window. Without causality, unless `causal`, which needs all rows.
+inline at::Tensor additive_mask(const AttentionProblem& problem, bool causal) {
+  AttentionProblem p = problem;
+  p.causal = causal;
+  const std::int64_t sequences = p.key_lengths.empty() ? 1 : p.batch,
+                     rows = causal || p.window > 0 ? p.seq : 1;
+  const at::Tensor mask = at::zeros({sequences, 1, rows, p.seq}, scalar_type(p.dtype));
+  for (std::int64_t b = 0; b < sequences; ++b) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const KeyRange keys = p.visible(b, i);
+      const at::Tensor row = mask.select(0, b).select(0, 0).select(0, i);
+      row.narrow(0, 0, keys.first).fill_(-std::numeric_limits<double>::infinity());
+      row.narrow(0, keys.end, p.seq - keys.end).fill_(-std::numeric_limits<double>::infinity());
+    }
+  }
+  return mask;
+}
+
+}  // namespace bench::attention
