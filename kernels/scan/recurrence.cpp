@@ -16,7 +16,7 @@ Tensors recurrence_reference(const Problem& problem, const Tensors& inputs,
   const auto b = view<double, 3>(inputs["b"]);
   const auto h0 = view<double, 2>(inputs["h0"]);
   Tensors outputs;
-  outputs.add("h", Tensor(DType::f64, {p.batch, static_cast<std::int64_t>(rows.size()), p.channels}));
+  outputs.add("h", Tensor(DType::f64, p.shape(static_cast<std::int64_t>(rows.size()))));
   outputs.add("h_last", Tensor(DType::f64, {p.batch, p.channels}));
   const auto h = view<double, 3>(outputs["h"]);
   const auto h_last = view<double, 2>(outputs["h_last"]);
@@ -25,13 +25,25 @@ Tensors recurrence_reference(const Problem& problem, const Tensors& inputs,
       double state = h0(i, c);
       std::size_t row = 0;
       for (std::int64_t t = 0; t < p.seq; ++t) {
-        state = a(i, t, c) * state + b(i, t, c);
-        if (row < rows.size() && rows[row] == t) h(i, row++, c) = state;
+        state = at_step(p, a, i, t, c) * state + at_step(p, b, i, t, c);
+        if (row < rows.size() && rows[row] == t) at_step(p, h, i, static_cast<std::int64_t>(row++), c) = state;
       }
       h_last(i, c) = state;
     }
   }
   return outputs;
+}
+
+std::string needs_time_middle(const Problem& problem) {
+  if (problem_as<RecurrenceProblem>(problem).time_last)
+    return "time_axis = last: this kernel works on rows of channels";
+  return {};
+}
+
+std::string needs_time_last(const Problem& problem) {
+  if (!problem_as<RecurrenceProblem>(problem).time_last)
+    return "time_axis = middle: this kernel works on lines of steps";
+  return {};
 }
 
 namespace {
@@ -42,6 +54,10 @@ std::unique_ptr<Problem> parse(const Params& params) {
   problem->batch = positive(params, "batch");
   problem->seq = positive(params, "seq");
   problem->channels = positive(params, "channels");
+  const std::string axis = get_string(params, "time_axis");
+  if (axis != "middle" && axis != "last")
+    usage_error(concat("time_axis '", axis, "' is not known; allowed: middle, last"));
+  problem->time_last = axis == "last";
   return problem;
 }
 
@@ -51,15 +67,16 @@ std::unique_ptr<Problem> parse(const Params& params) {
 std::vector<TensorSpec> inputs(const Problem& problem) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
   if (p.backward()) return recurrence_bwd_inputs(p);
-  const Shape steps{p.batch, p.seq, p.channels};
-  return {make_uniform_spec("a", p.dtype, steps, 1, 0.5, 1.0), make_spec("b", p.dtype, steps, 1),
+  const Shape steps = p.shape(p.seq);
+  return {make_uniform_spec("a", p.dtype, steps, p.time_axis(), 0.5, 1.0),
+          make_spec("b", p.dtype, steps, p.time_axis()),
           make_spec("h0", state_dtype(p.dtype), {p.batch, p.channels}, -1)};
 }
 
 std::vector<TensorSpec> outputs(const Problem& problem) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
   if (p.backward()) return recurrence_bwd_outputs(p);
-  return {make_spec("h", p.dtype, {p.batch, p.seq, p.channels}, 1),
+  return {make_spec("h", p.dtype, p.shape(p.seq), p.time_axis()),
           make_spec("h_last", state_dtype(p.dtype), {p.batch, p.channels}, -1)};
 }
 
@@ -103,7 +120,8 @@ const Registrar<Op> registrar{{
     .help = "diagonal linear recurrence h_t = a_t h_{t-1} + b_t",
     .params = {{"batch", std::int64_t{1}, "batch entries (B)"},
                {"seq", std::int64_t{4096}, "steps (L)"},
-               {"channels", std::int64_t{1024}, "channels (C)"}},
+               {"channels", std::int64_t{1024}, "channels (C)"},
+               {"time_axis", std::string("middle"), "tensors (B, L, C): middle, or (B, C, L): last"}},
     .parse = parse,
     .inputs = inputs,
     .outputs = outputs,

@@ -4,12 +4,13 @@
 //
 // Tensors, row-major: a, b (B, L, C) in the problem's dtype and h0 (B, C) -> h (B, L, C) in the problem's
 // dtype and h_last (B, C), the state after the last step. h0 and h_last are fp32 (fp64 for fp64 problems), as
-// is the state while it runs. Ranks hold contiguous runs of steps of a, b and h; h0 and h_last are whole on
+// is the state while it runs. With time_axis = last, a, b and h are (B, C, L). Ranks hold contiguous runs of steps of a, b and h; h0 and h_last are whole on
 // every rank. The backward pass has its own tensors: recurrence_bwd.hpp.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "kernels/problem.hpp"
 
@@ -19,9 +20,24 @@ struct RecurrenceProblem : Problem {
   std::int64_t batch = 1;        // B
   std::int64_t seq = 4096;       // L
   std::int64_t channels = 1024;  // C
+  bool time_last = false;        // tensors are (B, C, L), not (B, L, C)
 
+  int time_axis() const { return time_last ? 2 : 1; }
+  Shape shape(std::int64_t steps) const {
+    return time_last ? Shape{batch, channels, steps} : Shape{batch, steps, channels};
+  }
   bool backward() const { return pass == "bwd"; }
 };
+
+/// Element (entry i, step t, channel c) of a tensor in either layout.
+template <class T>
+T& at_step(const RecurrenceProblem& p, View<T, 3> tensor, std::int64_t i, std::int64_t t, std::int64_t c) {
+  return p.time_last ? tensor(i, c, t) : tensor(i, t, c);
+}
+
+/// Why a kernel that works on rows of channels, or on lines of steps, does not take a problem; empty when it does.
+std::string needs_time_middle(const Problem& problem);
+std::string needs_time_last(const Problem& problem);
 
 /// The fp64 oracle: the formula, step by step. Inputs a, b, h0 in fp64; outputs h at `rows`, and h_last. For
 /// a backward problem that of recurrence_bwd.hpp.

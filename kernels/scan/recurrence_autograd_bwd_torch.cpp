@@ -69,6 +69,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32},
     .passes = {"bwd"},
     .about = "backward, LibTorch autograd through the loop of addcmul; its forward is not timed",
+    .supports = needs_time_middle,
     .prepare = prepare,
     .run = run,
 }};

@@ -7,15 +7,17 @@
 namespace bench::scan {
 
 std::vector<TensorSpec> recurrence_bwd_inputs(const RecurrenceProblem& p) {
-  const Shape steps{p.batch, p.seq, p.channels}, states{p.batch, p.channels};
-  return {make_uniform_spec("a", p.dtype, steps, 1, 0.5, 1.0), make_spec("h", p.dtype, steps, 1),
-          make_spec("dh", p.dtype, steps, 1), make_spec("h0", state_dtype(p.dtype), states, -1),
+  const Shape steps = p.shape(p.seq), states{p.batch, p.channels};
+  const int axis = p.time_axis();
+  return {make_uniform_spec("a", p.dtype, steps, axis, 0.5, 1.0), make_spec("h", p.dtype, steps, axis),
+          make_spec("dh", p.dtype, steps, axis), make_spec("h0", state_dtype(p.dtype), states, -1),
           make_spec("dh_last", state_dtype(p.dtype), states, -1)};
 }
 
 std::vector<TensorSpec> recurrence_bwd_outputs(const RecurrenceProblem& p) {
-  const Shape steps{p.batch, p.seq, p.channels};
-  return {make_spec("da", p.dtype, steps, 1), make_spec("db", p.dtype, steps, 1),
+  const Shape steps = p.shape(p.seq);
+  const int axis = p.time_axis();
+  return {make_spec("da", p.dtype, steps, axis), make_spec("db", p.dtype, steps, axis),
           make_spec("dh0", state_dtype(p.dtype), {p.batch, p.channels}, -1)};
 }
 
@@ -24,7 +26,7 @@ Tensors recurrence_bwd_reference(const RecurrenceProblem& p, const Tensors& inpu
   const auto a = view<double, 3>(inputs["a"]), h = view<double, 3>(inputs["h"]);
   const auto dh = view<double, 3>(inputs["dh"]);
   const auto h0 = view<double, 2>(inputs["h0"]), dh_last = view<double, 2>(inputs["dh_last"]);
-  const Shape shape{p.batch, static_cast<std::int64_t>(rows.size()), p.channels};
+  const Shape shape = p.shape(static_cast<std::int64_t>(rows.size()));
   Tensors outputs;
   for (const char* name : {"da", "db"}) outputs.add(name, Tensor(DType::f64, shape));
   outputs.add("dh0", Tensor(DType::f64, {p.batch, p.channels}));
@@ -35,13 +37,14 @@ Tensors recurrence_bwd_reference(const RecurrenceProblem& p, const Tensors& inpu
       double from_later = dh_last(i, c);  // a_{t+1} r_{t+1}
       std::size_t row = rows.size();
       for (std::int64_t t = p.seq - 1; t >= 0; --t) {
-        const double r = dh(i, t, c) + from_later;
+        const double r = at_step(p, dh, i, t, c) + from_later;
         if (row > 0 && rows[row - 1] == t) {
           --row;
-          db(i, row, c) = r;
-          da(i, row, c) = r * (t > 0 ? h(i, t - 1, c) : h0(i, c));
+          const auto to = static_cast<std::int64_t>(row);
+          at_step(p, db, i, to, c) = r;
+          at_step(p, da, i, to, c) = r * (t > 0 ? at_step(p, h, i, t - 1, c) : h0(i, c));
         }
-        from_later = a(i, t, c) * r;
+        from_later = at_step(p, a, i, t, c) * r;
       }
       dh0(i, c) = from_later;
     }

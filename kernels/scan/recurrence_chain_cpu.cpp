@@ -17,6 +17,7 @@
 //
 // Preconditions: link.size() == ranks; L may be smaller than P. Threads cut the channels of a rank.
 #include "kernels/kernel.hpp"
+#include "kernels/scan/recurrence.hpp"
 #include "kernels/scan/recurrence_share.hpp"
 
 namespace bench::scan {
@@ -39,6 +40,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .collective = true,
     .about = "steps cut over ranks; the state goes from rank to rank, state first",
+    .supports = needs_time_middle,
     .workspace_bytes = workspace_bytes,
     .run = run,
 }};

@@ -18,6 +18,7 @@
 #include <cstring>
 
 #include "kernels/kernel.hpp"
+#include "kernels/scan/recurrence.hpp"
 #include "kernels/scan/recurrence_bwd_share.hpp"
 #include "kernels/scan/recurrence_windows.hpp"
 
@@ -65,6 +66,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .passes = {"bwd"},
     .about = "backward, time chunks in parallel, minimum traffic, writes past the caches",
+    .supports = needs_time_middle,
     .workspace_bytes = workspace_bytes,
     .run = run,
 }};

@@ -76,6 +76,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::cpu,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .about = "time chunks in parallel, minimum traffic, writes past the caches",
+    .supports = needs_time_middle,
     .workspace_bytes = workspace_bytes,
     .run = run,
 }};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // recurrence_heinsen_torch: h_t = a_t * h_{t-1} + b_t without a loop, by sums of logarithms.
 //
-// Shapes: a, b, h (B, L, C); h0, h_last (B, C). See recurrence.hpp. fp32 only.
+// Shapes: a, b, h (B, L, C) or (B, C, L); h0, h_last (B, C). See recurrence.hpp. fp32 only.
 //
 // Algorithm: Heinsen 2023 ("Efficient parallelization of a ubiquitous sequential computation"): with A_t the
 // sum of log a up to t, h_t = exp(A_t + log(h_0 + sum_s b_s exp(-A_s))), whose inner sum is LibTorch's
@@ -35,15 +35,16 @@ at::Tensor complex_log(const at::Tensor& x) {
 }
 
 void run(const Problem& problem, Tensors& tensors, Context&) {
+  const int axis = problem_as<RecurrenceProblem>(problem).time_axis();
   const c10::InferenceMode inference;
   use_threads(problem.threads);
-  const at::Tensor log_a = complex_log(as_torch(tensors["a"])).cumsum(1);
+  const at::Tensor log_a = complex_log(as_torch(tensors["a"])).cumsum(axis);
   const at::Tensor log_b = complex_log(as_torch(tensors["b"])).sub_(log_a);
-  const at::Tensor terms = at::cat({complex_log(as_torch(tensors["h0"])).unsqueeze(1), log_b}, 1);
-  const at::Tensor sums = at::logcumsumexp(terms, 1).narrow(1, 1, log_a.size(1));
+  const at::Tensor terms = at::cat({complex_log(as_torch(tensors["h0"])).unsqueeze(axis), log_b}, axis);
+  const at::Tensor sums = at::logcumsumexp(terms, axis).narrow(axis, 1, log_a.size(axis));
   at::Tensor h = as_torch(tensors["h"]);
   h.copy_(at::real((log_a + sums).exp_()));
-  as_torch(tensors["h_last"]).copy_(h.select(1, h.size(1) - 1));
+  as_torch(tensors["h_last"]).copy_(h.select(axis, h.size(axis) - 1));
 }
 
 const Registrar<Kernel> registrar{{

@@ -65,6 +65,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32},
     .passes = {"bwd"},
     .about = "backward, LibTorch in-place addcmul, one call a step, by hand",
+    .supports = needs_time_middle,
     .prepare = prepare,
     .run = run,
 }};

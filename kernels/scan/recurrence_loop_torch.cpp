@@ -62,6 +62,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::torch,
     .dtypes = {DType::f64, DType::f32},
     .about = "LibTorch addcmul, one call a step",
+    .supports = needs_time_middle,
     .prepare = prepare,
     .run = run,
 }};

@@ -17,6 +17,7 @@
 //
 // Preconditions: link.size() == ranks; L may be smaller than P. Threads cut the channels of a rank.
 #include "kernels/kernel.hpp"
+#include "kernels/scan/recurrence.hpp"
 #include "kernels/scan/recurrence_bwd_share.hpp"
 
 namespace bench::scan {
@@ -40,6 +41,7 @@ const Registrar<Kernel> registrar{{
     .passes = {"bwd"},
     .collective = true,
     .about = "backward, steps cut over ranks; carries by an exclusive scan in reverse",
+    .supports = needs_time_middle,
     .workspace_bytes = workspace_bytes,
     .run = run,
 }};

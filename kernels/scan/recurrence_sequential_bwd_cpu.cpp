@@ -3,12 +3,12 @@
 // from the last step to the first r_t = dh_t + a_{t+1} r_{t+1}, db_t = r_t, da_t = r_t h_{t-1}. The baseline
 // of this pass.
 //
-// Shapes: a, h, dh, da, db (B, L, C); h0, dh_last, dh0 (B, C). See recurrence_bwd.hpp; h is the saved forward
+// Shapes: a, h, dh, da, db (B, L, C) or (B, C, L); h0, dh_last, dh0 (B, C). See recurrence_bwd.hpp; h is the saved forward
 // result.
 //
 // Algorithm: one row of C channels at a time; dh0 holds the running a_{t+1} r_{t+1}, so that 16-bit outputs
 // round once and not in every step. The inner loop has independent lanes, which the compiler vectorises for
-// the build's instruction set. One thread.
+// the build's instruction set. With time last one channel at a time, in scalars. One thread.
 //
 // Work and bytes: 3 B L C FLOPs; reads a, h and dh once, writes da and db once (a write into cache also reads
 // the line: 7 streams, not 5).
@@ -54,8 +54,33 @@ void scan(const Tensors& in, Tensors& out) {
   }
 }
 
+/// (B, C, L): one channel at a time, each step waits for the one behind it.
+template <class T>
+void scan_time_last(const Tensors& in, Tensors& out) {
+  using State = StateOf<T>;
+  const auto a = view<T, 3>(in["a"]), h = view<T, 3>(in["h"]), dh = view<T, 3>(in["dh"]);
+  const auto h0 = view<State, 2>(in["h0"]), dh_last = view<State, 2>(in["dh_last"]);
+  const auto da = view<T, 3>(out["da"]), db = view<T, 3>(out["db"]);
+  const auto dh0 = view<State, 2>(out["dh0"]);
+  const auto [batch, channels, seq] = a.extent;
+  for (std::int64_t i = 0; i < batch; ++i) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      State from_later = dh_last(i, c);
+      for (std::int64_t t = seq - 1; t >= 0; --t) {
+        const State r = load(dh(i, c, t)) + from_later;
+        db(i, c, t) = store<T>(r);
+        da(i, c, t) = store<T>(r * (t > 0 ? load(h(i, c, t - 1)) : h0(i, c)));
+        from_later = load(a(i, c, t)) * r;
+      }
+      dh0(i, c) = from_later;
+    }
+  }
+}
+
 void run(const Problem& problem, Tensors& tensors, Context&) {
-  dispatch(problem.dtype, [&]<class T>() { scan<T>(tensors, tensors); });
+  const bool last = problem_as<RecurrenceProblem>(problem).time_last;
+  dispatch(problem.dtype,
+           [&]<class T>() { last ? scan_time_last<T>(tensors, tensors) : scan<T>(tensors, tensors); });
 }
 
 const Registrar<Kernel> registrar{{

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // recurrence_sequential_cpu: h_t = a_t * h_{t-1} + b_t, as the formula has it. The baseline of this op.
 //
-// Shapes: a, b, h (B, L, C); h0, h_last (B, C). See recurrence.hpp.
+// Shapes: a, b, h (B, L, C) or (B, C, L); h0, h_last (B, C). See recurrence.hpp.
 //
 // Algorithm: one row of C channels at a time; h_last holds the running state, so that 16-bit outputs round
 // once and not in every step. The inner loop has independent lanes, which the compiler vectorises for the
-// build's instruction set. One thread.
+// build's instruction set. With time last one channel at a time, in scalars. One thread.
 //
 // Work and bytes: 2 B L C FLOPs; reads a and b once, writes h once (a write into cache also reads the line: 4
 // streams, not 3).
@@ -49,8 +49,31 @@ void scan(const Tensors& in, Tensors& out) {
   }
 }
 
+/// (B, C, L): one channel at a time, each step waits for the one before.
+template <class T>
+void scan_time_last(const Tensors& in, Tensors& out) {
+  using State = StateOf<T>;
+  const auto a = view<T, 3>(in["a"]), b = view<T, 3>(in["b"]);
+  const auto h = view<T, 3>(out["h"]);
+  const auto h0 = view<State, 2>(in["h0"]);
+  const auto h_last = view<State, 2>(out["h_last"]);
+  const auto [batch, channels, seq] = a.extent;
+  for (std::int64_t i = 0; i < batch; ++i) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      State state = h0(i, c);
+      for (std::int64_t t = 0; t < seq; ++t) {
+        state = load(a(i, c, t)) * state + load(b(i, c, t));
+        h(i, c, t) = store<T>(state);
+      }
+      h_last(i, c) = state;
+    }
+  }
+}
+
 void run(const Problem& problem, Tensors& tensors, Context&) {
-  dispatch(problem.dtype, [&]<class T>() { scan<T>(tensors, tensors); });
+  const bool last = problem_as<RecurrenceProblem>(problem).time_last;
+  dispatch(problem.dtype,
+           [&]<class T>() { last ? scan_time_last<T>(tensors, tensors) : scan<T>(tensors, tensors); });
 }
 
 const Registrar<Kernel> registrar{{

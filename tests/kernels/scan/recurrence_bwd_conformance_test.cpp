@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/kernels/scan/scan_cases.hpp"
+#include "tests/support/torch_plugin.hpp"
 
 namespace bench::scan {
 namespace {
@@ -68,14 +69,41 @@ const std::vector<std::pair<const char*, Spoil>>& hard_values() {
 
 class RecurrenceBwdConformance : public ::testing::TestWithParam<std::tuple<const Kernel*, std::string>> {};
 
-TEST_P(RecurrenceBwdConformance, EqualsTheOracle) {
-  const auto& [kernel, dtype] = GetParam();
-  for (const Size& size : kSizes) expect_like_oracle(*kernel, params_of(size, dtype));
+/// The same problem with time as the last axis, for the kernels that take it.
+Params time_last(Params params) {
+  params["time_axis"] = std::string("last");
+  return params;
+}
+
+void check(const Kernel& kernel, const std::string& dtype) {
+  for (const Size& size : kSizes) {
+    expect_like_oracle(kernel, params_of(size, dtype));
+    expect_like_oracle(kernel, time_last(params_of(size, dtype)));
+  }
   for (const auto& [what, spoil] : hard_values()) {
     SCOPED_TRACE(what);
-    for (const std::int64_t threads : {1, 3})
-      expect_like_oracle(*kernel, params_of({2, 300, 19, threads}, dtype), spoil);
+    for (const std::int64_t threads : {1, 3}) {
+      expect_like_oracle(kernel, params_of({2, 300, 19, threads}, dtype), spoil);
+      expect_like_oracle(kernel, time_last(params_of({2, 300, 19, threads}, dtype)), spoil);
+    }
   }
+}
+
+TEST_P(RecurrenceBwdConformance, EqualsTheOracle) {
+  check(*std::get<0>(GetParam()), std::get<1>(GetParam()));
+}
+
+// One test, not one per case: loading LibTorch takes longer than all of them.
+TEST(RecurrenceBwdTorch, EqualsTheOracle) {
+  const std::string missing = support::load_torch_plugin();
+  if (!missing.empty()) GTEST_SKIP() << missing;
+  int tested = 0;
+  for (const Kernel* kernel : kernels_of("recurrence", false, "bwd")) {
+    if (kernel->backend != Backend::torch) continue;
+    ++tested;
+    for (const std::string& dtype : all_dtypes()) check(*kernel, dtype);
+  }
+  EXPECT_GE(tested, 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, RecurrenceBwdConformance,
@@ -91,6 +119,8 @@ TEST(RecurrenceBwdConformance, HoldsForOutputsLargerThanTheCaches) {
   for (const Kernel* kernel : kernels_of("recurrence", false, "bwd")) {
     expect_like_oracle(*kernel, params_of({1, 1100, 1040, 2}, "fp32"));
     expect_like_oracle(*kernel, params_of({1, 2200, 1040, 1}, "bf16"));
+    expect_like_oracle(*kernel, time_last(params_of({1, 1040, 1100, 2}, "fp32")));  // lines of whole vectors
+    expect_like_oracle(*kernel, time_last(params_of({1, 1041, 1100, 1}, "fp32")));  // and not
   }
 }
 
@@ -118,6 +148,7 @@ TEST(RecurrenceBwdConformance, TheGradientHandedOnContinuesTheSequence) {
              tail_problem = problem_of(kSeq - kCut);
   const Tensors in = support::make_inputs(op, *whole_problem, 7);
   for (const Kernel* kernel : kernels_of("recurrence", false, "bwd")) {
+    if (kernel->backend != Backend::cpu || !supports_case(*kernel, *whole_problem).empty()) continue;
     const Tensors whole = run_on_threads(*kernel, *whole_problem, in);
     const Tensors tail =
         run_on_threads(*kernel, *tail_problem, part_of_inputs(in, kCut, kSeq, in["dh_last"]));

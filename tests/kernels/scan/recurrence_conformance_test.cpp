@@ -62,12 +62,23 @@ const std::vector<std::pair<const char*, Spoil>>& hard_values() {
   return list;
 }
 
+/// The same sizes and values with time as the last axis, for the kernels that take it.
+Params time_last(Params params) {
+  params["time_axis"] = std::string("last");
+  return params;
+}
+
 void check(const Kernel& kernel, const std::string& dtype) {
-  for (const Size& size : kSizes) expect_like_oracle(kernel, params_of(size, dtype));
+  for (const Size& size : kSizes) {
+    expect_like_oracle(kernel, params_of(size, dtype));
+    expect_like_oracle(kernel, time_last(params_of(size, dtype)));
+  }
   for (const auto& [what, spoil] : hard_values()) {
     SCOPED_TRACE(what);
-    for (const std::int64_t threads : {1, 3})
+    for (const std::int64_t threads : {1, 3}) {
       expect_like_oracle(kernel, params_of({2, 300, 19, threads}, dtype), spoil);
+      expect_like_oracle(kernel, time_last(params_of({2, 300, 19, threads}, dtype)), spoil);
+    }
   }
 }
 
@@ -90,6 +101,8 @@ TEST(RecurrenceConformance, HoldsForOutputsLargerThanTheCaches) {
   for (const Kernel* kernel : kernels_of("recurrence")) {
     expect_like_oracle(*kernel, params_of({1, 1100, 1040, 2}, "fp32"));
     expect_like_oracle(*kernel, params_of({1, 2200, 1040, 1}, "bf16"));
+    expect_like_oracle(*kernel, time_last(params_of({1, 1040, 1100, 2}, "fp32")));  // lines of whole vectors
+    expect_like_oracle(*kernel, time_last(params_of({1, 1041, 1100, 1}, "fp32")));  // and not
   }
 }
 
@@ -101,6 +114,7 @@ TEST(RecurrenceConformance, StateHandedOnContinuesTheSequence) {
   std::vector<std::int64_t> head, tail;
   for (std::int64_t t = 0; t < kSeq; ++t) (t < kCut ? head : tail).push_back(t);
   for (const Kernel* kernel : kernels_of("recurrence")) {
+    if (kernel->backend != Backend::cpu || !supports_case(*kernel, *whole_problem).empty()) continue;
     const Tensors whole = run_on_threads(*kernel, *whole_problem, whole_in);
     Tensors state;
     state.add("h_last", support::take(whole_in["h0"], -1, head));

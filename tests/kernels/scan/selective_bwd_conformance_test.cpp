@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/kernels/scan/scan_cases.hpp"
+#include "tests/support/torch_plugin.hpp"
 
 namespace bench::scan {
 namespace {
@@ -87,11 +88,27 @@ void check_hard(const Kernel& kernel, const Params& params) {
 
 class SelectiveBwdConformance : public ::testing::TestWithParam<std::tuple<const Kernel*, std::string>> {};
 
+void check(const Kernel& kernel, const std::string& dtype) {
+  for (const Size& size : kSizes) expect_like_oracle(kernel, params_of(size, dtype));
+  check_hard(kernel, params_of({1, 100, 20, 16, 1, 1}, dtype));
+  check_hard(kernel, params_of({1, 150, 36, 5, 2, 3}, dtype));
+}
+
 TEST_P(SelectiveBwdConformance, EqualsTheOracle) {
-  const auto& [kernel, dtype] = GetParam();
-  for (const Size& size : kSizes) expect_like_oracle(*kernel, params_of(size, dtype));
-  check_hard(*kernel, params_of({1, 100, 20, 16, 1, 1}, dtype));
-  check_hard(*kernel, params_of({1, 150, 36, 5, 2, 3}, dtype));
+  check(*std::get<0>(GetParam()), std::get<1>(GetParam()));
+}
+
+// One test, not one per case: loading LibTorch takes longer than all of them.
+TEST(SelectiveBwdTorch, EqualsTheOracle) {
+  const std::string missing = support::load_torch_plugin();
+  if (!missing.empty()) GTEST_SKIP() << missing;
+  int tested = 0;
+  for (const Kernel* kernel : kernels_of("selective", false, "bwd")) {
+    if (kernel->backend != Backend::torch) continue;
+    ++tested;
+    for (const std::string& dtype : all_dtypes()) check(*kernel, dtype);
+  }
+  EXPECT_GE(tested, 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, SelectiveBwdConformance,
