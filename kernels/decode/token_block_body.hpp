@@ -45,6 +45,21 @@ BS_INLINE V load_end(const T* p, std::int64_t count) {
   return load_row<V>(static_cast<const T*>(lanes));
 }
 
+/// Two vectors from 2 N elements at p. bf16: the even elements, then the odd ones, each widened by one
+/// instruction (in order it would be two), as pair_place says.
+template <class V, class T>
+BS_INLINE void load_two(const T* p, V& first, V& second) {
+  if constexpr (std::is_same_v<T, Bf16>) {
+    simd::U32Of<V> both;
+    std::memcpy(&both, p, sizeof both);
+    first = __builtin_bit_cast(V, both << 16);
+    second = __builtin_bit_cast(V, both & 0xffff0000U);
+  } else {
+    first = load_row<V>(p);
+    second = load_row<V>(p + kLanes<V>);
+  }
+}
+
 /// Of the pieces of a and b (kPiece lanes each, within spans of kSpan lanes): those at even places, or at odd
 /// ones.
 template <int kPiece, int kSpan, int kOdd, class V, int... kLane>
@@ -105,15 +120,24 @@ BS_INLINE V score_tile(const BlockArgs<T>& a, const T* k, const std::int64_t* of
 #pragma GCC unroll 16
   for (int i = 0; i < kTokens; ++i) key[i] = k + offset[i];
   V tile[N] = {};
-  for (std::int64_t d = 0; d + N <= a.head_dim; d += N) {
-    V query[G];
+  std::int64_t d = 0;
+  for (; d + 2 * N <= a.head_dim; d += 2 * N) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kTokens; ++i) {
+      V x, y;
+      load_two<V>(key[i] + d, x, y);
 #pragma GCC unroll 8
-    for (int g = 0; g < G; ++g) query[g] = load_row<V>(q + g * a.stride + d);
+      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += x * load_row<V>(q + g * a.stride + d);
+#pragma GCC unroll 8
+      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += y * load_row<V>(q + g * a.stride + d + N);
+    }
+  }
+  if (d + N <= a.head_dim) {
 #pragma GCC unroll 16
     for (int i = 0; i < kTokens; ++i) {
       const V x = load_row<V>(key[i] + d);
 #pragma GCC unroll 8
-      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += x * query[g];
+      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += x * load_row<V>(q + g * a.stride + d);
     }
   }
   return sums_of<V>(tile);
@@ -238,8 +262,8 @@ BS_INLINE void add_tile(const BlockArgs<T>& a, const T* v, std::int64_t t, std::
     const T* value = v + a.offset[i] + column;
     V x[C];
 #pragma GCC unroll 8
-    for (int c = 0; c < C; ++c)
-      x[c] = kEnd ? load_end<V>(value, a.head_dim - column) : load_row<V>(value + c * N);
+    for (int c = 0; c + 1 < C; c += 2) load_two<V>(value + c * N, x[c], x[c + 1]);
+    if constexpr (C % 2 == 1) x[C - 1] = kEnd ? load_end<V>(value, a.head_dim - column) : load_row<V>(value);
 #pragma GCC unroll 8
     for (int g = 0; g < G; ++g)
 #pragma GCC unroll 8
@@ -264,7 +288,11 @@ BS_INLINE void add_pass(const BlockArgs<T>& a, std::int64_t first) {
       for (; d + C * N <= a.head_dim; d += C * N) add_tile<V, G, C, false>(a, v, t, row, d);
       if constexpr (C > 4)
         for (; d + 4 * N <= a.head_dim; d += 4 * N) add_tile<V, G, 4, false>(a, v, t, row, d);
-      for (; d + N <= a.head_dim; d += N) add_tile<V, G, 1, false>(a, v, t, row, d);
+      for (; d + 2 * N <= a.head_dim; d += 2 * N) add_tile<V, G, 2, false>(a, v, t, row, d);
+      if (d + N <= a.head_dim) {
+        add_tile<V, G, 1, false>(a, v, t, row, d);
+        d += N;
+      }
       if (d < a.head_dim) add_tile<V, G, 1, true>(a, v, t, row, d);
     }
   }
