@@ -85,12 +85,14 @@ struct Job {
   T* out;
   Real* lse;
   std::int64_t stride = round_up(p.head_dim, kMostLanes);
+  const BlockEngine& engine = block_engine(p.head_dim);
 
   void scale_query(std::int64_t row) const {
     const double scale = p.scale() * attention::kLog2E;
-    for (std::int64_t d = 0; d < stride; ++d)
-      w.q[row * stride + d] =
-          d < p.head_dim ? static_cast<Real>(load(q[row * p.head_dim + d]) * scale) : Real{0};
+    Real* const to = w.q + row * stride;
+    std::fill_n(to, stride, Real{0});
+    for (std::int64_t d = 0; d < p.head_dim; ++d)
+      to[place_of<T>(engine, p.head_dim, d)] = static_cast<Real>(load(q[row * p.head_dim + d]) * scale);
   }
 
   /// Where the rows of `count` tokens of a span begin, from token `first` on; behind the span's last token,
@@ -126,7 +128,6 @@ struct Job {
     std::fill_n(args.max, rows, static_cast<Real>(attention::kEmptyMax));
     std::fill_n(args.sum, rows, Real{0});
     std::fill_n(args.acc, rows * stride, Real{0});
-    const auto& engine = block_engine(p.head_dim);
     for (std::int64_t t = 0; t < span.tokens; t += kBlockTokens) {
       const bool last = t + kBlockTokens >= span.tokens;
       locate(span, span.first + t, kBlockTokens, offset);
@@ -152,7 +153,8 @@ struct Job {
         total[d] = (s == begin ? Real{0} : total[d]) + part[d] * weight;
     }
     const std::int64_t row = b * p.heads + h;
-    for (std::int64_t d = 0; d < p.head_dim; ++d) out[row * p.head_dim + d] = store<T>(total[d]);
+    for (std::int64_t d = 0; d < p.head_dim; ++d)
+      out[row * p.head_dim + d] = store<T>(total[place_of<T>(engine, p.head_dim, d)]);
     lse[row] = state.log_sum_exp();
   }
 };

@@ -73,6 +73,15 @@ struct BlockEngine {
   std::tuple<Passes<double>, Passes<float>, Passes<Bf16>, Passes<F16>> passes;
 };
 
+/// Where element d of a row stands in q and acc: bf16 rows are widened to their even elements and then their
+/// odd ones, two vectors at a time, as far as those are whole.
+template <class T>
+std::int64_t place_of(const BlockEngine& engine, std::int64_t head_dim, std::int64_t d) {
+  const std::int64_t two = 2 * engine.lanes, begin = d / two * two;
+  if (!std::is_same_v<T, Bf16> || begin + two > head_dim) return d;
+  return begin + d % 2 * engine.lanes + d % two / 2;
+}
+
 template <class T>
 void attend_block(const BlockEngine& engine, const BlockArgs<T>& args);
 

@@ -8,75 +8,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <utility>
 
 #include "kernels/attention/softmax_state.hpp"
+#include "kernels/decode/lanes.hpp"
 #include "kernels/decode/token_block.hpp"
-#include "kernels/simd_math.hpp"
 
 namespace bench::decode {
-
-using F64x8 = double __attribute__((vector_size(64)));
-using F64x4 = double __attribute__((vector_size(32)));
-using F64x2 = double __attribute__((vector_size(16)));
-
-template <class V>
-using ElementOf = std::remove_cvref_t<decltype(std::declval<V>()[0])>;
-template <class V>
-inline constexpr int kLanes = static_cast<int>(sizeof(V) / sizeof(ElementOf<V>));
-
-template <class V, class T>
-BS_INLINE V load_row(const T* p) {
-  if constexpr (std::is_same_v<T, ElementOf<V>>) {
-    V v;
-    std::memcpy(&v, p, sizeof v);
-    return v;
-  } else {
-    return simd::load<V>(p);
-  }
-}
-/// The end of a row: `count` elements, fewer than a vector has; nothing behind them is read.
-template <class V, class T>
-BS_INLINE V load_end(const T* p, std::int64_t count) {
-  T lanes[kLanes<V>] = {};
-  for (std::int64_t i = 0; i < count; ++i) lanes[i] = p[i];
-  return load_row<V>(static_cast<const T*>(lanes));
-}
-
-/// Of the pieces of a and b (kPiece lanes each, within spans of kSpan lanes): those at even places, or at odd
-/// ones.
-template <int kPiece, int kSpan, int kOdd, class V, int... kLane>
-BS_INLINE V every_other(const V& a, const V& b, std::integer_sequence<int, kLane...>) {
-  constexpr int kN = sizeof...(kLane), kHalf = kSpan / 2;
-  return __builtin_shufflevector(
-      a, b,
-      (kLane / kSpan * kSpan + kLane % kPiece + (kLane % kHalf / kPiece * 2 + kOdd) * kPiece +
-       (kLane % kSpan >= kHalf ? kN : 0))...);
-}
-template <int kPiece, int kSpan, class V>
-BS_INLINE V fold(const V& a, const V& b) {
-  using Lanes = std::make_integer_sequence<int, kLanes<V>>;
-  return every_other<kPiece, kSpan, 0>(a, b, Lanes{}) + every_other<kPiece, kSpan, 1>(a, b, Lanes{});
-}
-/// Lane i of the result: the sum of x[i]'s lanes. Within 16 bytes first, which shuffles do without an index.
-template <class V>
-BS_INLINE V sums_of(V (&x)[kLanes<V>]) {
-  constexpr int kQuarter = static_cast<int>(16 / sizeof(ElementOf<V>));
-  int count = kLanes<V>;
-#pragma GCC unroll 4
-  for (int piece = 1; piece < kQuarter; piece *= 2, count /= 2)
-#pragma GCC unroll 16
-    for (int i = 0; i < count / 2; ++i) x[i] = fold<1, kQuarter>(x[2 * i], x[2 * i + 1]);
-  if constexpr (kLanes < V >> kQuarter) {
-#pragma GCC unroll 4
-    for (; count > 1; count /= 2)
-#pragma GCC unroll 16
-      for (int i = 0; i < count / 2; ++i) x[i] = fold<kQuarter, kLanes<V>>(x[2 * i], x[2 * i + 1]);
-  }
-  return x[0];
-}
 
 /// The rows that come after those of head `head`: the same tokens' in the next head, or the next tokens'.
 template <class T>
@@ -105,15 +43,24 @@ BS_INLINE V score_tile(const BlockArgs<T>& a, const T* k, const std::int64_t* of
 #pragma GCC unroll 16
   for (int i = 0; i < kTokens; ++i) key[i] = k + offset[i];
   V tile[N] = {};
-  for (std::int64_t d = 0; d + N <= a.head_dim; d += N) {
-    V query[G];
+  std::int64_t d = 0;
+  for (; d + 2 * N <= a.head_dim; d += 2 * N) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kTokens; ++i) {
+      V x, y;
+      load_two<V>(key[i] + d, x, y);
 #pragma GCC unroll 8
-    for (int g = 0; g < G; ++g) query[g] = load_row<V>(q + g * a.stride + d);
+      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += x * load_row<V>(q + g * a.stride + d);
+#pragma GCC unroll 8
+      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += y * load_row<V>(q + g * a.stride + d + N);
+    }
+  }
+  if (d + N <= a.head_dim) {
 #pragma GCC unroll 16
     for (int i = 0; i < kTokens; ++i) {
       const V x = load_row<V>(key[i] + d);
 #pragma GCC unroll 8
-      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += x * query[g];
+      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += x * load_row<V>(q + g * a.stride + d);
     }
   }
   return sums_of<V>(tile);
@@ -150,45 +97,6 @@ BS_INLINE void score_pass(const BlockArgs<T>& a, std::int64_t first) {
       }
       if (a.head_dim % N != 0) score_ends<G>(a, k, t, q, a.head_dim / N * N, scores);
     }
-  }
-}
-
-/// One number of a vector's lanes, halving the vector.
-struct Largest {
-  template <class V>
-  BS_INLINE static V of(const V& a, const V& b) {
-    return a > b ? a : b;
-  }
-};
-struct Sum {
-  template <class V>
-  BS_INLINE static V of(const V& a, const V& b) {
-    return a + b;
-  }
-};
-template <int kBy, class V, int... kLane>
-BS_INLINE V rotated(const V& x, std::integer_sequence<int, kLane...>) {
-  return __builtin_shufflevector(x, x, ((kLane + kBy) % kLanes<V>)...);
-}
-template <class V, class With, int kBy = kLanes<V> / 2>
-BS_INLINE ElementOf<V> reduce(const V& x) {
-  const V folded = With::template of<V>(x, rotated<kBy>(x, std::make_integer_sequence<int, kLanes<V>>{}));
-  if constexpr (kBy == 1) {
-    return folded[0];
-  } else {
-    return reduce<V, With, kBy / 2>(folded);
-  }
-}
-
-/// 2^x of a vector's lanes, x <= 0.
-template <class V>
-BS_INLINE V exp2_of(const V& x) {
-  if constexpr (std::is_same_v<ElementOf<V>, float>) {
-    return simd::exp2<V>(x);
-  } else {
-    V y;
-    for (int i = 0; i < kLanes<V>; ++i) y[i] = std::exp2(x[i]);
-    return y;
   }
 }
 
@@ -238,8 +146,8 @@ BS_INLINE void add_tile(const BlockArgs<T>& a, const T* v, std::int64_t t, std::
     const T* value = v + a.offset[i] + column;
     V x[C];
 #pragma GCC unroll 8
-    for (int c = 0; c < C; ++c)
-      x[c] = kEnd ? load_end<V>(value, a.head_dim - column) : load_row<V>(value + c * N);
+    for (int c = 0; c + 1 < C; c += 2) load_two<V>(value + c * N, x[c], x[c + 1]);
+    if constexpr (C % 2 == 1) x[C - 1] = kEnd ? load_end<V>(value, a.head_dim - column) : load_row<V>(value);
 #pragma GCC unroll 8
     for (int g = 0; g < G; ++g)
 #pragma GCC unroll 8
@@ -264,7 +172,11 @@ BS_INLINE void add_pass(const BlockArgs<T>& a, std::int64_t first) {
       for (; d + C * N <= a.head_dim; d += C * N) add_tile<V, G, C, false>(a, v, t, row, d);
       if constexpr (C > 4)
         for (; d + 4 * N <= a.head_dim; d += 4 * N) add_tile<V, G, 4, false>(a, v, t, row, d);
-      for (; d + N <= a.head_dim; d += N) add_tile<V, G, 1, false>(a, v, t, row, d);
+      for (; d + 2 * N <= a.head_dim; d += 2 * N) add_tile<V, G, 2, false>(a, v, t, row, d);
+      if (d + N <= a.head_dim) {
+        add_tile<V, G, 1, false>(a, v, t, row, d);
+        d += N;
+      }
       if (d < a.head_dim) add_tile<V, G, 1, true>(a, v, t, row, d);
     }
   }
