@@ -125,7 +125,7 @@ static const Registrar<Kernel> registrar{{
     .op = "attention",
     .backend = Backend::cpu,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
-    .about = "blocked online softmax, register-tiled, packed K/V, causal skipping",
+    .about = "blocked online softmax, register-tiled, K/V read in place, causal skipping",
     .workspace_bytes = flash_tiled_workspace_bytes,
     .run = run_flash_tiled,
 }};

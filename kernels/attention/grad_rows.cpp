@@ -11,14 +11,13 @@
 namespace bench::attention {
 namespace {
 
-/// (rows, D) -> (rows, padded D), in Real.
+/// (rows, D) -> (rows, grad_row_stride(D)), in Real; zeros up to whole vectors.
 template <class T>
 void pack_rows(const T* from, std::int64_t rows, std::int64_t head_dim, RealOf<T>* to) {
   const std::int64_t padded = round_up(head_dim, kMaxLanes);
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t d = 0; d < head_dim; ++d)
-      to[r * padded + d] = static_cast<RealOf<T>>(load(from[r * head_dim + d]));
-    std::fill(to + r * padded + head_dim, to + (r + 1) * padded, RealOf<T>{0});
+  for (std::int64_t r = 0; r < rows; ++r, from += head_dim, to += grad_row_stride(head_dim)) {
+    for (std::int64_t d = 0; d < head_dim; ++d) to[d] = static_cast<RealOf<T>>(load(from[d]));
+    std::fill(to + head_dim, to + padded, RealOf<T>{0});
   }
 }
 
@@ -55,8 +54,8 @@ void begin_rows(const GradWorkspace<RealOf<T>>& work, const GradShape& shape, co
     const T *q = rows.q + from * width, *dout = rows.dout + from * width;
     pack_queries(q, shape.rows, width, strip, shape.scale * kLog2E, work.q + to * width);
     pack_queries(dout, shape.rows, width, strip, 1.0, work.dout + to * width);
-    pack_rows(q, shape.rows, width, work.q_rows + to * padded);
-    pack_rows(dout, shape.rows, width, work.dout_rows + to * padded);
+    pack_rows(q, shape.rows, width, work.q_rows + to * grad_row_stride(width));
+    pack_rows(dout, shape.rows, width, work.dout_rows + to * grad_row_stride(width));
     if (rows.delta != nullptr) std::copy_n(rows.delta + from, shape.rows, work.delta + to);
     if (rows.delta == nullptr) head_deltas(dout, rows.out + from * width, shape.rows, width, work.delta + to);
     for (std::int64_t r = 0; r < shape.rows; ++r)

@@ -75,8 +75,8 @@ void add_block(const Pass<T>& pass, const Scratch<RealOf<T>>& scratch, std::int6
                           .padded_dim = padded,
                           .q = work.q + at * width,
                           .dout = work.dout + at * width,
-                          .q_rows = work.q_rows + at * padded,
-                          .dout_rows = work.dout_rows + at * padded,
+                          .q_rows = work.q_rows + at * grad_row_stride(width),
+                          .dout_rows = work.dout_rows + at * grad_row_stride(width),
                           .lse = work.lse + at,
                           .delta = work.delta + at,
                           .visible = scratch.visible,
@@ -135,8 +135,8 @@ GradWorkspace<Real> GradWorkspace<Real>::carve(Carver& carver, const GradShape& 
   const std::int64_t rows = shape.heads * work.row_stride;
   work.q = carver.take<Real>(rows * shape.head_dim);
   work.dout = carver.take<Real>(rows * shape.head_dim);
-  work.q_rows = carver.take<Real>(rows * padded);
-  work.dout_rows = carver.take<Real>(rows * padded);
+  work.q_rows = carver.take<Real>(rows * grad_row_stride(shape.head_dim));
+  work.dout_rows = carver.take<Real>(rows * grad_row_stride(shape.head_dim));
   work.lse = carver.take<Real>(rows);
   work.delta = carver.take<Real>(rows);
   work.dq = carver.take<Real>(rows * padded);

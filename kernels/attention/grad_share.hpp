@@ -36,8 +36,8 @@ struct GradWorkspace {
   std::int64_t row_stride = 0;      // rows of a head, whole strips of any engine
   Real* q = nullptr;                // (heads, row_stride, D) in strips, times log2(e) / sqrt(D)
   Real* dout = nullptr;             // (heads, row_stride, D) in strips
-  Real* q_rows = nullptr;           // (heads, row_stride, padded D)
-  Real* dout_rows = nullptr;        // (heads, row_stride, padded D)
+  Real* q_rows = nullptr;           // (heads, row_stride, grad_row_stride(D))
+  Real* dout_rows = nullptr;        // (heads, row_stride, grad_row_stride(D))
   Real* lse = nullptr;              // (heads, row_stride), in units of log2
   Real* delta = nullptr;            // (heads, row_stride)
   Real* dq = nullptr;               // (heads, row_stride, padded D) in strips, sums times sqrt(D)

@@ -152,14 +152,14 @@ struct GradStrip : Core {
 
   template <int kWidth>
   static void add_slice(const GradBlock<Real>& a, const Real* weights, const Real* in, Real* out) {
-    const std::int64_t count = a.visible[a.rows - 1];
+    const std::int64_t count = a.visible[a.rows - 1], stride = grad_row_stride(a.head_dim);
     std::int64_t row = 0;
     for (std::int64_t j = 0; j < count; j += kKeyHeight) {
       while (a.visible[row] <= j) ++row;
       const Real* weight[kKeyHeight];
 #pragma GCC unroll 8
       for (int r = 0; r < kKeyHeight; ++r) weight[r] = weights + (j + r) * kGradRowBlock + row;
-      product<0, kKeyHeight, kWidth>(weight, 1, in + row * a.padded_dim, a.padded_dim, a.rows - row,
+      product<0, kKeyHeight, kWidth>(weight, 1, in + row * stride, stride, a.rows - row,
                                      out + j * a.padded_dim, a.padded_dim);
     }
   }

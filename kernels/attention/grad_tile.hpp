@@ -20,14 +20,19 @@ inline constexpr std::int64_t kGradKeyBlock = 192;
 /// Rows of a block. A slice of 64 columns of them (24 KB) stays in L1 for all its keys.
 inline constexpr std::int64_t kGradRowBlock = 96;
 
+/// From one row of Q or dout to the next in that block: a power of two would leave a slice half of L1's sets.
+constexpr std::int64_t grad_row_stride(std::int64_t head_dim) {
+  return round_up(head_dim, kMaxLanes) + kMaxLanes;
+}
+
 /// At most kGradRowBlock rows of one head against at most kGradKeyBlock keys. Padded rows: whole strips.
 template <class Real>
 struct GradBlock {
   std::int64_t rows, head_dim, padded_dim;  // padded_dim: D rounded up to kMaxLanes
   const Real* q;                            // strips of (D, engine.rows), times log2(e) / sqrt(D)
   const Real* dout;                         // strips of (D, engine.rows)
-  const Real* q_rows;                       // (rows, padded_dim), as they are
-  const Real* dout_rows;                    // (rows, padded_dim)
+  const Real* q_rows;                       // (rows, grad_row_stride(head_dim)), as they are
+  const Real* dout_rows;                    // (rows, grad_row_stride(head_dim))
   const Real* lse;                          // (padded rows), in units of log2
   const Real* delta;                        // (padded rows): dout . out
   const std::int64_t* visible;              // (padded rows), ascending, 0..kGradKeyBlock

@@ -34,8 +34,7 @@ struct KvPassingBwd {
     slot_elements = 2 * share_elements(p, p.kv_heads, longest);
     key_slots = carver.take<T>(slots.keys * slot_elements);
     sum_slots = carver.take<Real>(slots.sums * slot_elements);
-    work =
-        GradWorkspace<Real>::carve(carver, grad_shape(p, longest), longest, kReadInPlace<T>);
+    work = GradWorkspace<Real>::carve(carver, grad_shape(p, longest), longest, kReadInPlace<T>);
   }
 
   T* keys(int slot) const { return key_slots + slot * slot_elements; }

@@ -54,8 +54,7 @@ struct PassQBwd {
 
   PassQBwd(const AttentionProblem& problem, Carver& carver) : p(problem) {
     const std::int64_t longest = longest_share(p), keys = 2 * share_elements(p, p.kv_heads, longest);
-    work =
-        GradWorkspace<Real>::carve(carver, grad_shape(p, longest), longest, kReadInPlace<T>);
+    work = GradWorkspace<Real>::carve(carver, grad_shape(p, longest), longest, kReadInPlace<T>);
     dq = carver.take<Real>(share_elements(p, p.heads, longest));
     key_sums = carver.take<Real>(keys);
     key_part = carver.take<Real>(keys);

@@ -27,8 +27,8 @@ using RealOf = std::conditional_t<std::is_same_v<T, double>, double, float>;
 /// Keys that one pass of the strip kernel takes: their K and V (D = 64: 196 KB) stay in L2 while the strips
 /// of a query block come by.
 inline constexpr std::int64_t kKeyBlock = 384;
-/// Keys whose scores are in flight at once: with the widest strip (48 rows, fp32) 18 KB, in L1 beside Q.
-inline constexpr std::int64_t kScoreKeys = 96;
+/// Keys whose scores are in flight at once: with the widest strip (48 rows, fp32) 24 KB, in L1 beside Q.
+inline constexpr std::int64_t kScoreKeys = 128;
 /// Query rows that share a key block while it is in cache; a multiple of every engine's strip.
 inline constexpr std::int64_t kQueryBlock = 96;
 /// Rows of acc are padded to whole tiles of every engine.

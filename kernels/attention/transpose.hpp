@@ -37,16 +37,26 @@ inline void transpose_quad(const float* from, std::int64_t from_stride, const fl
 }
 
 /// to[c * to_stride + r] = from[r * from_stride + c] * factor[c * factor_step], in Real. factor_step: 0 or 1.
+/// The side with the longer rows, which is the tensor (the other is a strip in cache), is walked in its own
+/// order.
 template <class From, class To, class Real>
 void transpose(const From* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
                const Real* factor, int factor_step, To* to, std::int64_t to_stride) {
   constexpr bool kQuads = std::is_same_v<From, float> && std::is_same_v<To, float>;
   const std::int64_t quad_rows = kQuads ? rows / 4 * 4 : 0, quad_columns = kQuads ? columns / 4 * 4 : 0;
-  if constexpr (kQuads)
-    for (std::int64_t c = 0; c < quad_columns; c += 4)
+  if constexpr (kQuads) {
+    const auto quad = [&](std::int64_t r, std::int64_t c) {
+      transpose_quad(from + r * from_stride + c, from_stride, factor + c * factor_step, factor_step,
+                     to + c * to_stride + r, to_stride);
+    };
+    if (rows < columns) {
       for (std::int64_t r = 0; r < quad_rows; r += 4)
-        transpose_quad(from + r * from_stride + c, from_stride, factor + c * factor_step, factor_step,
-                       to + c * to_stride + r, to_stride);
+        for (std::int64_t c = 0; c < quad_columns; c += 4) quad(r, c);
+    } else {
+      for (std::int64_t c = 0; c < quad_columns; c += 4)
+        for (std::int64_t r = 0; r < quad_rows; r += 4) quad(r, c);
+    }
+  }
   for (std::int64_t c = 0; c < columns; ++c)
     for (std::int64_t r = c < quad_columns ? quad_rows : 0; r < rows; ++r)
       to[c * to_stride + r] =

@@ -25,6 +25,8 @@ constexpr Shares kShares[] = {
     {50, 64, 13},    // the first rows see nothing of the second share: masked rows in a live strip
     {250, 32, 201},  // more than one key block and two query blocks, then a share that some rows see partly
     {97, 20, 96},    // a single key in the second share, seen by the last row only; D not whole vectors
+    {49, 128, 7},    // a row beyond the widest strip; keys that end within tiles of both kinds
+    {200, 9, 193},   // a key beyond the key block; D one beyond a tile
 };
 
 Tensor zeros(DType dtype, Shape shape) {

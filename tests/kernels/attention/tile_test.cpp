@@ -83,6 +83,8 @@ constexpr Block kBlocks[] = {
     {97, 20, 11, 96},     // a single key in the second block, seen by the last row only
     {430, 128, 29, 384},  // the cut on the key block
     {75, 33, 40, 38},     // an odd head dimension, and an odd number of keys in the second block
+    {130, 8, 49, 129},    // a row beyond the widest strip, a key beyond the scores in flight
+    {33, 256, 17, 16},    // a row beyond a vector; the largest head dimension
 };
 
 template <class T>
