@@ -44,12 +44,22 @@ void run(const Problem& problem, Tensors& tensors, Context& context) {
   as_torch(tensors["lse"]).view({p.batch * p.kv_heads, p.group(), p.seq}).copy_(lse);
 }
 
+/// If any row of a sequence sees no key, its last one sees none.
+std::string supports(const Problem& problem) {
+  const auto& p = problem_as<AttentionProblem>(problem);
+  for (std::int64_t b = 0; b < p.batch; ++b)
+    if (p.visible(b, p.seq - 1).size() == 0)
+      return "LibTorch's op gives rows that see no key lse = 0 instead of minus infinity";
+  return {};
+}
+
 const Registrar<Kernel> registrar{{
     .name = "attention/sdpa_flash_torch",
     .op = "attention",
     .backend = Backend::torch,
     .dtypes = {DType::f64, DType::f32, DType::bf16},
     .about = "LibTorch's CPU flash attention op, pinned",
+    .supports = supports,
     .prepare = prepare,
     .run = run,
 }};
