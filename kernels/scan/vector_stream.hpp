@@ -10,8 +10,8 @@
 
 namespace bench::scan {
 
-/// A whole vector past the caches; `to` is aligned to the vector's size. end_streams (row_output.hpp) after the
-/// last.
+/// A whole vector past the caches; `to` is aligned to the vector's size. end_streams (row_output.hpp) after
+/// the last.
 template <class V>
 BS_INLINE void stream_vector(float* to, const V& v) {
 #if defined(__x86_64__)
