@@ -5,11 +5,11 @@
 //   S_t = exp(d_t A) S_{t-1} + d_t x_t B_t^T                         per head, P x N
 //   out_t = S_t C_t + D x_t, gated: (S_t C_t + D x_t) * silu(z_t)    per head, P
 //
-// Tensors, row-major: x, gated also z (B, L, H, P), dt (B, L, H) and B, C (B, L, G, N) in the problem's dtype; A (H),
-// negative, D, dt_bias (H) and h0 (B, H, P, N) in the state's type -> out (B, L, H, P) in the problem's dtype
-// and h_last (B, H, P, N) in the state's type: fp32, or fp64 for fp64 problems. Head h reads group h / (H /
-// G) of B and C. Ranks hold contiguous runs of steps; the rest is whole on every rank. The backward
-// pass: ssd_bwd.hpp.
+// Tensors, row-major: x, gated also z (B, L, H, P), dt (B, L, H) and B, C (B, L, G, N) in the problem's
+// dtype; A (H), negative, D, dt_bias (H) and h0 (B, H, P, N) in the state's type -> out (B, L, H, P) in the
+// problem's dtype and h_last (B, H, P, N) in the state's type: fp32, or fp64 for fp64 problems. Head h reads
+// group h / (H / G) of B and C. Ranks hold contiguous runs of steps; the rest is whole on every rank. The
+// backward pass: ssd_bwd.hpp.
 #pragma once
 
 #include <cstdint>
@@ -64,8 +64,8 @@ struct SsdViews {
   std::int64_t group_of(std::int64_t head) const { return head / (heads() / b.extent[2]); }
 };
 
-/// The fp64 oracle: the formulas above, step by step. Inputs in fp64; outputs out at `rows`, and h_last. For a
-/// backward problem that of ssd_bwd.hpp.
+/// The fp64 oracle: the formulas above, step by step. Inputs in fp64; outputs out at `rows`, and h_last. For
+/// a backward problem that of ssd_bwd.hpp.
 Tensors ssd_reference(const Problem& problem, const Tensors& inputs, std::span<const std::int64_t> rows);
 
 }  // namespace bench::scan

@@ -94,7 +94,8 @@ struct Oracle {
       const double ddt_t = (w[at] + a[head] * u[at]) * slope;
       sum_a += d[at] * u[at];
       sum_bias += ddt_t;
-      for (std::int64_t i = 0; i < p.head_dim; ++i) sum_skip += dout(entry, t, head, i) * x(entry, t, head, i);
+      for (std::int64_t i = 0; i < p.head_dim; ++i)
+        sum_skip += dout(entry, t, head, i) * x(entry, t, head, i);
       if (row < rows.size() && rows[row] == t) ddt(entry, row++, head) = ddt_t;
     }
     da[head] += static_cast<double>(sum_a);

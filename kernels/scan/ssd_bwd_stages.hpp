@@ -34,12 +34,12 @@ inline std::int64_t strips_of(std::int64_t lanes) {
 /// A thread's scratch.
 template <class S>
 struct SsdBackScratch {
-  S* over_n;     // panels of C, B
-  S* over_i;     // panels of x and dout
-  S* lanes_n;    // [strip][step][kSsdElements] of B or C; zero beyond N
-  S* lanes_i;    // the same of dout
-  S* y;          // [step][kSsdElements]
-  S* dots;       // [step][kPanel]: sums over a step that are not yet summed over lanes
+  S* over_n;   // panels of C, B
+  S* over_i;   // panels of x and dout
+  S* lanes_n;  // [strip][step][kSsdElements] of B or C; zero beyond N
+  S* lanes_i;  // the same of dout
+  S* y;        // [step][kSsdElements]
+  S* dots;     // [step][kPanel]: sums over a step that are not yet summed over lanes
   std::int64_t numbers;
 
   SsdBackScratch(S* from, std::int64_t head_dim, std::int64_t states) : numbers(0) {
@@ -156,14 +156,16 @@ BS_INLINE void collect_dots(const S* y, std::int64_t k, const Rows<const T>& wit
   for (std::int64_t t = 0; t < steps; ++t) {
     V sum = load_lanes<V>(dots + t * kPanel);
     for (std::int64_t i = k * kSsdElements; i < std::min(count, (k + 1) * kSsdElements); i += kLanesOf<V>)
-      sum += load_lanes<V>(y + t * kSsdElements + i % kSsdElements) * load_lanes<V>(with.at(t) + i, count - i);
+      sum +=
+          load_lanes<V>(y + t * kSsdElements + i % kSsdElements) * load_lanes<V>(with.at(t) + i, count - i);
     store_lanes<V>(dots + t * kPanel, sum);
   }
 }
 
 /// Asks for `count` numbers of each row, for reading or writing, behind (`ahead` > 0) those that `rows` has.
 template <int kWrite, class T>
-BS_INLINE void prefetch_rows(const Rows<T>& rows, std::int64_t ahead, std::int64_t count, std::int64_t steps) {
+BS_INLINE void prefetch_rows(const Rows<T>& rows, std::int64_t ahead, std::int64_t count,
+                             std::int64_t steps) {
   for (std::int64_t t = 0; t < steps; ++t)
     prefetch<kWrite>(rows.at(t) + ahead, count * static_cast<std::int64_t>(sizeof(T)));
 }

@@ -39,10 +39,7 @@ struct Sweep {
   alignas(64) S weights[kSsdSteps];  // d dout . x
 
   explicit Sweep(const SsdBackUnit<T>& work)
-      : unit(work),
-        in(*work.in),
-        kept(*work.kept),
-        room(work.scratch, in.head_dim(), in.states()) {
+      : unit(work), in(*work.in), kept(*work.kept), room(work.scratch, in.head_dim(), in.states()) {
     std::fill_n(work.scratch, room.numbers, S{0});
   }
   std::int64_t kept_index(std::int64_t head) const { return unit.entry * in.heads() + head; }
@@ -74,7 +71,8 @@ BS_INLINE void forward_head(Sweep<V, T>& s, std::int64_t chunk, std::int64_t ste
   else
     std::copy_n(kept.state_of(chunk - 1, k), kept.by_n_size, state);
   s.decays.steps = steps;
-  find_decays<V>(&s.in.dt(s.unit.entry, t0, head), s.in.heads(), s.in.bias[head], s.in.a[head], open, s.decays);
+  find_decays<V>(&s.in.dt(s.unit.entry, t0, head), s.in.heads(), s.in.bias[head], s.in.a[head], open,
+                 s.decays);
   const auto x = s.head_rows(s.in.x, t0, head), dout = s.head_rows(s.in.dout, t0, head);
   pack_panels<V>(x, s.decays.in_scale, dout, s.decays.out_scale, head_dim, steps, s.room.over_i);
   std::fill_n(s.room.dots, kSsdSteps * kPanel, S{0});
@@ -123,7 +121,8 @@ BS_INLINE void finish_dx(Sweep<V, T>& s, std::int64_t t0, std::int64_t steps, st
     for (std::int64_t i = k * kSsdElements; i < end; i += kLanesOf<V>) {
       const V y = load_lanes<V>(s.room.y + j * kSsdElements + i % kSsdElements);
       sum += load_lanes<V>(x.at(j) + i, end - i) * y;
-      store_lanes<V>(dx.at(j) + i, y * s.d_scale[j] + load_lanes<V>(dout.at(j) + i, end - i) * direct, end - i);
+      store_lanes<V>(dx.at(j) + i, y * s.d_scale[j] + load_lanes<V>(dout.at(j) + i, end - i) * direct,
+                     end - i);
     }
     store_lanes<V>(s.room.dots + j * kPanel, sum);
   }
@@ -131,7 +130,8 @@ BS_INLINE void finish_dx(Sweep<V, T>& s, std::int64_t t0, std::int64_t steps, st
 
 /// ddt of the chunk and its part of the sums over steps. `u` is that of the step after the chunk.
 template <class V, class T>
-BS_INLINE void finish_steps(Sweep<V, T>& s, std::int64_t t0, std::int64_t steps, std::int64_t head, double u) {
+BS_INLINE void finish_steps(Sweep<V, T>& s, std::int64_t t0, std::int64_t steps, std::int64_t head,
+                            double u) {
   using S = StateOf<T>;
   const std::int64_t k = s.kept_index(head);
   const double a = static_cast<double>(s.in.a[head]);
@@ -235,8 +235,8 @@ void end_back(const Sweep<V, T>& s) {
   for (std::int64_t head = s.unit.heads.begin; head < s.unit.heads.end; ++head) {
     const std::int64_t k = s.kept_index(head);
     const S* const by_i = s.kept.by_i + k * s.kept.by_i_size;
-    const S left = static_cast<S>(std::exp(
-        s.kept.open[k] + static_cast<double>(s.in.a[head]) * static_cast<double>(s.kept.next_d[k])));
+    const S left = static_cast<S>(
+        std::exp(s.kept.open[k] + static_cast<double>(s.in.a[head]) * static_cast<double>(s.kept.next_d[k])));
     for (std::int64_t i = 0; i < s.in.head_dim(); ++i)
       for (std::int64_t n = 0; n < s.in.states(); ++n)
         s.in.dh0(s.unit.entry, head, i, n) = by_i[packed_index<V>(i, n, s.in.states())] * left;

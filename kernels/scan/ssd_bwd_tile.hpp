@@ -36,8 +36,8 @@ std::int64_t ssd_packed_states(std::int64_t lanes, std::int64_t others);
 template <class S>
 struct SsdKept {
   std::int64_t heads, seq, chunks, by_n_size, by_i_size;  // heads: of all entries, B H
-  S* states;      // [chunk][head][by_n_size]: S after the chunk, over exp(open)
-  double* opens;  // [chunk][head]
+  S* states;       // [chunk][head][by_n_size]: S after the chunk, over exp(open)
+  double* opens;   // [chunk][head]
   S *by_n, *by_i;  // [head][...]: R, over exp(open)
   double* open;    // [head]
   S* next_d;       // [head]: d of the step after the chunk, 0 at the end

@@ -11,16 +11,16 @@ namespace bench::scan {
 template <class T>
 struct SsdBwdViews {
   using S = StateOf<T>;
-  View<const T, 4> x, dout;       // (B, L, H, P)
-  View<const T, 3> dt;            // (B, L, H)
-  View<const T, 4> b, c;          // (B, L, G, N)
-  View<const S, 4> h0, dh_last;   // (B, H, P, N)
-  const S *a, *skip, *bias;       // (H)
-  View<T, 4> dx;                  // (B, L, H, P)
-  View<T, 3> ddt;                 // (B, L, H)
-  View<S, 4> db, dc;              // (B, L, G, N)
-  View<S, 4> dh0;                 // (B, H, P, N)
-  S *da, *dskip, *dbias;          // (H)
+  View<const T, 4> x, dout;      // (B, L, H, P)
+  View<const T, 3> dt;           // (B, L, H)
+  View<const T, 4> b, c;         // (B, L, G, N)
+  View<const S, 4> h0, dh_last;  // (B, H, P, N)
+  const S *a, *skip, *bias;      // (H)
+  View<T, 4> dx;                 // (B, L, H, P)
+  View<T, 3> ddt;                // (B, L, H)
+  View<S, 4> db, dc;             // (B, L, G, N)
+  View<S, 4> dh0;                // (B, H, P, N)
+  S *da, *dskip, *dbias;         // (H)
 
   explicit SsdBwdViews(Tensors& tensors) {
     const Tensors& in = tensors;

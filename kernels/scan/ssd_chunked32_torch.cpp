@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ssd_chunked32_torch: Mamba-2's scan as LibTorch tensor operations in chunks of Q = 32 steps; see ssd_torch.hpp.
+// ssd_chunked32_torch: Mamba-2's scan as LibTorch tensor operations in chunks of Q = 32 steps; see
+// ssd_torch.hpp.
 //
 // Shapes: x, out (B, L, H, P); dt (B, L, H); A, D, dt_bias (H); B, C (B, L, G, N); h0, h_last (B, H, P, N).
 // See ssd.hpp.
@@ -9,8 +10,8 @@
 // Error against fp64: differences of sums lose |s| eps in a decay, |s| up to Q times the mean of d |A|. Steps
 // with d |A| in the hundreds are beyond the op's tolerance.
 //
-// Right choice: as the strongest form that a LibTorch user can write, at the chunk length that was best of 16 to
-// 256 at H 16, P 64, N 128 on one core of a server CPU; see ssd_chunked64_torch and ssd_chunked_torch.
+// Right choice: as the strongest form that a LibTorch user can write, at the chunk length that was best of 16
+// to 256 at H 16, P 64, N 128 on one core of a server CPU; see ssd_chunked64_torch and ssd_chunked_torch.
 #include <c10/core/InferenceMode.h>
 
 #include "kernels/kernel.hpp"
@@ -26,9 +27,9 @@ void run(const Problem& problem, Tensors& tensors, Context&) {
   const c10::InferenceMode inference;
   use_threads(p.threads);
   const at::Tensor out = as_torch(tensors["out"]);
-  const at::Tensor h = ssd_torch_scan(p, SsdTorch(tensors), kChunk, [&](std::int64_t t, const at::Tensor& rows) {
-    out.narrow(1, t, rows.size(1)).copy_(rows);
-  });
+  const at::Tensor h = ssd_torch_scan(
+      p, SsdTorch(tensors), kChunk,
+      [&](std::int64_t t, const at::Tensor& rows) { out.narrow(1, t, rows.size(1)).copy_(rows); });
   as_torch(tensors["h_last"]).copy_(h);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ssd_chunked64_torch: Mamba-2's scan as LibTorch tensor operations in chunks of Q = 64 steps; see ssd_torch.hpp.
+// ssd_chunked64_torch: Mamba-2's scan as LibTorch tensor operations in chunks of Q = 64 steps; see
+// ssd_torch.hpp.
 //
 // Shapes: x, out (B, L, H, P); dt (B, L, H); A, D, dt_bias (H); B, C (B, L, G, N); h0, h_last (B, H, P, N).
 // See ssd.hpp.
@@ -25,9 +26,9 @@ void run(const Problem& problem, Tensors& tensors, Context&) {
   const c10::InferenceMode inference;
   use_threads(p.threads);
   const at::Tensor out = as_torch(tensors["out"]);
-  const at::Tensor h = ssd_torch_scan(p, SsdTorch(tensors), kChunk, [&](std::int64_t t, const at::Tensor& rows) {
-    out.narrow(1, t, rows.size(1)).copy_(rows);
-  });
+  const at::Tensor h = ssd_torch_scan(
+      p, SsdTorch(tensors), kChunk,
+      [&](std::int64_t t, const at::Tensor& rows) { out.narrow(1, t, rows.size(1)).copy_(rows); });
   as_torch(tensors["h_last"]).copy_(h);
 }
 

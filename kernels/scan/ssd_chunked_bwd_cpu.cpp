@@ -10,8 +10,8 @@
 // are read whole and dB and dC are summed over heads while they lie in L2. Where a group's heads are shared
 // by threads, all but the first have dB and dC of their own, which are added in order.
 //
-// Work: 12 B L H P N FLOPs on the multiply-add ports, which bind. Memory: the kept states, B H P N L / 64, are
-// written and read once: at N = 128 twice the size of x in fp32, and the same again in workspace.
+// Work: 12 B L H P N FLOPs on the multiply-add ports, which bind. Memory: the kept states, B H P N L / 64,
+// are written and read once: at N = 128 twice the size of x in fp32, and the same again in workspace.
 //
 // Error against fp64: some 50 eps of the state's type. dA and ddt rest on a sum that carries its rounding
 // through a chunk: of heads that forget nearly all at every step (d |A| = 6) dA is off by 4e-4 of itself,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ssd_chunked_cpu: Mamba-2's scan in chunks of 64 steps with the decays taken out of the steps; lanes are
-// elements of a head, threads take runs of heads of one group and batch entry, and strips of a head's elements
-// when heads are few.
+// elements of a head, threads take runs of heads of one group and batch entry, and strips of a head's
+// elements when heads are few.
 //
 // Shapes: x, out (B, L, H, P); dt (B, L, H); A, D, dt_bias (H); B, C (B, L, G, N); h0, h_last (B, H, P, N).
 // Formulas in ssd.hpp.

@@ -7,8 +7,8 @@
 // the decay of the block's first step times exp(s) of the last block's end. The first step's own decay is in
 // no sum, so that one long step, however long, makes no large number.
 //
-// A block ends before |s| passes kSpan, so that exp(-s) stays in range. Sums are made in a wider type, and what
-// rounding them to the state's type leaves over (8 eps of a decay) goes into the scales as a factor.
+// A block ends before |s| passes kSpan, so that exp(-s) stays in range. Sums are made in a wider type, and
+// what rounding them to the state's type leaves over (8 eps of a decay) goes into the scales as a factor.
 #pragma once
 
 #include <cmath>
@@ -35,8 +35,8 @@ struct Decays {
   alignas(64) S out_scale[kSsdSteps];  // exp(s), for y
 };
 
-/// softplus(dt + bias) of `steps` steps, `stride` apart, into d; a vector of steps at a time, whose end may lie
-/// beyond the steps: those are computed and not used.
+/// softplus(dt + bias) of `steps` steps, `stride` apart, into d; a vector of steps at a time, whose end may
+/// lie beyond the steps: those are computed and not used.
 template <class V, class T, class S = StateOf<T>>
 BS_INLINE void find_steps(const T* dt, std::int64_t stride, S bias, std::int64_t steps, S* d) {
   for (std::int64_t t = 0; t < steps; ++t) d[t] = static_cast<S>(load(dt[t * stride])) + bias;

@@ -102,7 +102,8 @@ void move_states(const SsdViews<T>& in, const SsdShare& share, const SsdStates<L
       pack_state<V>(rows, strip.elements.size(), n, packed);
       states.open[k] = 0.0;
     } else {
-      unpack_state<V>(packed, strip.elements.size(), n, static_cast<LaneOf<V>>(std::exp(states.open[k])), rows);
+      unpack_state<V>(packed, strip.elements.size(), n, static_cast<LaneOf<V>>(std::exp(states.open[k])),
+                      rows);
     }
   }
 }

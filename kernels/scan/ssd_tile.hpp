@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The vector engine of Mamba-2's scan: neighbouring elements of one head, lanes = elements, a tile of the
 // head's state in registers; all heads of a chunk of steps before the next chunk, so that B and C are packed
-// once for all heads and the rows of x and out are used whole. fp64 tensors are computed in fp64, all others in fp32. Layouts in here are
-// row-major as in the tensors; packing is the engine's own affair.
+// once for all heads and the rows of x and out are used whole. fp64 tensors are computed in fp64, all others
+// in fp32. Layouts in here are row-major as in the tensors; packing is the engine's own affair.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ struct SsdShare {
   Range jobs;  // of group_heads * strips
 };
 
-/// The states at work, of every strip of every head and entry in order: packed, and what they still have to be
-/// multiplied with, as a logarithm.
+/// The states at work, of every strip of every head and entry in order: packed, and what they still have to
+/// be multiplied with, as a logarithm.
 template <class S>
 struct SsdStates {
   S* packed;  // ssd_packed numbers each
@@ -42,8 +42,8 @@ struct SsdStates {
 std::int64_t ssd_packed(std::int64_t states);
 std::int64_t ssd_scratch(std::int64_t states);
 
-/// Runs all steps of a share: `state` (B, H, P, N) holds the states before and after, of which the share's are
-/// touched; `out` is written. T: double, float, Bf16 or F16.
+/// Runs all steps of a share: `state` (B, H, P, N) holds the states before and after, of which the share's
+/// are touched; `out` is written. T: double, float, Bf16 or F16.
 template <class T>
 void scan_ssd_share(const SsdViews<T>& views, const SsdShare& share, StateOf<T>* state,
                     const SsdStates<StateOf<T>>& states, StateOf<T>* scratch, Isa isa = best_isa());

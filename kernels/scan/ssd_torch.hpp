@@ -23,19 +23,25 @@ namespace bench::scan {
 
 /// The inputs; the state's type throughout gives gradients in that type.
 struct SsdTorch {
-  at::Tensor x, dt, b, c;         // (B, L, H, P), (B, L, H), (B, L, G, N)
-  at::Tensor a, skip, bias, h0;   // (H), (B, H, P, N)
-  at::Tensor z;                   // as x if gated, else undefined
+  at::Tensor x, dt, b, c;        // (B, L, H, P), (B, L, H), (B, L, G, N)
+  at::Tensor a, skip, bias, h0;  // (H), (B, H, P, N)
+  at::Tensor z;                  // as x if gated, else undefined
 
   explicit SsdTorch(Tensors& in)
-      : x(as_torch(in["x"])), dt(as_torch(in["dt"])), b(as_torch(in["B"])), c(as_torch(in["C"])),
-        a(as_torch(in["A"])), skip(as_torch(in["D"])), bias(as_torch(in["dt_bias"])), h0(as_torch(in["h0"])) {
+      : x(as_torch(in["x"])),
+        dt(as_torch(in["dt"])),
+        b(as_torch(in["B"])),
+        c(as_torch(in["C"])),
+        a(as_torch(in["A"])),
+        skip(as_torch(in["D"])),
+        bias(as_torch(in["dt_bias"])),
+        h0(as_torch(in["h0"])) {
     if (in.has("z")) z = as_torch(in["z"]);
   }
 };
 
-/// One chunk of q steps: dx (B, q, G, K, P), da (B, G, K, q), b, c (B, G, q, N); h (B, G, K P, N) is the state
-/// before and after. Returns y (B, q, G, K, P).
+/// One chunk of q steps: dx (B, q, G, K, P), da (B, G, K, q), b, c (B, G, q, N); h (B, G, K P, N) is the
+/// state before and after. Returns y (B, q, G, K, P).
 inline at::Tensor ssd_torch_chunk(const at::Tensor& dx, const at::Tensor& da, const at::Tensor& b,
                                   const at::Tensor& c, at::Tensor& h) {
   const std::int64_t steps = dx.size(1), heads = dx.size(3), head_dim = dx.size(4);
@@ -47,7 +53,7 @@ inline at::Tensor ssd_torch_chunk(const at::Tensor& dx, const at::Tensor& da, co
   const at::Tensor inside = scores.matmul(dx.permute({0, 2, 3, 1, 4}));          // (B, G, K, q, P)
   const at::Tensor before = c.matmul(h.transpose(-1, -2)).unflatten(-1, {heads, head_dim});
   const at::Tensor y = before * by_step(sum.exp()) + inside.transpose(2, 3);  // (B, G, q, K, P)
-  const at::Tensor last = sum.narrow(-1, steps - 1, 1);                        // (B, G, K, 1)
+  const at::Tensor last = sum.narrow(-1, steps - 1, 1);                       // (B, G, K, 1)
   const at::Tensor to_end = dx.transpose(1, 2) * by_step((last - sum).exp_());
   const at::Tensor kept = (h.unflatten(2, {heads, head_dim}) * last.exp().unsqueeze(-1)).flatten(2, 3);
   h = kept + to_end.flatten(3, 4).transpose(-1, -2).matmul(b);

@@ -21,7 +21,8 @@ struct SsdGraph {
     const at::ScalarType type = in.a.scalar_type();
     for (at::Tensor* leaf : leaves()) *leaf = leaf->to(type).detach().requires_grad_(true);
     std::vector<at::Tensor> rows;
-    h_last = ssd_torch_scan(p, in, chunk, [&](std::int64_t, const at::Tensor& more) { rows.push_back(more); });
+    h_last =
+        ssd_torch_scan(p, in, chunk, [&](std::int64_t, const at::Tensor& more) { rows.push_back(more); });
     out = at::cat(rows, 1);
   }
   std::vector<at::Tensor*> leaves() {
@@ -32,9 +33,8 @@ struct SsdGraph {
     std::vector<at::Tensor> from;
     for (const at::Tensor* leaf : leaves()) from.push_back(*leaf);
     const at::ScalarType type = in.a.scalar_type();
-    const auto gradients =
-        torch::autograd::grad({out, h_last}, from,
-                              {as_torch(tensors["dout"]).to(type), as_torch(tensors["dh_last"])}, keep);
+    const auto gradients = torch::autograd::grad(
+        {out, h_last}, from, {as_torch(tensors["dout"]).to(type), as_torch(tensors["dh_last"])}, keep);
     const char* const names[] = {"dx", "ddt", "dA", "dB", "dC", "dD", "ddt_bias", "dh0"};
     for (std::size_t i = 0; i < gradients.size(); ++i) as_torch(tensors[names[i]]).copy_(gradients[i]);
   }

@@ -46,8 +46,7 @@ namespace {
 std::unique_ptr<Problem> parse(const Params& params) {
   auto problem = std::make_unique<UpdateProblem>();
   parse_common(params, *problem);
-  if (problem->pass != "fwd")
-    usage_error(concat("pass = ", problem->pass, "; allowed for ssm_update: fwd"));
+  if (problem->pass != "fwd") usage_error(concat("pass = ", problem->pass, "; allowed for ssm_update: fwd"));
   problem->batch = positive(params, "batch");
   problem->heads = positive(params, "heads");
   problem->head_dim = positive(params, "head_dim");

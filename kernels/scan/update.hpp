@@ -6,11 +6,11 @@
 //   out[p] = (sum_n h_last[p, n] C[n] + D x[p]) * silu(z[p])
 //
 // Tensors, row-major: x, z (B, H, P), dt (B, H, W) and B, C (B, G, N) in the problem's dtype; A (H, W, M), D,
-// dt_bias (H, W) and h0 (B, H, P, N) in the state's type -> out (B, H, P) in the problem's dtype and h_last (B,
-// H, P, N) in the state's type: fp32, or fp64 for fp64 problems. Tied (Mamba-2): W = M = 1, one decay a head;
-// untied (Mamba-1, with H = 1 and P its channels): W = P, M = N, a decay for every state. Head h reads group
-// h / (H / G) of B and C. The state goes in as h0 and comes out as h_last, so that a repetition repeats; the
-// bytes are those of an update in place. One rank, forward only.
+// dt_bias (H, W) and h0 (B, H, P, N) in the state's type -> out (B, H, P) in the problem's dtype and h_last
+// (B, H, P, N) in the state's type: fp32, or fp64 for fp64 problems. Tied (Mamba-2): W = M = 1, one decay a
+// head; untied (Mamba-1, with H = 1 and P its channels): W = P, M = N, a decay for every state. Head h reads
+// group h / (H / G) of B and C. The state goes in as h0 and comes out as h_last, so that a repetition
+// repeats; the bytes are those of an update in place. One rank, forward only.
 #pragma once
 
 #include <cstdint>
@@ -38,14 +38,14 @@ struct UpdateProblem : Problem {
 template <class T>
 struct UpdateViews {
   using S = StateOf<T>;
-  View<const T, 3> x, z;     // (B, H, P)
-  View<const T, 3> dt;       // (B, H, W)
-  View<const T, 3> b, c;     // (B, G, N)
-  View<const S, 3> a;        // (H, W, M)
+  View<const T, 3> x, z;        // (B, H, P)
+  View<const T, 3> dt;          // (B, H, W)
+  View<const T, 3> b, c;        // (B, G, N)
+  View<const S, 3> a;           // (H, W, M)
   View<const S, 2> skip, bias;  // (H, W)
-  View<const S, 4> h0;       // (B, H, P, N)
-  View<T, 3> out;            // (B, H, P)
-  View<S, 4> h_last;         // (B, H, P, N)
+  View<const S, 4> h0;          // (B, H, P, N)
+  View<T, 3> out;               // (B, H, P)
+  View<S, 4> h_last;            // (B, H, P, N)
 
   explicit UpdateViews(Tensors& tensors) {
     const Tensors& in = tensors;

@@ -2,12 +2,12 @@
 // update_cpu: one token's state update as one pass over the states, lanes = states; threads take runs of
 // (batch entry, head) pairs.
 //
-// Shapes: x, z, out (B, H, P); dt (B, H, W); A (H, W, M); D, dt_bias (H, W); B, C (B, G, N); h0, h_last (B, H,
-// P, N). Formulas in update.hpp.
+// Shapes: x, z, out (B, H, P); dt (B, H, W); A (H, W, M); D, dt_bias (H, W); B, C (B, G, N); h0, h_last (B,
+// H, P, N). Formulas in update.hpp.
 //
-// Algorithm: per pair d, and B and C of its group widened, go into scratch; then per element of the head its N
-// states are read, decayed, fed, met with C and written, past the caches where all of them are larger than a
-// cache (4 MB). Skip and gate follow for the head's P sums together.
+// Algorithm: per pair d, and B and C of its group widened, go into scratch; then per element of the head its
+// N states are read, decayed, fed, met with C and written, past the caches where all of them are larger than
+// a cache (4 MB). Skip and gate follow for the head's P sums together.
 //
 // Work: 5 B H P N FLOPs, 6 untied and then an exp a state. Bytes: the least, two streams of states, which
 // bind; where they lie in a cache, issue binds.
@@ -53,15 +53,15 @@ struct Scratch {
 template <class V>
 struct Row {
   using S = typename Wide<V>::S;
-  S d, input, decay;   // of the element; decay only if tied
-  const S *a, *from;   // (N); a only if untied
-  S* to;               // (N)
+  S d, input, decay;  // of the element; decay only if tied
+  const S *a, *from;  // (N); a only if untied
+  S* to;              // (N)
 };
 
 /// One element of a head, the states at `n`, after their decay and input.
 template <class V, bool kTied>
-BS_INLINE V update_states(const Row<V>& row, const Scratch<typename Wide<V>::S>& s, std::int64_t n, const V& h,
-                          const V& a) {
+BS_INLINE V update_states(const Row<V>& row, const Scratch<typename Wide<V>::S>& s, std::int64_t n,
+                          const V& h, const V& a) {
   const V decayed = kTied ? h * row.decay : h * Wide<V>::exp(a * row.d);
   return decayed + Wide<V>::load(s.b + n) * row.input;
 }
@@ -206,7 +206,8 @@ template <class T>
 void update(const UpdateProblem& p, Tensors& tensors, Context& context) {
   using S = StateOf<T>;
   const UpdateViews<T> views(tensors);
-  const bool streams = p.state % kPad == 0 && streams_pay(state_dtype(p.dtype), p.batch * p.heads * p.head_dim, p.state);
+  const bool streams =
+      p.state % kPad == 0 && streams_pay(state_dtype(p.dtype), p.batch * p.heads * p.head_dim, p.state);
   S* const scratch = reinterpret_cast<S*>(context.workspace.data());
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static, 1)
   for (std::int64_t part = 0; part < p.threads; ++part) {

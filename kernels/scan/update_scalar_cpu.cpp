@@ -2,8 +2,8 @@
 // update_scalar_cpu: one token's state update with the library's exp, one state at a time. The baseline of
 // this op.
 //
-// Shapes: x, z, out (B, H, P); dt (B, H, W); A (H, W, M); D, dt_bias (H, W); B, C (B, G, N); h0, h_last (B, H,
-// P, N). Formulas in update.hpp.
+// Shapes: x, z, out (B, H, P); dt (B, H, W); A (H, W, M); D, dt_bias (H, W); B, C (B, G, N); h0, h_last (B,
+// H, P, N). Formulas in update.hpp.
 //
 // Work: 5 B H P N FLOPs, 6 untied and then an exp a state; the sum over n is a chain of additions, which the
 // compiler must keep in order. One thread.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // update_torch: one token's state update as LibTorch tensor operations, in place on the new state.
 //
-// Shapes: x, z, out (B, H, P); dt (B, H, W); A (H, W, M); D, dt_bias (H, W); B, C (B, G, N); h0, h_last (B, H,
-// P, N). See update.hpp.
+// Shapes: x, z, out (B, H, P); dt (B, H, W); A (H, W, M); D, dt_bias (H, W); B, C (B, G, N); h0, h_last (B,
+// H, P, N). See update.hpp.
 //
-// Algorithm: h_last = h0 decay; h_last += (d x) B^T by addcmul; a batched product with C per group. Work as the
-// formulas say; five streams of states where two would do, and untied another two for the decays.
+// Algorithm: h_last = h0 decay; h_last += (d x) B^T by addcmul; a batched product with C per group. Work as
+// the formulas say; five streams of states where two would do, and untied another two for the decays.
 //
 // Error against fp64: some eps of the state's type.
 //

@@ -33,7 +33,7 @@ constexpr Size kSizes[] = {
 };
 
 Params params_of(const Size& size, const std::string& dtype) {
-  return {{"pass", std::string("bwd")}, {"batch", size.batch}, {"seq", size.seq},
+  return {{"pass", std::string("bwd")}, {"batch", size.batch},       {"seq", size.seq},
           {"heads", size.heads},        {"head_dim", size.head_dim}, {"state", size.state},
           {"groups", size.groups},      {"threads", size.threads},   {"dtype", dtype}};
 }

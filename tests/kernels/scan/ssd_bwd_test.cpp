@@ -23,9 +23,8 @@ std::unique_ptr<Problem> problem_of(const std::string& pass, const Params& more)
   return op().parse(params);
 }
 
-const Params kSmall{{"batch", std::int64_t{2}},    {"seq", std::int64_t{6}},
-                    {"heads", std::int64_t{4}},    {"head_dim", std::int64_t{3}},
-                    {"state", std::int64_t{2}},    {"groups", std::int64_t{2}},
+const Params kSmall{{"batch", std::int64_t{2}},    {"seq", std::int64_t{6}},   {"heads", std::int64_t{4}},
+                    {"head_dim", std::int64_t{3}}, {"state", std::int64_t{2}}, {"groups", std::int64_t{2}},
                     {"dtype", std::string("fp64")}};
 
 TEST(SsdBwdReference, OfOneStepIsTheChainRule) {
@@ -34,8 +33,8 @@ TEST(SsdBwdReference, OfOneStepIsTheChainRule) {
                                     {"head_dim", std::int64_t{1}},
                                     {"state", std::int64_t{1}},
                                     {"dtype", std::string("fp64")}});
-  const std::map<std::string, double> values{{"x", 2.0},  {"dt", 0.3}, {"dt_bias", 0.2}, {"A", -1.5},
-                                             {"B", 0.7},  {"C", -0.4}, {"D", 3.0},       {"h0", 5.0},
+  const std::map<std::string, double> values{{"x", 2.0},    {"dt", 0.3},     {"dt_bias", 0.2}, {"A", -1.5},
+                                             {"B", 0.7},    {"C", -0.4},     {"D", 3.0},       {"h0", 5.0},
                                              {"dout", 0.9}, {"dh_last", 1.1}};
   Tensors in;
   for (const TensorSpec& spec : op().inputs(*p))

@@ -119,11 +119,15 @@ TEST(SsdReference, GivesTheRowsThatAreAskedFor) {
 }
 
 TEST(SsdReference, GatedIsTheSameTimesSilu) {
-  const Params shape{{"seq", std::int64_t{3}}, {"heads", std::int64_t{2}}, {"head_dim", std::int64_t{2}},
-                     {"state", std::int64_t{2}}, {"gated", true}};
+  const Params shape{{"seq", std::int64_t{3}},
+                     {"heads", std::int64_t{2}},
+                     {"head_dim", std::int64_t{2}},
+                     {"state", std::int64_t{2}},
+                     {"gated", true}};
   const auto gated = op().parse(params_with(op(), shape)), plain = small(3, 2, 2, 2, 1);
   const Tensors in = support::widen(support::make_inputs(op(), *gated, 7));
-  const Tensors got = op().reference(*gated, in, row_range(0, 3)), bare = op().reference(*plain, in, row_range(0, 3));
+  const Tensors got = op().reference(*gated, in, row_range(0, 3)),
+                bare = op().reference(*plain, in, row_range(0, 3));
   for (std::int64_t i = 0; i < got["out"].count(); ++i) {
     const double z = in["z"].at(i);
     EXPECT_NEAR(got["out"].at(i), bare["out"].at(i) * z / (1.0 + std::exp(-z)), 1e-14);

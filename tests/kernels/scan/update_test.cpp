@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ssm_update op and every kernel of it: the oracle on a step worked by hand and against the scans' oracles
-// of one step, the cost model, and the kernels against the oracle.
+// The ssm_update op and every kernel of it: the oracle on a step worked by hand and against the scans'
+// oracles of one step, the cost model, and the kernels against the oracle.
 #include "kernels/scan/update.hpp"
 
 #include <gtest/gtest.h>
@@ -26,14 +26,14 @@ struct Size {
 };
 
 constexpr Size kSizes[] = {
-    {1, 1, 1, 1, 1, 1},       // the smallest
-    {1, 1, 15, 15, 1, 1},     // a vector - 1
-    {2, 2, 16, 16, 1, 2},     // a vector
-    {1, 2, 17, 17, 2, 2},     // a vector + 1, a group for every head
-    {3, 6, 5, 7, 3, 4},       // odd everywhere, two heads a group
-    {1, 3, 64, 128, 1, 5},    // the shape of models; more threads than pairs
-    {9, 32, 64, 64, 1, 2},    // 4.5 MB of states: written past the caches
-    {2, 1, 1100, 6, 1, 3},    // as Mamba-1: one head of many channels
+    {1, 1, 1, 1, 1, 1},     // the smallest
+    {1, 1, 15, 15, 1, 1},   // a vector - 1
+    {2, 2, 16, 16, 1, 2},   // a vector
+    {1, 2, 17, 17, 2, 2},   // a vector + 1, a group for every head
+    {3, 6, 5, 7, 3, 4},     // odd everywhere, two heads a group
+    {1, 3, 64, 128, 1, 5},  // the shape of models; more threads than pairs
+    {9, 32, 64, 64, 1, 2},  // 4.5 MB of states: written past the caches
+    {2, 1, 1100, 6, 1, 3},  // as Mamba-1: one head of many channels
 };
 
 Params params_of(const Size& size, bool tied, const std::string& dtype) {
@@ -44,8 +44,9 @@ Params params_of(const Size& size, bool tied, const std::string& dtype) {
 
 TEST(UpdateReference, OfOneStateIsTheFormula) {
   const auto p = op().parse(params_with(op(), params_of({1, 1, 1, 1, 1, 1}, true, "fp64")));
-  const std::map<std::string, double> values{{"x", 2.0},  {"dt", 0.3}, {"dt_bias", 0.2}, {"A", -1.5}, {"B", 0.7},
-                                             {"C", -0.4}, {"D", 3.0},  {"z", 1.2},       {"h0", 5.0}};
+  const std::map<std::string, double> values{{"x", 2.0},  {"dt", 0.3}, {"dt_bias", 0.2},
+                                             {"A", -1.5}, {"B", 0.7},  {"C", -0.4},
+                                             {"D", 3.0},  {"z", 1.2},  {"h0", 5.0}};
   Tensors in;
   for (const TensorSpec& spec : op().inputs(*p))
     in.add(spec.name, Tensor(DType::f64, spec.shape)).set(0, values.at(spec.name));
@@ -157,7 +158,8 @@ TEST(UpdateConformance, GivesTheSameBitsForAnyNumberOfThreads) {
     const auto many = op().parse(params_with(op(), params_of({3, 5, 20, 40, 1, threads}, true, "fp32")));
     const Tensors out = run_on_threads(kernel, *many, in);
     for (const auto& [name, tensor] : first.all())
-      EXPECT_EQ(std::memcmp(tensor.data(), out[name].data(), static_cast<std::size_t>(tensor.bytes())), 0) << name;
+      EXPECT_EQ(std::memcmp(tensor.data(), out[name].data(), static_cast<std::size_t>(tensor.bytes())), 0)
+          << name;
   }
 }
 
