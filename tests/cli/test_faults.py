@@ -176,7 +176,7 @@ def test_nothing_is_started_that_would_end_after_the_deadline(tmp_path):
 def test_ranks_that_wait_leave_the_cores_alone(tmp_path):
     """Rank 1 sleeps while rank 0 works alone: its share of a core, over the run's middle."""
     study = PLANTED.format(kernel="planted_sleepy", ranks=1).replace("[1, 2]", "[1]").replace("visits: 1", "visits: 8")
-    sweep = Sweep(tmp_path, 2, survive=False, study=study, env={"BENCH_SCALE_PLANTED_NAP_MS": str(4 * NAP_MS)})
+    sweep = Sweep(tmp_path, 2, survive=False, study=study, env={"BENCH_SCALE_PLANTED_NAP_MS": str(8 * NAP_MS)})  # naps outweigh what a visit's own work costs
     assert sweep.wait_until_ended(1)
     spent, begin = {pid: cpu_s(pid) for pid in sweep.rank_pids()}, time.monotonic()
     assert sweep.wait_until_ended(8)

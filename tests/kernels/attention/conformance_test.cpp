@@ -44,7 +44,7 @@ constexpr Size kSizes[] = {
 };
 
 /// What the values are like; each has broken an attention kernel somewhere.
-enum class Values { normal, steep, constant_v, equal_keys };
+enum class Values { normal, steep, constant_v, equal_keys, outliers, denormals };
 /// Standard deviation of the logits in the steep case: the largest are about +-200.
 constexpr double kSteep = 50.0;
 
@@ -78,7 +78,7 @@ AttentionProblem problem_of(const Case& c) {
 }
 
 std::string text_of(const Case& c) {
-  static constexpr const char* kValues[] = {"", " steep logits", " constant V", " equal keys"};
+  static constexpr const char* kValues[] = {"", " steep logits", " constant V", " equal keys", " outliers", " denormals"};
   return concat(c.kernel->name, " ", bench::to_text(c.dtype), c.causal ? " causal" : " full", " B ",
                 c.size.batch, " H ", c.size.heads, " Hkv ", c.size.kv_heads, " L ", c.size.seq, " D ",
                 c.size.head_dim, kValues[static_cast<int>(c.values)], " P ", c.ranks, " ", to_text(c.layout),
@@ -93,12 +93,18 @@ void shape_values(Values values, Tensors& inputs) {
   if (values == Values::steep) each("q", [](double x) { return x * kSteep; });
   if (values == Values::constant_v) each("v", [](double) { return 1.5; });
   if (values == Values::equal_keys) each("k", [](double) { return 0.25; });
+  if (values == Values::outliers) {  // one score far above all others, and a value that must not leak into rows that do not see it
+    inputs["k"].set(5, 60.0);
+    inputs["v"].set(inputs["v"].count() - 1, 1e4);
+  }
+  if (values == Values::denormals)
+    for (const char* name : {"q", "k"}) each(name, [](double x) { return x * 1e-40; });
 }
 
 /// What the op allows, plus what steep logits add: a score's rounding error grows with its size and becomes a
 /// relative error of its weight.
 double allowed(const Case& c, const support::OutputError& e) {
-  const double extra = c.values == Values::steep ? kSteep : 0.0;
+  const double extra = c.values == Values::steep || c.values == Values::outliers ? kSteep : 0.0;
   return e.tolerance + rounding_tolerance(c.dtype, {.accumulation = 64.0 * extra, .storage = 0.0});
 }
 
@@ -117,7 +123,7 @@ void check(const Case& c) {
 
 void check_on_one_rank(const Kernel& kernel, DType dtype, bool causal) {
   for (const Size& size : kSizes) check({&kernel, size, dtype, causal});
-  for (const Values values : {Values::steep, Values::constant_v, Values::equal_keys})
+  for (const Values values : {Values::steep, Values::constant_v, Values::equal_keys, Values::outliers, Values::denormals})
     check({&kernel, {1, 2, 1, 131, 64}, dtype, causal, values});
   check({.kernel = &kernel, .size = {1, 3, 1, 200, 32}, .dtype = dtype, .causal = causal, .threads = 2});
 }
