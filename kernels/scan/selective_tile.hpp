@@ -33,8 +33,8 @@ struct Strip {
   Range channels;
 };
 /// The widest strip that the engine takes for N states: 1024 channels, fewer for N > 16. Narrow ones are slower: rows lie
-/// a page apart or so, and the hardware's prefetchers need a run of lines in each (strips of 128 channels took 1.7 times as
-/// long on a core with 2 MB of L2, of 256 1.2 times, of 512 1.05 times).
+/// a page apart or so, and the hardware's prefetchers need a run of lines in each (on a core with 2 MB of L2 strips of
+/// 256 channels took 1.1 to 1.3 times as long, of 512 up to 1.2 times).
 std::int64_t widest_strip(std::int64_t states);
 /// The width that leaves no thread of the problem much more than its share: the widest, or narrower by halves down to
 /// kNarrowestStrip where that makes the longest share a tenth shorter.
