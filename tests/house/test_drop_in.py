@@ -45,7 +45,7 @@ void run(const Problem& problem, Tensors& tensors, Context&) {
       }
 }
 
-const Registrar<Kernel> registrar{{.name = "attention/NAME", .op = "attention", .dtypes = {DType::f32}, .run = run}};
+const Registrar<Kernel> registrar{{.name = "attention/NAME", .op = "attention", .dtypes = {DType::f32}, .supports = supports_no_mask, .run = run}};
 
 }  // namespace
 }  // namespace bench::attention
