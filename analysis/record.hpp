@@ -16,7 +16,6 @@ namespace bench::analysis {
 
 /// Who measures a limit together, and whose cases are held against it: so many ranks of so many threads each.
 struct Width {
-  Width(std::int64_t of_ranks, std::int64_t of_threads = 1) : ranks(of_ranks), threads(of_threads) {}
   std::int64_t ranks = 1, threads = 1;
   std::int64_t cores() const { return ranks * threads; }
   auto operator<=>(const Width&) const = default;

@@ -75,7 +75,7 @@ double flops_limit(const Limits& limits, const scaling::Case& c) {
 
 /// The physical limit is the slowest of the three resources at its measured rate.
 void add_limit(CaseResult& result, const scaling::Case& c, const RunRecord& run) {
-  const Width width(c.ranks, c.threads);
+  const Width width{c.ranks, c.threads};
   const auto it = run.limits.find(width);
   if (it == run.limits.end() || result.oversubscribed) return;  // ranks that share a core share its limit in no known proportion
   const auto needs = [&](const char* name, double seconds) {

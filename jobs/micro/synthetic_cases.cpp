@@ -46,7 +46,7 @@ analysis::RunRecord synthetic_cases(std::int64_t cases, std::int64_t samples) {
   analysis::Limits limits{
       .fp32_flops_per_s = 1e12, .bf16_flops_per_s = 2e12, .fp64_flops_per_s = 5e11, .exps_per_s = 1e10};
   limits.triad_bytes_per_s.fill(1e11);
-  for (const std::int64_t width : {1, 2, 4, 8}) run.limits[width] = limits;
+  for (const std::int64_t width : {1, 2, 4, 8}) run.limits[{width, 1}] = limits;
   for (std::int64_t i = 0; i < cases; ++i) {
     run.cases.push_back(synthetic_case(op, kernel, i));
     const scaling::Case& c = run.cases.back();

@@ -83,8 +83,8 @@ TEST(Factors, SamplesThatDoNotCountDoNotSkew) {
 /// A link so slow that each of the three hops takes as long as the whole of the compute.
 TEST(Factors, OverlapIsTheModelOfTheMeasuredLink) {
   RunRecord run = ring_run("zigzag", {{1, 1.0}, {4, 0.25}});
-  run.limits[4].link_latency_s = 0.25;
-  run.limits[4].link_bytes_per_s = 1e30;
+  run.limits[{4, 1}].link_latency_s = 0.25;
+  run.limits[{4, 1}].link_bytes_per_s = 1e30;
   const ScalingRow row = row_on(make_results(run), run, 4);
   // The last of four steps: 16 x 16 / 2 of 64 x 65 / 2 / 4 pairs.
   const double last_s = 0.25 * (16.0 * 16.0 / 2.0) / (pairs_of(64) / 4.0);
@@ -109,9 +109,9 @@ TEST(Factors, OfABaseOfTwoRanksAreRatios) {
 TEST(Factors, AScanHasItsExtraWorkBesideItsEfficiency) {
   const double compute_s = 2.0 * 1.0 / 4.0;
   RunRecord run = scan_run({{1, 1.0}, {4, compute_s * 1.1}});
-  run.limits[4].link_latency_s =
+  run.limits[{4, 1}].link_latency_s =
       compute_s * 0.1 / 5.0;  // 3 messages of the exclusive scan, 2 for the last state
-  run.limits[4].link_bytes_per_s = 1e30;
+  run.limits[{4, 1}].link_bytes_per_s = 1e30;
   const ScalingRow row = row_on(make_results(run), run, 4);
   EXPECT_DOUBLE_EQ(row.factors.extra_work.value(), 2.0);
   EXPECT_NEAR(row.factors.ideal.value(), 1.0 / (4.0 * (2.0 * 1.0 / 4.0 + compute_s * 0.1)), 1e-9)
@@ -134,11 +134,11 @@ TEST(Factors, TheSelectiveScansBackwardPassDoesNothingTwiceThatOneRankDoesOnce) 
 /// together in 2 rounds and go out in 2 with a carry.
 TEST(Factors, TheSelectiveScansBackwardPassWaitsForCarriesBothWaysAndForTheSums) {
   RunRecord run = scan_back_run({{1, 1.0}, {4, 0.25}});
-  run.limits[4].link_latency_s = 0.0;
-  run.limits[4].link_bytes_per_s = 1.0;
+  run.limits[{4, 1}].link_latency_s = 0.0;
+  run.limits[{4, 1}].link_bytes_per_s = 1.0;
   const double wire_s = 2.0 * 3.0 * 64.0 + 2.0 * 64.0 + 2.0 * (64.0 + 64.0);
   EXPECT_NEAR(row_on(make_results(run), run, 4).factors.overlap.value(), 0.25 / (0.25 + wire_s), 1e-12);
-  run.limits[4].link_latency_s = 1.0;
+  run.limits[{4, 1}].link_latency_s = 1.0;
   EXPECT_NEAR(row_on(make_results(run), run, 4).factors.overlap.value(), 0.25 / (0.25 + wire_s + 10.0), 1e-12)
       << "3 + 3 messages of carries, 2 + 2 of sums";
   for (scaling::Case& c : run.cases) c.params.erase("state");

@@ -141,13 +141,13 @@ TEST(ScalingViews, ComeBackFromTheFile) {
   RunRecord run = replica_run({{1, 1.0}, {4, 1.25}});
   for (scaling::Case& c : run.cases) c.scaling.front().base = 4, c.threads = 1;
   run.run_id = "r", run.created_utc = "2026-01-01T00:00:00Z", run.provenance_json = "{}";
-  run.limits[4].link_latency_s = 1e-6, run.limits[4].link_bytes_per_s = 1e9;
+  run.limits[{4, 1}].link_latency_s = 1e-6, run.limits[{4, 1}].link_bytes_per_s = 1e9;
   write_store(run, path);
   const RunRecord back = read_store(path);
   std::filesystem::remove(path);
   EXPECT_EQ(back.cases[1].ranks, 4) << "replicas count as ranks";
   EXPECT_EQ(back.cases[1].scaling, run.cases[1].scaling);
-  EXPECT_EQ(back.limits.at(4).link_bytes_per_s, 1e9);
+  EXPECT_EQ(back.limits.at({4, 1}).link_bytes_per_s, 1e9);
   EXPECT_EQ(efficiencies(make_results(back)), efficiencies(make_results(run)));
 }
 

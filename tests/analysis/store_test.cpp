@@ -51,8 +51,8 @@ RunRecord make_run() {
   run.cases[3].reason = "needs 4 ranks, this run has 2";
   run.visits = {make_visit(run.cases[0], 8.0), make_visit(run.cases[1], 4.0), make_visit(run.cases[2], 2.5)};
   for (const std::int64_t width : {1, 2}) {
-    run.limits[width].fp32_flops_per_s = 400.0 * static_cast<double>(width);
-    run.limits[width].triad_bytes_per_s.fill(100.0 * static_cast<double>(width));
+    run.limits[{width, 1}].fp32_flops_per_s = 400.0 * static_cast<double>(width);
+    run.limits[{width, 1}].triad_bytes_per_s.fill(100.0 * static_cast<double>(width));
   }
   run.limits[{2, 3}].read_bytes_per_s.fill(50.0);  // of no case here: it must come back all the same
   run.journal_bytes = "journal";
@@ -129,7 +129,7 @@ TEST(RecordJson, RoundTripsCasesVisitsAndLimits) {
   const RunRecord run = make_run();
   EXPECT_EQ(to_json(case_from_json(to_json(run.cases[3]))), to_json(run.cases[3]));
   EXPECT_EQ(to_json(visit_from_json(to_json(run.visits[2]))), to_json(run.visits[2]));
-  EXPECT_EQ(to_json(limits_from_json(to_json(run.limits.at(2)))), to_json(run.limits.at(2)));
+  EXPECT_EQ(to_json(limits_from_json(to_json(run.limits.at({2, 1})))), to_json(run.limits.at({2, 1})));
 }
 
 TEST(RecordJson, KeepsAnInfiniteError) {

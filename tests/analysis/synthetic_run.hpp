@@ -65,7 +65,7 @@ inline RunRecord synthetic_run() {
   run.journal_bytes = "{\"len\":2}\n";
   Limits limits{.fp32_flops_per_s = 2e12, .bf16_flops_per_s = 4e12, .fp64_flops_per_s = 1e12, .exps_per_s = 1e10};
   limits.triad_bytes_per_s.fill(1e11);
-  run.limits[1] = limits;
+  run.limits[{1, 1}] = limits;
 
   for (const char* kernel : {"naive", "flash", "ring", "broken", "missing"})
     run.cases.push_back(synthetic_case("attention", kernel, 1));

@@ -74,3 +74,14 @@ def test_plan_and_list_need_no_mpirun_and_run_nothing(bench):
 def test_self_profile_is_printed(bench):
     done = bench("run", "--study", "smoke", "-k", "attention/naive_cpu", "--ranks", "1", "--profile-self", "-o", bench.folder, *FAST)
     assert done.code == 0 and "fixed cost:" in done.err
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two threads on one core have no limit of their own")
+def test_cases_of_several_threads_have_limits_of_as_many_threads(bench):
+    done = bench("run", "--study", "smoke", "-k", "attention/flash_tiled_cpu", "--threads", "1,2", "-s", "64", "-o", bench.folder, *FAST)
+    assert done.code == 0, done.err
+    with h5py.File(done.folder / "results.h5") as file:
+        limits = {(int(r), int(t)) for r, t in zip(file["limits/ranks"][:], file["limits/threads"][:])}
+        threads, fraction, ok = file["cases/threads"][:], file["cases/limit_fraction"][:], file["cases/n"][:] > 0
+    assert limits == {(1, 1), (1, 2)}
+    assert set(threads[ok]) == {1, 2} and (fraction[ok] > 0).all()
