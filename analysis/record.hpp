@@ -53,12 +53,12 @@ inline Limits better_of(Limits a, const Limits& b) {
 
 inline constexpr std::array<std::int64_t, 6> kTriadBytes{256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20};
 
-/// Seconds that moving `bytes`, of which `written` are written, takes at least on so many cores. A triad reads two bytes for one it writes; what a case
+/// Seconds that moving `bytes`, of which `written` are written, takes at least. A triad reads two bytes for one it writes; what a case
 /// reads beyond that goes at the rate of reading alone, where that is the higher one. Rates are those of the largest working set that is not larger than a
-/// core's share of the bytes, so that the limit is not understated. Infinity when no rate was measured.
-inline double least_memory_time_s(const Limits& limits, double bytes, double written, double cores) {
+/// core's, `working_set` bytes, so that the limit is not understated; infinite: memory's own. Infinity when no rate was measured.
+inline double least_memory_time_s(const Limits& limits, double bytes, double written, double working_set) {
   std::size_t i = 0;
-  while (i + 1 < kTriadBytes.size() && static_cast<double>(kTriadBytes[i + 1]) <= bytes / cores) ++i;
+  while (i + 1 < kTriadBytes.size() && static_cast<double>(kTriadBytes[i + 1]) <= working_set) ++i;
   const double mixed = std::min(bytes, 3.0 * written);
   return mixed / limits.triad_bytes_per_s[i] + (bytes - mixed) / std::max(limits.read_bytes_per_s[i], limits.triad_bytes_per_s[i]);
 }

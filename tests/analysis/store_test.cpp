@@ -71,13 +71,15 @@ TEST(Limits, LetReadingAloneGoFasterThanATriad) {
   Limits limits;
   limits.triad_bytes_per_s.fill(100.0);
   limits.read_bytes_per_s.fill(200.0);
-  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 300.0, 100.0, 1.0), 3.0) << "two read for one written: a triad";
-  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 400.0, 0.0, 1.0), 2.0) << "nothing written";
-  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 500.0, 100.0, 1.0), 4.0) << "300 as a triad, 200 read";
+  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 300.0, 100.0, 300.0), 3.0) << "two read for one written: a triad";
+  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 400.0, 0.0, 400.0), 2.0) << "nothing written";
+  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 500.0, 100.0, 500.0), 4.0) << "300 as a triad, 200 read";
   limits.read_bytes_per_s.fill(50.0);
-  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 400.0, 0.0, 1.0), 4.0) << "a core that reads faster in a triad can read so without one, too";
+  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 400.0, 0.0, 400.0), 4.0) << "a core that reads faster in a triad can read so without one, too";
   limits.triad_bytes_per_s[0] = 1000.0;
-  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 3.0 * (1 << 20), 1 << 20, 4.0), 3.0 * (1 << 20) / 1000.0) << "a core's share of 768 KiB lives where 256 KiB do";
+  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 300.0, 100.0, 768.0 * (1 << 10)), 0.3) << "a core's 768 KiB live where 256 KiB do";
+  limits.triad_bytes_per_s.back() = 10.0;
+  EXPECT_DOUBLE_EQ(least_memory_time_s(limits, 300.0, 100.0, HUGE_VAL), 30.0) << "a cold case comes from memory, however small";
 }
 
 TEST(Results, AreTheSlowestRanksMedianAndItsShareOfTheLimit) {
