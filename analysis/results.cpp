@@ -15,6 +15,7 @@
 #include "analysis/source_runs.hpp"
 #include "analysis/statistics/quantiles.hpp"
 #include "analysis/statistics/stop.hpp"
+#include "scaling/parameters.hpp"
 
 namespace bench::analysis {
 namespace {
@@ -74,12 +75,6 @@ double flops_limit(const Limits& limits, const scaling::Case& c) {
   return dtype == "bf16" ? limits.bf16_flops_per_s : limits.fp32_flops_per_s;
 }
 
-/// Its data lie in no cache when a sample starts.
-bool is_cold(const scaling::Case& c) {
-  const auto it = c.params.find("cache");
-  return it != c.params.end() && bench::to_text(it->second) == "cold";
-}
-
 /// The physical limit is the slowest of the three resources at its measured rate.
 void add_limit(CaseResult& result, const scaling::Case& c, const RunRecord& run) {
   const Width width{c.ranks, c.threads};
@@ -91,7 +86,7 @@ void add_limit(CaseResult& result, const scaling::Case& c, const RunRecord& run)
     result.limit = name;
   };
   needs("compute", c.cost.flops / flops_limit(it->second, c));
-  needs("memory", least_memory_time_s(it->second, c.cost.bytes, c.cost.bytes_written, is_cold(c) ? HUGE_VAL : c.cost.bytes / static_cast<double>(width.cores())));
+  needs("memory", least_memory_time_s(it->second, c.cost.bytes, c.cost.bytes_written, scaling::is_cold(c.params) ? HUGE_VAL : c.cost.bytes / static_cast<double>(width.cores())));
   needs("exp", c.cost.exps / it->second.exps_per_s);
   result.limit_fraction = result.limit_s / result.time_s.value;
 }

@@ -14,6 +14,7 @@
 #include "jobs/timing/preflight.hpp"
 #include "jobs/whole_tensors.hpp"
 #include "kernels/inputs.hpp"
+#include "scaling/parameters.hpp"
 #include "src/comm/link_self.hpp"
 #include "src/system/peak_memory.hpp"
 
@@ -21,11 +22,6 @@ namespace bench::jobs {
 namespace {
 
 constexpr double kShortestCall_s = 1e-9;  // a clock that stands still must not divide by zero
-
-bool is_cold(const scaling::Case& c) {
-  const auto it = c.params.find("cache");
-  return it != c.params.end() && std::get<std::string>(it->second) == "cold";
-}
 
 std::string describe(const std::exception& error) {
   const std::string text = error.what();
@@ -199,7 +195,7 @@ double Harness::warm_up(Running& running, analysis::VisitRecord& record) const {
 
 /// The protocol of a case: what the study sets, what its parameters overrule, what rank 0's clock allows.
 Protocol Harness::protocol(const Running& running, const Timer& timer, double call_s) const {
-  const std::int64_t most_calls = is_cold(running.c) ? 1 : from_root(running.link, timer.most_calls());
+  const std::int64_t most_calls = scaling::is_cold(running.c.params) ? 1 : from_root(running.link, timer.most_calls());
   const bool spin = settings_.sync == "window" || (settings_.sync == "auto" && !running.shares_cores);
   return {.rule = {.relative_half_width = settings_.ci,
                    .confidence = settings_.confidence,
@@ -223,7 +219,7 @@ Timer& Harness::timer_of(const Kernel& kernel) {
 void Harness::measure(Running& running, analysis::VisitRecord& record, double call_s) {
   Timer& timer = *running.timer;
   Workload workload{.run = [&] { running.run(); }};
-  if (is_cold(running.c)) workload.evicted = running.memory();
+  if (scaling::is_cold(running.c.params)) workload.evicted = running.memory();
   if (machinery_.telemetry) record.before = machinery_.telemetry();
   Sampler(running.link, machinery_.clock, timer, protocol(running, timer, call_s), std::move(workload)).measure(record);
   if (machinery_.telemetry) record.after = machinery_.telemetry();

@@ -5,16 +5,9 @@
 #include "jobs/compute_rates.hpp"
 #include "jobs/memory_rates.hpp"
 #include "jobs/threads_rate.hpp"
+#include "src/core/units.hpp"
 
 namespace bench::jobs {
-namespace {
-
-std::string size_text(std::int64_t bytes) {
-  return bytes < (std::int64_t{1} << 20) ? concat(bytes >> 10, " KiB") : concat(bytes >> 20, " MiB");
-}
-
-}  // namespace
-
 std::vector<MachineRate> machine_rates(std::int64_t cores, const Clock& clock) {
   std::vector<MachineRate> rates;
   const auto add = [&](std::string name, const char* unit, auto&& rate) {
@@ -28,9 +21,9 @@ std::vector<MachineRate> machine_rates(std::int64_t cores, const Clock& clock) {
   }
   if (has_bf16_dot()) add("bf16 dot product, avx512_bf16", "FLOP/s", [&] { return bf16_dot_rate(clock); });
   for (const std::int64_t bytes : analysis::kTriadBytes) {
-    add(concat("copy, ", size_text(bytes)), "byte/s", [&] { return copy_rate(clock, bytes); });
-    add(concat("triad, ", size_text(bytes)), "byte/s", [&] { return triad_rate(clock, bytes); });
-    add(concat("read, ", size_text(bytes)), "byte/s", [&] { return read_rate(clock, bytes); });
+    add(concat("copy, ", format_bytes(bytes)), "byte/s", [&] { return copy_rate(clock, bytes); });
+    add(concat("triad, ", format_bytes(bytes)), "byte/s", [&] { return triad_rate(clock, bytes); });
+    add(concat("read, ", format_bytes(bytes)), "byte/s", [&] { return read_rate(clock, bytes); });
   }
   return rates;
 }

@@ -19,6 +19,27 @@ std::int64_t positive(const Params& params, const std::string& name) {
   return value;
 }
 
+std::int64_t parse_kv_heads(const Params& params, std::int64_t heads) {
+  const std::int64_t given = get_int(params, "kv_heads");
+  const std::int64_t kv_heads = given == 0 ? heads : given;
+  if (kv_heads < 1 || heads % kv_heads != 0)
+    usage_error(concat("kv_heads = ", given, "; allowed: 0 (as many as heads) or a divisor of heads = ", heads));
+  return kv_heads;
+}
+
+std::int64_t parse_groups(const Params& params, const char* of, std::int64_t extent) {
+  const std::int64_t groups = positive(params, "groups");
+  if (extent % groups != 0) usage_error(concat("groups = ", groups, "; allowed: a divisor of ", of, " = ", extent));
+  return groups;
+}
+
+Params default_params(const Op& op) {
+  Params params;
+  for (const auto* list : {&op.params, &common_params()})
+    for (const ParamSpec& spec : *list) params.emplace(spec.name, spec.fallback);
+  return params;
+}
+
 void parse_common(const Params& params, Problem& problem) {
   problem.dtype = parse_dtype(get_string(params, "dtype"));
   problem.pass = get_string(params, "pass");

@@ -86,11 +86,17 @@ struct Op {
 
 /// ranks, threads, dtype and pass: every op has them.
 const std::vector<ParamSpec>& common_params();
+/// The op's parameters and the common ones at their defaults.
+Params default_params(const Op& op);
 /// Fills a Problem's common fields from the parameters. Called by each op's parse.
 void parse_common(const Params& params, Problem& problem);
 
 /// An integer parameter that must be 1 or more; throws a usage error naming it otherwise.
 std::int64_t positive(const Params& params, const std::string& name);
+/// kv_heads: a divisor of `heads`, or 0 for as many; throws a usage error otherwise.
+std::int64_t parse_kv_heads(const Params& params, std::int64_t heads);
+/// groups: a divisor of parameter `of`, whose value is `extent`; throws a usage error otherwise.
+std::int64_t parse_groups(const Params& params, const char* of, std::int64_t extent);
 /// Bytes of all inputs and outputs of the whole problem.
 std::int64_t tensor_bytes(const Op& op, const Problem& problem);
 /// Where contiguous rank r's share of L positions lies: the first L mod P ranks hold one more.

@@ -39,12 +39,6 @@ std::vector<std::string> param_names(const Op& op) {
   return names;
 }
 
-Params default_params(const Op& op) {
-  Params params;
-  for (const ParamSpec& spec : all_params(op)) params.emplace(spec.name, spec.fallback);
-  return params;
-}
-
 void check_type(const Op& op, const std::string& name, const Value& value) {
   for (const auto* specs : {&op.params, &common_params(), &protocol_params()})
     for (const ParamSpec& spec : *specs)
@@ -66,6 +60,11 @@ std::int64_t replicas_of(const Params& params) {
   const auto it = params.find("replicas");
   const auto* count = it == params.end() ? nullptr : std::get_if<std::int64_t>(&it->second);
   return count == nullptr ? 1 : *count;
+}
+
+bool is_cold(const Params& params) {
+  const auto it = params.find("cache");
+  return it != params.end() && to_text(it->second) == "cold";
 }
 
 std::string link_of(const Params& params) {

@@ -26,8 +26,6 @@ const std::vector<ParamSpec>& protocol_params();
 std::vector<ParamSpec> all_params(const Op& op);
 /// Names of all_params, then those of protocol_params.
 std::vector<std::string> param_names(const Op& op);
-/// Every parameter of all_params at its default.
-Params default_params(const Op& op);
 
 /// Usage error when `name` is a parameter and `value` is not of its type or, for one of protocol_params, not allowed. Other names may hold
 /// anything.
@@ -38,6 +36,8 @@ std::int64_t replicas_of(const Params& params);
 
 /// The link that the case's ranks use; "mpi" when the parameter is absent.
 std::string link_of(const Params& params);
+/// cache = cold: the data of a sample lie in no cache when it starts.
+bool is_cold(const Params& params);
 
 /// The parameters that say what is computed, as one text: without ranks, threads, layout, cache, link, replicas and warmup, which say how it is done or
 /// measured. Cases with equal keys have the same answer.

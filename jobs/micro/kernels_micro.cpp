@@ -34,7 +34,7 @@ struct Subject {
 };
 
 Params small_problem(const Op& op, const Kernel& kernel, DType dtype, const std::string& pass) {
-  Params params = scaling::default_params(op);
+  Params params = default_params(op);
   for (const auto& [name, value] : kSmall)
     if (params.count(name) != 0) params[name] = value;
   for (const auto& [name, value] : kernel.example) params[name] = value;

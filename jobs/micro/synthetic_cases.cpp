@@ -5,7 +5,6 @@
 
 #include <cmath>
 
-#include "scaling/parameters.hpp"
 #include "src/core/rng.hpp"
 
 namespace bench::jobs::micro {
@@ -18,7 +17,7 @@ scaling::Case synthetic_case(const Op& op, const std::string& kernel, std::int64
   c.op = op.name;
   c.kernel = kernel;
   c.ranks = std::int64_t{1} << (index % 4);
-  c.params = scaling::default_params(op);
+  c.params = default_params(op);
   c.params["ranks"] = c.ranks;
   c.params["batch"] = 1 + curve;
   c.cost = {.flops = 1e9, .bytes = 1e6, .exps = 1e5};

@@ -80,10 +80,6 @@ std::int64_t longest_share(const AttentionProblem& problem) {
   return longest;
 }
 
-DType accumulator_of(DType dtype) {
-  return dtype == DType::f64 ? DType::f64 : DType::f32;
-}
-
 std::vector<TensorSpec> forward_results(const AttentionProblem& p) {
   TensorSpec out, lse;
   out.name = "out";
@@ -107,11 +103,7 @@ std::unique_ptr<Problem> parse(const Params& params) {
   problem->heads = positive(params, "heads");
   problem->seq = positive(params, "seq");
   problem->head_dim = positive(params, "head_dim");
-  const std::int64_t kv_heads = get_int(params, "kv_heads");
-  problem->kv_heads = kv_heads == 0 ? problem->heads : kv_heads;
-  if (problem->kv_heads < 1 || problem->heads % problem->kv_heads != 0)
-    usage_error(concat("kv_heads = ", kv_heads,
-                       "; allowed: 0 (as many as heads) or a divisor of heads = ", problem->heads));
+  problem->kv_heads = parse_kv_heads(params, problem->heads);
   problem->causal = get_bool(params, "causal");
   problem->layout = parse_layout(get_string(params, "layout"));
   problem->window = get_int(params, "window");

@@ -86,9 +86,6 @@ std::string supports_no_mask(const Problem& problem);
 /// none.
 std::vector<std::int64_t> rank_positions(const AttentionProblem& problem, std::int64_t rank);
 
-/// fp64 for fp64 tensors, fp32 for all others: the type of lse and of every sum.
-DType accumulator_of(DType dtype);
-
 /// What a forward pass leaves, whole: out (B, H, L, D) and lse (B, H, L). Outputs of pass fwd; pass bwd reads
 /// them.
 std::vector<TensorSpec> forward_results(const AttentionProblem& problem);

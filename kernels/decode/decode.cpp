@@ -42,10 +42,6 @@ std::vector<std::int32_t> block_table(const DecodeProblem& p) {
   return table;
 }
 
-DType accumulator_of(DType dtype) {
-  return dtype == DType::f64 ? DType::f64 : DType::f32;
-}
-
 namespace {
 
 Lengths parse_lengths(const std::string& text) {
@@ -61,11 +57,7 @@ std::unique_ptr<Problem> parse(const Params& params) {
   problem->heads = positive(params, "heads");
   problem->seq = positive(params, "seq");
   problem->head_dim = positive(params, "head_dim");
-  const std::int64_t kv_heads = get_int(params, "kv_heads");
-  problem->kv_heads = kv_heads == 0 ? problem->heads : kv_heads;
-  if (problem->kv_heads < 1 || problem->heads % problem->kv_heads != 0)
-    usage_error(concat("kv_heads = ", kv_heads,
-                       "; allowed: 0 (as many as heads) or a divisor of heads = ", problem->heads));
+  problem->kv_heads = parse_kv_heads(params, problem->heads);
   problem->page = get_int(params, "page");
   if (std::ranges::find(kPageSizes, problem->page) == kPageSizes.end())
     usage_error(concat("page = ", problem->page, "; allowed: 16, 32, 64, 256"));

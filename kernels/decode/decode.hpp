@@ -58,7 +58,4 @@ std::vector<std::int64_t> sequence_lengths(const DecodeProblem& problem);
 /// (B, pages_each): which page of the pool holds each page of each sequence; a permutation of all pages.
 std::vector<std::int32_t> block_table(const DecodeProblem& problem);
 
-/// fp64 for fp64 tensors, fp32 for all others: the type of lse and of every sum.
-DType accumulator_of(DType dtype);
-
 }  // namespace bench::decode

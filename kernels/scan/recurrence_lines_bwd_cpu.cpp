@@ -16,11 +16,10 @@
 // thread.
 #include <cstdint>
 
-#include "kernels/isa.hpp"
 #include "kernels/kernel.hpp"
-#include "kernels/scan/flush_denormals.hpp"
 #include "kernels/scan/recurrence.hpp"
 #include "kernels/scan/recurrence_lines.hpp"
+#include "kernels/scan/recurrence_lines_run.hpp"
 #include "kernels/scan/recurrence_rows.hpp"
 
 namespace bench::scan {
@@ -47,38 +46,12 @@ struct Lines {
   }
 };
 
-template <class T>
-BS_TARGET_AVX512 void run_avx512(const Lines<T>& job, Range lines) {
-  job.template run<simd::F32x16>(lines);
-  BS_LEAVE_WIDE_VECTORS();
-}
-template <class T>
-BS_TARGET_AVX2 void run_avx2(const Lines<T>& job, Range lines) {
-  job.template run<simd::F32x8>(lines);
-  BS_LEAVE_WIDE_VECTORS();
-}
-template <class T>
-void run_plain(const Lines<T>& job, Range lines) {
-  job.template run<simd::F32x4>(lines);
-}
-
-template <class T>
-void run_lines(const RecurrenceProblem& p, const Lines<T>& job) {
-  const Isa isa = best_isa();
-  const auto run = isa == Isa::avx512 ? run_avx512<T> : isa == Isa::avx2 ? run_avx2<T> : run_plain<T>;
-#pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static)
-  for (std::int64_t part = 0; part < p.threads; ++part) {
-    const FlushDenormals flush;
-    run(job, part_of(p.batch * p.channels, 16, p.threads, part));
-  }
-}
-
 void run(const Problem& problem, Tensors& tensors, Context&) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
   const bool streams = streams_pay(p.dtype, p.batch * p.channels, p.seq);
   dispatch(p.dtype, [&]<class T>() {
     if constexpr (!std::is_same_v<T, double>)
-      run_lines<T>(p, {tensors["a"].as<T>(), tensors["h"].as<T>(), tensors["dh"].as<T>(), tensors["da"].as<T>(),
+      run_lines(p, Lines<T>{tensors["a"].as<T>(), tensors["h"].as<T>(), tensors["dh"].as<T>(), tensors["da"].as<T>(),
                        tensors["db"].as<T>(), tensors["h0"].as<float>(), tensors["dh_last"].as<float>(),
                        tensors["dh0"].as<float>(), p.seq, streams});
   });

@@ -17,7 +17,7 @@ namespace bench::scan {
 /// States, decays and carries are kept in fp32, in fp64 for fp64 problems: a 16-bit state drifts over long
 /// sequences.
 inline DType state_dtype(DType dtype) {
-  return dtype == DType::f64 ? DType::f64 : DType::f32;
+  return accumulator_of(dtype);
 }
 
 /// The same as a type, from an element type.

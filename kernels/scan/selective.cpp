@@ -60,10 +60,7 @@ std::unique_ptr<Problem> parse(const Params& params) {
   problem->seq = positive(params, "seq");
   problem->channels = positive(params, "channels");
   problem->state = positive(params, "state");
-  problem->groups = positive(params, "groups");
-  if (problem->channels % problem->groups != 0)
-    usage_error(
-        concat("groups = ", problem->groups, "; allowed: a divisor of channels = ", problem->channels));
+  problem->groups = parse_groups(params, "channels", problem->channels);
   return problem;
 }
 

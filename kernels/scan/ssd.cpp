@@ -65,11 +65,9 @@ std::unique_ptr<Problem> parse(const Params& params) {
   problem->heads = positive(params, "heads");
   problem->head_dim = positive(params, "head_dim");
   problem->state = positive(params, "state");
-  problem->groups = positive(params, "groups");
+  problem->groups = parse_groups(params, "heads", problem->heads);
   problem->gated = get_bool(params, "gated");
   if (problem->gated && problem->backward()) usage_error("gated = true; allowed for pass bwd: false");
-  if (problem->heads % problem->groups != 0)
-    usage_error(concat("groups = ", problem->groups, "; allowed: a divisor of heads = ", problem->heads));
   return problem;
 }
 

@@ -12,26 +12,10 @@
 //
 // Right choice: as the strongest form that a LibTorch user can write, at the chunk length that was best of 16
 // to 256 at H 16, P 64, N 128 on one core of a server CPU; see ssd_chunked64_torch and ssd_chunked_torch.
-#include <c10/core/InferenceMode.h>
-
-#include "kernels/kernel.hpp"
 #include "kernels/scan/ssd_torch.hpp"
 
 namespace bench::scan {
 namespace {
-
-constexpr std::int64_t kChunk = 32;
-
-void run(const Problem& problem, Tensors& tensors, Context&) {
-  const auto& p = problem_as<SsdProblem>(problem);
-  const c10::InferenceMode inference;
-  use_threads(p.threads);
-  const at::Tensor out = as_torch(tensors["out"]);
-  const at::Tensor h = ssd_torch_scan(
-      p, SsdTorch(tensors), kChunk,
-      [&](std::int64_t t, const at::Tensor& rows) { out.narrow(1, t, rows.size(1)).copy_(rows); });
-  as_torch(tensors["h_last"]).copy_(h);
-}
 
 const Registrar<Kernel> registrar{{
     .name = "scan/ssd_chunked32_torch",
@@ -39,7 +23,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::torch,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .about = "LibTorch matmuls, the chunked form of the authors' listing, Q = 32",
-    .run = run,
+    .run = run_ssd_torch<32>,
 }};
 
 }  // namespace

@@ -11,26 +11,10 @@
 // with d |A| in the hundreds are beyond the op's tolerance.
 //
 // Right choice: as a rival where chunks of 32 steps (ssd_chunked32_torch) are too short to be efficient.
-#include <c10/core/InferenceMode.h>
-
-#include "kernels/kernel.hpp"
 #include "kernels/scan/ssd_torch.hpp"
 
 namespace bench::scan {
 namespace {
-
-constexpr std::int64_t kChunk = 64;
-
-void run(const Problem& problem, Tensors& tensors, Context&) {
-  const auto& p = problem_as<SsdProblem>(problem);
-  const c10::InferenceMode inference;
-  use_threads(p.threads);
-  const at::Tensor out = as_torch(tensors["out"]);
-  const at::Tensor h = ssd_torch_scan(
-      p, SsdTorch(tensors), kChunk,
-      [&](std::int64_t t, const at::Tensor& rows) { out.narrow(1, t, rows.size(1)).copy_(rows); });
-  as_torch(tensors["h_last"]).copy_(h);
-}
 
 const Registrar<Kernel> registrar{{
     .name = "scan/ssd_chunked64_torch",
@@ -38,7 +22,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::torch,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .about = "LibTorch matmuls, the chunked form of the authors' listing, Q = 64",
-    .run = run,
+    .run = run_ssd_torch<64>,
 }};
 
 }  // namespace

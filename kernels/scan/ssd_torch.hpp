@@ -11,11 +11,13 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/kernel.hpp"
 #include "kernels/scan/ssd.hpp"
 #include "kernels/torch_tensors.hpp"
 
@@ -80,6 +82,19 @@ at::Tensor ssd_torch_scan(const SsdProblem& p, const SsdTorch& in, std::int64_t 
     emit(t, in.z.defined() ? out * at::silu(in.z.narrow(1, t, steps).to(type)) : out);
   }
   return h.reshape({p.batch, p.heads, p.head_dim, p.state});
+}
+
+/// Kernel::run of the forward kernels, which differ in the length of a chunk.
+template <std::int64_t kChunk>
+void run_ssd_torch(const Problem& problem, Tensors& tensors, Context&) {
+  const auto& p = problem_as<SsdProblem>(problem);
+  const c10::InferenceMode inference;
+  use_threads(p.threads);
+  const at::Tensor out = as_torch(tensors["out"]);
+  const at::Tensor h = ssd_torch_scan(
+      p, SsdTorch(tensors), kChunk,
+      [&](std::int64_t t, const at::Tensor& rows) { out.narrow(1, t, rows.size(1)).copy_(rows); });
+  as_torch(tensors["h_last"]).copy_(h);
 }
 
 }  // namespace bench::scan

@@ -51,10 +51,8 @@ std::unique_ptr<Problem> parse(const Params& params) {
   problem->heads = positive(params, "heads");
   problem->head_dim = positive(params, "head_dim");
   problem->state = positive(params, "state");
-  problem->groups = positive(params, "groups");
+  problem->groups = parse_groups(params, "heads", problem->heads);
   problem->tied = get_bool(params, "tied");
-  if (problem->heads % problem->groups != 0)
-    usage_error(concat("groups = ", problem->groups, "; allowed: a divisor of heads = ", problem->heads));
   return problem;
 }
 

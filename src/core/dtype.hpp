@@ -58,6 +58,11 @@ inline F16 store<F16>(double x) {
   return to_f16(static_cast<float>(x));
 }
 
+/// What sums over elements of this type are kept in: fp64 for fp64, fp32 for all others.
+inline DType accumulator_of(DType dtype) {
+  return dtype == DType::f64 ? DType::f64 : DType::f32;
+}
+
 /// Calls f.template operator()<T>() with the element type of `dtype`.
 template <class F>
 decltype(auto) dispatch(DType dtype, F&& f) {

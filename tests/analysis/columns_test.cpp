@@ -20,7 +20,7 @@ TEST(CaseColumns, HaveOneNameEachWhateverTheOpsCallTheirParameters) {
     scaling::Case c;
     c.id = c.op = op->name;
     c.kernel = op->name + "/some_kernel";
-    c.params = scaling::default_params(*op);
+    c.params = default_params(*op);
     for (const ParamSpec& spec : scaling::protocol_params()) c.params.emplace(spec.name, spec.fallback);
     run.cases.push_back(c);
   }

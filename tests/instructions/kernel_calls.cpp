@@ -20,9 +20,7 @@ Value value_like(const Value& like, const std::string& text) {
 }
 
 Params params_of(const Op& op, int argc, char** argv) {
-  Params params;
-  for (const auto* list : {&op.params, &common_params()})
-    for (const ParamSpec& spec : *list) params[spec.name] = spec.fallback;
+  Params params = default_params(op);
   for (int i = 3; i < argc; ++i) {
     const std::string text = argv[i];
     const std::size_t cut = text.find('=');

@@ -14,9 +14,7 @@ constexpr int kRepeats = 100;
 
 /// Small, so that a hundred runs of every kernel take seconds; odd, so that no tile divides it; two threads, which must not matter.
 Params small_params(const Op& op, const Kernel& kernel) {
-  Params params;
-  for (const auto* list : {&op.params, &common_params()})
-    for (const ParamSpec& spec : *list) params[spec.name] = spec.fallback;
+  Params params = default_params(op);
   for (const auto& [name, value] : Params{{"seq", std::int64_t{67}}, {"heads", std::int64_t{2}}, {"head_dim", std::int64_t{20}}, {"channels", std::int64_t{35}},
                                           {"state", std::int64_t{12}}, {"batch", std::int64_t{3}}, {"tokens", std::int64_t{5}},
                                           {"out_features", std::int64_t{67}}, {"in_features", std::int64_t{131}}, {"threads", std::int64_t{2}}})

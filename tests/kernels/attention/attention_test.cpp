@@ -14,15 +14,8 @@
 namespace bench::attention {
 namespace {
 
-Params default_params() {
-  Params params;
-  for (const auto& list : {common_params(), support::find_op("attention").params})
-    for (const ParamSpec& spec : list) params[spec.name] = spec.fallback;
-  return params;
-}
-
 std::string usage_message(const std::string& key, Value value) {
-  Params params = default_params();
+  Params params = default_params(support::find_op("attention"));
   params[key] = std::move(value);
   try {
     support::find_op("attention").parse(params);
@@ -34,7 +27,7 @@ std::string usage_message(const std::string& key, Value value) {
 }
 
 TEST(Attention, DefaultsParse) {
-  const auto problem = support::find_op("attention").parse(default_params());
+  const auto problem = support::find_op("attention").parse(default_params(support::find_op("attention")));
   const auto& p = problem_as<AttentionProblem>(*problem);
   EXPECT_EQ(p.kv_heads, 8);  // 0 means as many as heads
   EXPECT_TRUE(p.causal);

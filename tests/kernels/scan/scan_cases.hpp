@@ -19,9 +19,7 @@ namespace bench::scan {
 
 /// The op's defaults with some parameters replaced.
 inline Params params_with(const Op& op, const Params& changes) {
-  Params params;
-  for (const ParamSpec& spec : common_params()) params[spec.name] = spec.fallback;
-  for (const ParamSpec& spec : op.params) params[spec.name] = spec.fallback;
+  Params params = default_params(op);
   for (const auto& [key, value] : changes) params[key] = value;
   return params;
 }
@@ -80,6 +78,19 @@ inline std::vector<std::int64_t> row_range(std::int64_t begin, std::int64_t end)
   std::vector<std::int64_t> rows;
   for (std::int64_t t = begin; t < end; ++t) rows.push_back(t);
   return rows;
+}
+
+/// Holds the oracle, asked for some rows, to those rows of all `length` of them.
+inline void expect_chosen_rows_like_whole(const Op& op, const Problem& problem, std::int64_t length,
+                                          const std::vector<std::int64_t>& some) {
+  const Tensors in = support::make_inputs(op, problem, 1);
+  const Tensors whole = op.reference(problem, in, row_range(0, length)), part = op.reference(problem, in, some);
+  for (const TensorSpec& spec : op.outputs(problem)) {
+    const Tensor want = support::take(whole[spec.name], spec.sequence_axis, some);
+    ASSERT_EQ(part[spec.name].shape(), want.shape()) << spec.name;
+    for (std::int64_t i = 0; i < want.count(); ++i)
+      EXPECT_EQ(part[spec.name].at(i), want.at(i)) << spec.name << "[" << i << "]";
+  }
 }
 
 /// sum of weight * value over two tensors of equal shape.

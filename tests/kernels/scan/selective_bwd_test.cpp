@@ -71,16 +71,7 @@ TEST(SelectiveBwdReference, IsTheDifferenceQuotientOfTheForwardOracle) {
 }
 
 TEST(SelectiveBwdReference, GivesOnlyTheRowsAskedFor) {
-  const auto p = problem_of("bwd", kSmall);
-  const Tensors in = support::make_inputs(op(), *p, 1);
-  const std::vector<std::int64_t> some{0, 2, 5};
-  const Tensors whole = op().reference(*p, in, row_range(0, 6)), part = op().reference(*p, in, some);
-  for (const TensorSpec& spec : op().outputs(*p)) {
-    const Tensor want = support::take(whole[spec.name], spec.sequence_axis, some);
-    ASSERT_EQ(part[spec.name].shape(), want.shape()) << spec.name;
-    for (std::int64_t i = 0; i < want.count(); ++i)
-      EXPECT_EQ(part[spec.name].at(i), want.at(i)) << spec.name << "[" << i << "]";
-  }
+  expect_chosen_rows_like_whole(op(), *problem_of("bwd", kSmall), 6, {0, 2, 5});
 }
 
 TEST(SelectiveBwdOp, CostsWhatItsTensorsWeigh) {
