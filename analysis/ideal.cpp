@@ -93,7 +93,9 @@ bool is_forward(const scaling::Case& c) {
 /// selective scan takes its exponentials twice. Its backward pass does so on one rank, too, because nothing
 /// was saved: the first of its two passes finds the states that the second starts its blocks from, and the
 /// carries on the way, so more ranks add nothing.
+/// Not known where sequences are packed: a share is carried from the start of its last one only.
 std::optional<double> extra_work_of(const scaling::Case& c) {
+  if (int_of(c.params, "segments", 1) > 1) return std::nullopt;
   if (c.op == "recurrence") return is_forward(c) ? 5.0 / 3.0 : 7.0 / 5.0;
   if (c.op == "selective") return is_forward(c) ? 2.0 : 1.0;
   return std::nullopt;

@@ -21,6 +21,13 @@ void write_tensor(hid_t file, const std::string& name, const Tensor& tensor) {
   h5::set_attribute(dataset, "dtype", std::string(to_text(tensor.dtype())));
 }
 
+void write_table(hid_t file, const IndexTable& table) {
+  const hsize_t extent = table.values.size();
+  const h5::Handle space(BS_H5(H5Screate_simple(1, &extent, nullptr)), H5Sclose);
+  const h5::Handle dataset(BS_H5(H5Dcreate2(file, table.name.c_str(), H5T_STD_I64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)), H5Dclose);
+  BS_H5(H5Dwrite(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, table.values.data()));
+}
+
 void set_parameter(hid_t file, const std::string& name, const Value& value) {
   if (const auto* whole = std::get_if<std::int64_t>(&value)) return h5::set_attribute(file, name, *whole);
   if (const auto* flag = std::get_if<bool>(&value)) return h5::set_attribute(file, name, std::int64_t{*flag ? 1 : 0});
@@ -29,13 +36,14 @@ void set_parameter(hid_t file, const std::string& name, const Value& value) {
 
 }  // namespace
 
-void write_tensors(const scaling::Case& c, const Tensors& tensors, const std::filesystem::path& path) {
+void write_tensors(const scaling::Case& c, const Tensors& tensors, std::span<const IndexTable> tables, const std::filesystem::path& path) {
   const h5::Handle file = h5::create_file();
   h5::set_attribute(file, "case", c.id);
   h5::set_attribute(file, "workload", c.op);
   h5::set_attribute(file, "kernel", c.kernel);
   for (const auto& [name, value] : c.params) set_parameter(file, name, value);
   for (const auto& [name, tensor] : tensors.all()) write_tensor(file, name, tensor);
+  for (const IndexTable& table : tables) write_table(file, table);
   replace_file(path, h5::image_of(file));
 }
 

@@ -3,14 +3,17 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 
+#include "kernels/problem.hpp"
 #include "scaling/case.hpp"
 #include "src/core/tensor.hpp"
 
 namespace bench::analysis {
 
-/// A dataset for each tensor, by its name and in its shape: float64 for fp64 tensors, float32 for all others (exact for bf16 and fp16). Attributes of
+/// A dataset for each tensor, by its name and in its shape: float64 for fp64 tensors, float32 for all others (exact for bf16 and fp16); int64 for the
+/// problem's tables. Attributes of
 /// the file: `case`, `workload`, `kernel`, and the case's parameters, each by its name. Error(io) on failure.
-void write_tensors(const scaling::Case& c, const Tensors& tensors, const std::filesystem::path& path);
+void write_tensors(const scaling::Case& c, const Tensors& tensors, std::span<const IndexTable> tables, const std::filesystem::path& path);
 
 }  // namespace bench::analysis

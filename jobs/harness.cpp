@@ -165,7 +165,9 @@ void Harness::keep_outputs(Running& running) const {
   const std::filesystem::path path = machinery_.outputs / concat(running.c.id, ".h5");
   if (from_root(running.link, std::int64_t{std::filesystem::exists(path) ? 1 : 0}) != 0) return;
   const Tensors whole = whole_tensors(running.link, running.op, *running.problem, running.tensors, static_cast<std::uint64_t>(settings_.seed));
-  if (running.link.rank() == 0) analysis::write_tensors(running.c, whole, path);
+  if (running.link.rank() != 0) return;
+  const std::vector<IndexTable> tables = running.op.tables != nullptr ? running.op.tables(*running.problem) : std::vector<IndexTable>{};
+  analysis::write_tensors(running.c, whole, tables, path);
 }
 
 /// Calls that are no samples, as many and as long as asked for; all ranks agree on when it is enough. Returns the seconds of one call: the

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/problem.hpp"
 
+#include <algorithm>
+
 namespace bench {
 
 const std::vector<ParamSpec>& common_params() {
@@ -58,10 +60,12 @@ std::int64_t tensor_bytes(const Op& op, const Problem& problem) {
   return sum;
 }
 
+std::int64_t contiguous_begin(std::int64_t length, std::int64_t ranks, std::int64_t rank) {
+  return rank * (length / ranks) + std::min(rank, length % ranks);
+}
+
 std::vector<std::int64_t> contiguous_positions(std::int64_t length, std::int64_t ranks, std::int64_t rank) {
-  const std::int64_t share = length / ranks, extra = length % ranks;
-  const std::int64_t begin = rank * share + (rank < extra ? rank : extra);
-  const std::int64_t end = begin + share + (rank < extra ? 1 : 0);
+  const std::int64_t begin = contiguous_begin(length, ranks, rank), end = contiguous_begin(length, ranks, rank + 1);
   std::vector<std::int64_t> positions;
   for (std::int64_t i = begin; i < end; ++i) positions.push_back(i);
   return positions;

@@ -51,6 +51,12 @@ struct Figure {
   double value = 0.0;
 };
 
+/// Integers that say which of its data a problem means, such as cu_seqlens: a function of its parameters alone. Saved beside the tensors.
+struct IndexTable {
+  std::string name;  // in the field's terms
+  std::vector<std::int64_t> values;
+};
+
 /// One parameter of an op: it becomes a flag, a study key, part of the case's identity and a column.
 struct ParamSpec {
   std::string name;
@@ -82,6 +88,8 @@ struct Op {
   /// Figures of the answer itself, the same for all kernels; the reference's inputs, rows and answer. None where a value would not be finite.
   /// Computed with the reference, outside of all times; null: the op has none.
   std::vector<Figure> (*figures)(const Problem&, const Tensors& inputs, std::span<const std::int64_t> rows, const Tensors& answer) = nullptr;
+  /// The problem's tables of integers; null: it has none.
+  std::vector<IndexTable> (*tables)(const Problem&) = nullptr;
 };
 
 /// ranks, threads, dtype and pass: every op has them.
@@ -99,7 +107,8 @@ std::int64_t parse_kv_heads(const Params& params, std::int64_t heads);
 std::int64_t parse_groups(const Params& params, const char* of, std::int64_t extent);
 /// Bytes of all inputs and outputs of the whole problem.
 std::int64_t tensor_bytes(const Op& op, const Problem& problem);
-/// Where contiguous rank r's share of L positions lies: the first L mod P ranks hold one more.
+/// Where contiguous rank r's share of L positions lies, and begins: the first L mod P ranks hold one more.
+std::int64_t contiguous_begin(std::int64_t length, std::int64_t ranks, std::int64_t rank);
 std::vector<std::int64_t> contiguous_positions(std::int64_t length, std::int64_t ranks, std::int64_t rank);
 
 template <>

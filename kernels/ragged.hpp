@@ -1,25 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches whose sequences are not equally long: what every op means by "ragged".
+// What every op means by "ragged" and by "random order": integers that are drawn, functions of their arguments alone.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "src/core/rng.hpp"
 
 namespace bench {
 
-/// Lengths of `count` sequences, a function of the two numbers alone: the first is `longest`, the others are
-/// drawn from 1..longest, each as likely.
+/// Draw i of 0 .. count - 1, each as likely as the others to within 2^-32 count.
+inline std::int64_t pick(const CounterRng& rng, std::int64_t i, std::int64_t count) {
+  const double drawn = rng.uniform(static_cast<std::uint64_t>(i)) * static_cast<double>(count);
+  return std::min(static_cast<std::int64_t>(drawn), count - 1);
+}
+
+/// Lengths of `count` sequences: the first is `longest`, the others are drawn from 1..longest, each as likely.
 inline std::vector<std::int64_t> ragged_lengths(std::int64_t count, std::int64_t longest) {
   const CounterRng rng(1, "lengths");
   std::vector<std::int64_t> lengths;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const double drawn = rng.uniform(static_cast<std::uint64_t>(i)) * static_cast<double>(longest);
-    lengths.push_back(i == 0 ? longest : std::min(1 + static_cast<std::int64_t>(drawn), longest));
-  }
+  for (std::int64_t i = 0; i < count; ++i) lengths.push_back(i == 0 ? longest : 1 + pick(rng, i, longest));
   return lengths;
+}
+
+/// `count` different places of 1 .. extent - 1, ascending, each set of them as likely (Floyd, in Bentley and Floyd 1987).
+inline std::vector<std::int64_t> ragged_cuts(std::int64_t count, std::int64_t extent) {
+  const CounterRng rng(1, "cuts");
+  std::vector<std::int64_t> cuts;
+  for (std::int64_t last = extent - count; last < extent; ++last) {
+    const std::int64_t drawn = 1 + pick(rng, last, last);
+    const auto at = std::ranges::lower_bound(cuts, drawn);
+    if (at != cuts.end() && *at == drawn)
+      cuts.push_back(last);  // larger than all before
+    else
+      cuts.insert(at, drawn);
+  }
+  return cuts;
+}
+
+/// 0 .. count - 1 in random order (Fisher and Yates).
+template <class Index>
+std::vector<Index> random_order(const CounterRng& rng, std::int64_t count) {
+  std::vector<Index> order(static_cast<std::size_t>(count));
+  std::iota(order.begin(), order.end(), Index{0});
+  for (std::int64_t i = count - 1; i > 0; --i)
+    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(pick(rng, i, i + 1))]);
+  return order;
 }
 
 }  // namespace bench

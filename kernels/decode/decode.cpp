@@ -12,18 +12,6 @@
 #include "src/core/rng.hpp"
 
 namespace bench::decode {
-namespace {
-
-constexpr std::array<std::int64_t, 4> kPageSizes{16, 32, 64, 256};
-
-/// 0 .. count-1, each as likely as the others to within 2^-32 count.
-std::int64_t pick(const CounterRng& rng, std::int64_t i, std::int64_t count) {
-  const double drawn = rng.uniform(static_cast<std::uint64_t>(i)) * static_cast<double>(count);
-  return std::min(static_cast<std::int64_t>(drawn), count - 1);
-}
-
-}  // namespace
-
 std::string_view to_text(Lengths lengths) {
   return lengths == Lengths::equal ? "equal" : "ragged";
 }
@@ -34,15 +22,12 @@ std::vector<std::int64_t> sequence_lengths(const DecodeProblem& p) {
 }
 
 std::vector<std::int32_t> block_table(const DecodeProblem& p) {
-  std::vector<std::int32_t> table(static_cast<std::size_t>(p.pages()));
-  std::iota(table.begin(), table.end(), std::int32_t{0});
-  const CounterRng rng(p.table_seed, "block_table");
-  for (std::int64_t i = p.pages() - 1; i > 0; --i)  // Fisher and Yates
-    std::swap(table[static_cast<std::size_t>(i)], table[static_cast<std::size_t>(pick(rng, i, i + 1))]);
-  return table;
+  return random_order<std::int32_t>(CounterRng(p.table_seed, "block_table"), p.pages());
 }
 
 namespace {
+
+constexpr std::array<std::int64_t, 4> kPageSizes{16, 32, 64, 256};
 
 Lengths parse_lengths(const std::string& text) {
   for (const Lengths lengths : {Lengths::equal, Lengths::ragged})

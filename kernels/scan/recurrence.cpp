@@ -20,11 +20,13 @@ Tensors recurrence_reference(const Problem& problem, const Tensors& inputs,
   outputs.add("h_last", Tensor(DType::f64, {p.batch, p.channels}));
   const auto h = view<double, 3>(outputs["h"]);
   const auto h_last = view<double, 2>(outputs["h_last"]);
+  const Segments segments = p.segments();
   for (std::int64_t i = 0; i < p.batch; ++i) {
     for (std::int64_t c = 0; c < p.channels; ++c) {
       double state = h0(i, c);
       std::size_t row = 0;
       for (std::int64_t t = 0; t < p.seq; ++t) {
+        if (segments.start_at(t)) state = 0.0;
         state = at_step(p, a, i, t, c) * state + at_step(p, b, i, t, c);
         if (row < rows.size() && rows[row] == t) at_step(p, h, i, static_cast<std::int64_t>(row++), c) = state;
       }
@@ -50,9 +52,7 @@ namespace {
 
 std::unique_ptr<Problem> parse(const Params& params) {
   auto problem = std::make_unique<RecurrenceProblem>();
-  parse_common(params, *problem);
-  problem->batch = positive(params, "batch");
-  problem->seq = positive(params, "seq");
+  parse_scan(params, *problem);
   problem->channels = positive(params, "channels");
   const std::string axis = get_string(params, "time_axis");
   if (axis != "middle" && axis != "last")
@@ -80,7 +80,8 @@ std::vector<TensorSpec> outputs(const Problem& problem) {
           make_spec("h_last", state_dtype(p.dtype), {p.batch, p.channels}, -1)};
 }
 
-/// Bytes: a and b read, h written once, h0 read, h_last written. FLOPs: one multiply and one add a step.
+/// Bytes: a and b read, h written once, h0 read, h_last written. FLOPs: one multiply and one add a step, none where a
+/// packed sequence begins.
 /// Wire: one state per batch entry and channel, which a rank must pass on for the next to begin; independent
 /// of L.
 Cost cost(const Problem& problem) {
@@ -90,7 +91,7 @@ Cost cost(const Problem& problem) {
   const double steps = states * static_cast<double>(p.seq);
   const double state_bytes = static_cast<double>(size_of(state_dtype(p.dtype)));
   Cost cost;
-  cost.flops = 2.0 * steps;
+  cost.flops = 2.0 * (steps - p.resets() * static_cast<double>(p.channels));
   cost.bytes = 3.0 * static_cast<double>(size_of(p.dtype)) * steps + 2.0 * state_bytes * states;
   cost.wire_bytes = p.ranks > 1 ? state_bytes * states : 0.0;
   return cost;
@@ -121,7 +122,8 @@ const Registrar<Op> registrar{{
     .params = {{"batch", std::int64_t{1}, "batch entries (B)"},
                {"seq", std::int64_t{4096}, "steps (L)"},
                {"channels", std::int64_t{1024}, "channels (C)"},
-               {"time_axis", std::string("middle"), "tensors (B, L, C): middle, or (B, C, L): last"}},
+               {"time_axis", std::string("middle"), "tensors (B, L, C): middle, or (B, C, L): last"},
+               segments_param()},
     .parse = parse,
     .inputs = inputs,
     .outputs = outputs,
@@ -130,6 +132,7 @@ const Registrar<Op> registrar{{
     .reference = recurrence_reference,
     .reference_ops_per_row = reference_ops_per_row,
     .tolerance = tolerance,
+    .tables = scan_tables,
 }};
 
 }  // namespace

@@ -5,20 +5,18 @@
 // Tensors, row-major: a, b (B, L, C) in the problem's dtype and h0 (B, C) -> h (B, L, C) in the problem's
 // dtype and h_last (B, C), the state after the last step. h0 and h_last are fp32 (fp64 for fp64 problems), as
 // is the state while it runs. With time_axis = last, a, b and h are (B, C, L). Ranks hold contiguous runs of steps of a, b and h; h0 and h_last are whole on
-// every rank. The backward pass has its own tensors: recurrence_bwd.hpp.
+// every rank. The backward pass has its own tensors: recurrence_bwd.hpp. Sequences may be packed along the steps: segments.hpp.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
 
-#include "kernels/problem.hpp"
+#include "kernels/scan/segments.hpp"
 
 namespace bench::scan {
 
-struct RecurrenceProblem : Problem {
-  std::int64_t batch = 1;        // B
-  std::int64_t seq = 4096;       // L
+struct RecurrenceProblem : ScanProblem {
   std::int64_t channels = 1024;  // C
   bool time_last = false;        // tensors are (B, C, L), not (B, L, C)
 
@@ -26,7 +24,6 @@ struct RecurrenceProblem : Problem {
   Shape shape(std::int64_t steps) const {
     return time_last ? Shape{batch, channels, steps} : Shape{batch, steps, channels};
   }
-  bool backward() const { return pass == "bwd"; }
 };
 
 /// Element (entry i, step t, channel c) of a tensor in either layout.

@@ -40,12 +40,17 @@ std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Cont
   auto record = std::make_unique<Recorded>();
   const at::Tensor a = recorded(as_torch(tensors["a"])), h0 = recorded(as_torch(tensors["h0"]));
   const at::Tensor saved = as_torch(tensors["h"]), start = h0.detach().unsqueeze(1);
+  const Segments segments = problem_as<RecurrenceProblem>(problem).segments();
   const at::Tensor before = at::cat({start, saved.narrow(1, 0, saved.size(1) - 1)}, 1);
+  for (const std::int64_t first : segments.starts) before.select(1, first).zero_();
   const at::Tensor b = recorded(saved - a.detach() * before);
   const std::vector<at::Tensor> a_of_step = a.unbind(1), b_of_step = b.unbind(1);
   std::vector<at::Tensor> h;
-  for (std::size_t t = 0; t < b_of_step.size(); ++t)
-    h.push_back(at::addcmul(b_of_step[t], a_of_step[t], t == 0 ? h0 : h[t - 1]));
+  const at::Tensor zero = at::zeros_like(h0);
+  for (std::size_t t = 0; t < b_of_step.size(); ++t) {
+    const bool starts = segments.start_at(static_cast<std::int64_t>(t));
+    h.push_back(at::addcmul(b_of_step[t], a_of_step[t], t == 0 ? h0 : starts ? zero : h[t - 1]));
+  }
   record->inputs = {a, b, h0};
   record->outputs = {at::stack(h, 1), h.back()};
   return record;

@@ -30,6 +30,7 @@ Tensors recurrence_bwd_reference(const RecurrenceProblem& p, const Tensors& inpu
   Tensors outputs;
   for (const char* name : {"da", "db"}) outputs.add(name, Tensor(DType::f64, shape));
   outputs.add("dh0", Tensor(DType::f64, {p.batch, p.channels}));
+  const Segments segments = p.segments();
   const auto da = view<double, 3>(outputs["da"]), db = view<double, 3>(outputs["db"]);
   const auto dh0 = view<double, 2>(outputs["dh0"]);
   for (std::int64_t i = 0; i < p.batch; ++i) {
@@ -38,13 +39,15 @@ Tensors recurrence_bwd_reference(const RecurrenceProblem& p, const Tensors& inpu
       std::size_t row = rows.size();
       for (std::int64_t t = p.seq - 1; t >= 0; --t) {
         const double r = at_step(p, dh, i, t, c) + from_later;
+        const bool starts = segments.start_at(t);
+        const double before = starts ? 0.0 : t > 0 ? at_step(p, h, i, t - 1, c) : h0(i, c);
         if (row > 0 && rows[row - 1] == t) {
           --row;
           const auto to = static_cast<std::int64_t>(row);
           at_step(p, db, i, to, c) = r;
-          at_step(p, da, i, to, c) = r * (t > 0 ? at_step(p, h, i, t - 1, c) : h0(i, c));
+          at_step(p, da, i, to, c) = r * before;
         }
-        from_later = at_step(p, a, i, t, c) * r;
+        from_later = starts ? 0.0 : at_step(p, a, i, t, c) * r;
       }
       dh0(i, c) = from_later;
     }
@@ -58,7 +61,7 @@ Cost recurrence_bwd_cost(const RecurrenceProblem& p) {
   const double size = static_cast<double>(size_of(p.dtype));
   const double state_size = static_cast<double>(size_of(state_dtype(p.dtype)));
   Cost cost;
-  cost.flops = 3.0 * steps;
+  cost.flops = 3.0 * (steps - p.resets() * static_cast<double>(p.channels));
   cost.bytes = 5.0 * size * steps + 3.0 * state_size * states;
   cost.wire_bytes = p.ranks > 1 ? (state_size + size) * states : 0.0;
   return cost;

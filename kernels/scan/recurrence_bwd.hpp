@@ -8,7 +8,7 @@
 // Tensors: a, h, dh (B, L, C) in the problem's dtype, h0, dh_last (B, C) in the state's type -> da, db (B, L,
 // C) and dh0 (B, C), alike. h is what the forward pass saved, so nothing of that pass is timed. It is drawn
 // like any other input: every h is the forward result of one b, b_t = h_t - a_t h_{t-1}, and b itself is not
-// needed. Ranks hold contiguous runs of steps; h0, dh_last and dh0 are whole on every rank.
+// needed. Where a packed sequence begins, h_{t-1} is zero for da_t, and a_t r_t goes no further back. Ranks hold contiguous runs of steps; h0, dh_last and dh0 are whole on every rank.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ std::vector<TensorSpec> recurrence_bwd_outputs(const RecurrenceProblem& p);
 Tensors recurrence_bwd_reference(const RecurrenceProblem& p, const Tensors& inputs,
                                  std::span<const std::int64_t> rows);
 
-/// Bytes: a, h and dh read, da and db written once, and three rows of states. FLOPs: 3 a step (a r + g; r h).
+/// Bytes: a, h and dh read, da and db written once, and three rows of states. FLOPs: 3 a step (a r + g; r h),
+/// none of them where a packed sequence begins.
 /// Wire: one state per batch entry and channel towards the first rank, and one row of h, which the next
 /// rank's first step needs, towards the last; independent of L.
 Cost recurrence_bwd_cost(const RecurrenceProblem& p);

@@ -2,6 +2,7 @@
 #include "kernels/scan/recurrence_bwd_rows.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/isa.hpp"
 #include "kernels/scan/flush_denormals.hpp"
@@ -50,11 +51,16 @@ BS_INLINE void step_carry_back(const T* a, const T* g, StateOf<T>* product, Stat
   }
 }
 
+/// A row of states before a sequence.
+template <class S>
+alignas(64) constexpr S kZeros[kBackStrip] = {};
+
 template <class V, class T>
 BS_INLINE void scan_strip_back(const BackRowBlock& block, StateOf<T>* state) {
   alignas(64) T da_row[kBackStrip];
   alignas(64) T db_row[kBackStrip];
   const std::int64_t row_bytes = block.channels * static_cast<std::int64_t>(sizeof(T));
+  const auto* first = block.from_zero ? kZeros<StateOf<T>> : reinterpret_cast<const StateOf<T>*>(block.h_before);
   for (std::int64_t t = block.rows - 1; t >= 0; --t) {
     const std::int64_t at = t * block.stride;
     const T* a = reinterpret_cast<const T*>(block.a) + at;
@@ -63,9 +69,8 @@ BS_INLINE void scan_strip_back(const BackRowBlock& block, StateOf<T>* state) {
     T* db = reinterpret_cast<T*>(block.db) + at;
     T* da_to = block.streams ? da_row : da;
     T* db_to = block.streams ? db_row : db;
-    if (t == 0 && block.h_before != nullptr)
-      step_back<V, T>(a, g, reinterpret_cast<const StateOf<T>*>(block.h_before), state, da_to, db_to,
-                      block.channels);
+    if (t == 0 && first != nullptr)
+      step_back<V, T>(a, g, first, state, da_to, db_to, block.channels);
     else
       step_back<V, T>(a, g, reinterpret_cast<const T*>(block.h) + at - block.stride, state, da_to, db_to,
                       block.channels);
@@ -102,6 +107,11 @@ void run_plain(const BackRowBlock& block, std::byte* product, std::byte* state) 
   run_strip<simd::F32x4, T>(block, product, state);
 }
 
+/// Of a row of states.
+std::size_t row_bytes(const BackRowBlock& block) {
+  return static_cast<std::size_t>(block.channels * size_of(state_dtype(block.dtype)));
+}
+
 /// All strips of the block, by the widest instruction set of this machine.
 void run_block(const BackRowBlock& block, std::byte* product, std::byte* state) {
   const FlushDenormals flush;
@@ -129,6 +139,7 @@ BackRowBlock BackRowBlock::slice_rows(std::int64_t begin, std::int64_t end) cons
   slice.da += offset;
   slice.db += offset;
   slice.rows = end - begin;
+  slice.segments = segments.from(begin);
   if (begin > 0) slice.h_before = nullptr;
   return slice;
 }
@@ -147,11 +158,22 @@ BackRowBlock BackRowBlock::slice_channels(std::int64_t begin, std::int64_t end) 
 }
 
 void scan_rows_back(const BackRowBlock& block, std::byte* state) {
-  run_block(block, nullptr, state);
+  for (std::int64_t end = block.rows; end > 0;) {
+    const Range rows = block.segments.piece_before(end, block.rows);
+    BackRowBlock sequence = block.slice_rows(rows.begin, rows.end);
+    sequence.from_zero = block.segments.start_at(rows.begin);
+    run_block(sequence, nullptr, state);
+    if (sequence.from_zero) std::memset(state, 0, row_bytes(block));
+    end = rows.begin;
+  }
 }
 
 void carry_rows_back(const BackRowBlock& block, std::byte* product, std::byte* state) {
-  run_block(block, product, state);
+  const std::int64_t start = block.segments.first_start({0, block.rows});
+  if (start == block.rows) return run_block(block, product, state);
+  std::memset(product, 0, row_bytes(block));
+  std::memset(state, 0, row_bytes(block));
+  run_block(block.slice_rows(0, start), product, state);
 }
 
 }  // namespace bench::scan

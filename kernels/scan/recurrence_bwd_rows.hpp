@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/scan/segments.hpp"
 #include "src/core/dtype.hpp"
 
 namespace bench::scan {
@@ -26,7 +27,9 @@ struct BackRowBlock {
   std::byte* da = nullptr;              // outputs; not touched by carry_rows_back
   std::byte* db = nullptr;
   std::int64_t rows = 0, channels = 0, stride = 0;
-  bool streams = false;  // write da and db past the caches; see streams_pay
+  bool streams = false;     // write da and db past the caches; see streams_pay
+  bool from_zero = false;   // h before the first row is zero, whatever h_before says
+  Segments segments;        // row 0 is their step 0
 
   /// The same block, only rows [begin, end).
   BackRowBlock slice_rows(std::int64_t begin, std::int64_t end) const;
@@ -34,12 +37,13 @@ struct BackRowBlock {
   BackRowBlock slice_channels(std::int64_t begin, std::int64_t end) const;
 };
 
-/// Last row first: r = g + state, db <- r, da <- r h_{t-1}, state <- a r. `state`: `channels` elements of
+/// Last row first: r = g + state, db <- r, da <- r h_{t-1}, state <- a r; where a packed sequence begins h_{t-1} is zero
+/// and so is the state that is left. `state`: `channels` elements of
 /// state_dtype(dtype).
 void scan_rows_back(const BackRowBlock& block, std::byte* state);
 
 /// The same without outputs: only `state`, and product <- product * prod a. Reads two streams instead of
-/// moving five.
+/// moving five. Nothing behind the first start of a sequence is read: it does not reach the first row.
 void carry_rows_back(const BackRowBlock& block, std::byte* product, std::byte* state);
 
 }  // namespace bench::scan

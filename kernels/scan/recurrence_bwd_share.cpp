@@ -50,12 +50,12 @@ std::unique_ptr<Transfer> post_halo(const RecurrenceProblem& p, const Tensor& h,
 
 /// Calls step(block, index of its first state) for every part of the channels and every batch entry.
 template <class Step>
-void for_each_block(const RecurrenceProblem& p, Tensors& tensors, const std::byte* before, Step&& step) {
+void for_each_block(const RecurrenceProblem& p, Tensors& tensors, const std::byte* before, int rank, Step&& step) {
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static)
   for (std::int64_t part = 0; part < p.threads; ++part) {
     const Range channels = part_of(p.channels, kChannelGrain, p.threads, part);
     for (std::int64_t i = 0; i < p.batch && channels.size() > 0; ++i)
-      step(back_block_of_entry(p, tensors, before, i).slice_channels(channels.begin, channels.end),
+      step(back_block_of_entry(p, tensors, before, i, rank).slice_channels(channels.begin, channels.end),
            i * p.channels + channels.begin);
   }
 }
@@ -84,7 +84,7 @@ void scan_share(const RecurrenceProblem& p, Tensors& tensors, Context& context, 
   RecurrenceRecord<S> record(room.record);
   record.clear();
   if (link.rank() > 0)  // nobody needs the first rank's carry
-    for_each_block(p, tensors, room.before.data(), [&](const BackRowBlock& block, std::int64_t at) {
+    for_each_block(p, tensors, room.before.data(), link.rank(), [&](const BackRowBlock& block, std::int64_t at) {
       carry_rows_back(block, reinterpret_cast<std::byte*>(record.product.data() + at),
                       reinterpret_cast<std::byte*>(record.end.data() + at));
     });
@@ -95,7 +95,7 @@ void scan_share(const RecurrenceProblem& p, Tensors& tensors, Context& context, 
   const std::span<std::byte> state(dh0.data(), static_cast<std::size_t>(dh0.bytes()));
   std::memcpy(state.data(), tensors["dh_last"].data(), state.size());
   start_state(how, reversed, recurrence_rules<S>(), room.record, state, room.exchange);
-  for_each_block(p, tensors, room.before.data(), [&](const BackRowBlock& block, std::int64_t at) {
+  for_each_block(p, tensors, room.before.data(), link.rank(), [&](const BackRowBlock& block, std::int64_t at) {
     scan_rows_back(block, reinterpret_cast<std::byte*>(dh0.as<S>() + at));
   });
   broadcast_from_last(reversed, state);
@@ -104,7 +104,7 @@ void scan_share(const RecurrenceProblem& p, Tensors& tensors, Context& context, 
 }  // namespace
 
 BackRowBlock back_block_of_entry(const RecurrenceProblem& p, Tensors& tensors, const std::byte* h_before,
-                                 std::int64_t entry) {
+                                 std::int64_t entry, int rank) {
   BackRowBlock block;
   block.dtype = p.dtype;
   block.rows = tensors["a"].shape()[1];
@@ -117,6 +117,7 @@ BackRowBlock back_block_of_entry(const RecurrenceProblem& p, Tensors& tensors, c
   block.da = tensors["da"].data() + offset;
   block.db = tensors["db"].data() + offset;
   block.streams = streams_pay(p.dtype, p.batch * block.rows, p.channels);
+  block.segments = p.segments(rank);
   return block;
 }
 

@@ -14,7 +14,7 @@ namespace bench::scan {
 
 /// This rank's steps of one batch entry. `h_before` (B, C) in the state's type: h before the first of them.
 BackRowBlock back_block_of_entry(const RecurrenceProblem& p, Tensors& tensors, const std::byte* h_before,
-                                 std::int64_t entry);
+                                 std::int64_t entry, int rank);
 
 /// Workspace bytes a rank: a record, h before the share, the halo's two rows and the exchange's room.
 std::int64_t recurrence_bwd_share_bytes(const Problem& problem, Exchange how);

@@ -53,7 +53,7 @@ void run(const Problem& problem, Tensors& tensors, Context& context) {
   Tensor& state = tensors["dh0"];
   std::memcpy(state.data(), tensors["dh_last"].data(), static_cast<std::size_t>(state.bytes()));
   const std::byte* h0 = tensors["h0"].data();
-  const auto walk_of = [&](std::int64_t entry) { return Walk(back_block_of_entry(p, tensors, h0, entry)); };
+  const auto walk_of = [&](std::int64_t entry) { return Walk(back_block_of_entry(p, tensors, h0, entry, 0)); };
   std::byte* workspace = context.workspace.data();
   if (p.dtype == DType::f64) return scan_entries(p, walk_of, state.as<double>(), workspace);
   scan_entries(p, walk_of, state.as<float>(), workspace);

@@ -53,6 +53,7 @@ Walk batch_entry(const RecurrenceProblem& p, Tensors& tensors, std::int64_t entr
   block.rows = p.seq;
   block.channels = block.stride = p.channels;
   block.streams = streams_pay(p.dtype, p.batch * p.seq, p.channels);
+  block.segments = p.segments();
   return Walk(block);
 }
 

@@ -58,6 +58,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::torch,
     .dtypes = {DType::f32},
     .about = "LibTorch logcumsumexp in fp64, no loop (Heinsen)",
+    .supports = needs_one_sequence,
     .run = run,
 }};
 

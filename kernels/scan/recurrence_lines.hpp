@@ -12,6 +12,7 @@
 
 #include "kernels/scan/row_output.hpp"
 #include "kernels/scan/scan.hpp"
+#include "kernels/scan/segments.hpp"
 #include "kernels/simd_math.hpp"
 
 namespace bench::scan {
@@ -50,34 +51,59 @@ BS_INLINE void fetch_ahead(const void* at) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(at) + kAheadBytes));
 }
 
-/// h_t = a_t h_{t-1} + b_t over `steps` from `state`; returns the last state.
+/// 16 or fewer steps from t on, loaded; zero at those where a packed sequence begins.
 template <class V, class T>
-BS_INLINE float scan_line(const T* a, const T* b, T* h, std::int64_t steps, float state, bool streams) {
-  constexpr auto kLanesOf = std::make_integer_sequence<int, simd::kWidth<V>>();
-  V before = V{} + state;
-  std::int64_t t = 0;
-  for (; t + simd::kWidth<V> <= steps; t += simd::kWidth<V>) {
+BS_INLINE V load_within(const T* from, std::int64_t t, const Segments& segments) {
+  float lanes[simd::kWidth<V>];
+  simd::store<V>(lanes, simd::load<V>(from));
+  for (std::int64_t i = 0; i < simd::kWidth<V>; ++i)
+    if (segments.start_at(t + i)) lanes[i] = 0.0F;
+  return simd::load<V>(lanes);
+}
+
+/// Elements of a line's tensors: h_t = a_t h_{t-1} + b_t.
+template <class T>
+struct Line {
+  const T *a, *b;
+  T* h;
+  Segments segments;  // where one begins, a counts as zero
+  bool streams;       // past the caches; whole vectors lie on their own size
+
+  /// A vector of steps from t on; `before` is the state before them in all lanes, and becomes that of the last one.
+  template <class V, bool kStarts>
+  BS_INLINE void vector_at(std::int64_t t, V& before) const {
+    constexpr auto kLanesOf = std::make_integer_sequence<int, simd::kWidth<V>>();
     fetch_ahead(a + t);
     fetch_ahead(b + t);
-    V product = simd::load<V>(a + t), sum = simd::load<V>(b + t);
+    V product = kStarts ? load_within<V>(a + t, t, segments) : simd::load<V>(a + t), sum = simd::load<V>(b + t);
     scan_lanes<V, false>(product, sum);
     const V now = product * before + sum;
     before = spread<V, simd::kWidth<V> - 1>(now, kLanesOf);
     if constexpr (std::is_same_v<T, float>) {
-      if (streams) {
-        stream_vector<V>(h + t, now);
-        continue;
-      }
+      if (streams) return stream_vector<V>(h + t, now);
     }
     simd::store<V>(h + t, now);
   }
-  state = before[0];
-  for (; t < steps; ++t) {
-    state = load(a[t]) * state + load(b[t]);
-    h[t] = store<T>(state);
+
+  /// All steps from `state`; returns the last state.
+  template <class V>
+  BS_INLINE float run(std::int64_t steps, float state) const {
+    constexpr std::int64_t kWidth = simd::kWidth<V>;
+    V before = V{} + state;
+    std::int64_t t = 0;
+    while (t + kWidth <= steps) {
+      const std::int64_t start = segments.first_start({t, steps});
+      for (; t + kWidth <= start; t += kWidth) vector_at<V, false>(t, before);
+      if (t + kWidth <= steps) vector_at<V, true>(t, before), t += kWidth;
+    }
+    state = before[0];
+    for (; t < steps; ++t) {
+      state = (segments.start_at(t) ? 0.0F : load(a[t])) * state + load(b[t]);
+      h[t] = store<T>(state);
+    }
+    return state;
   }
-  return state;
-}
+};
 
 /// Elements [begin, end) of a line's tensors, last first: db_t = r_t = dh_t + a_{t+1} r_{t+1}, da_t = r_t h_{t-1}, where
 /// h[-1] is `first`. `later` stands for a r of the step behind; returns that of step `begin`.
@@ -86,14 +112,16 @@ struct BackLine {
   const T *a, *h, *dh;
   T *da, *db;
   float first;
-  bool streams;  // past the caches; whole vectors lie on their own size
+  Segments segments;  // where one begins, a and h before it count as zero
+  bool streams;       // past the caches; whole vectors lie on their own size
 
   BS_INLINE float by_steps(std::int64_t begin, std::int64_t end, float later) const {
     for (std::int64_t t = end - 1; t >= begin; --t) {
+      const bool starts = segments.start_at(t);
       const float r = load(dh[t]) + later;
       db[t] = store<T>(r);
-      da[t] = store<T>(r * (t > 0 ? load(h[t - 1]) : first));
-      later = load(a[t]) * r;
+      da[t] = store<T>(r * (starts ? 0.0F : t > 0 ? load(h[t - 1]) : first));
+      later = starts ? 0.0F : load(a[t]) * r;
     }
     return later;
   }
@@ -106,24 +134,32 @@ struct BackLine {
     simd::store<V>(to, v);
   }
 
-  /// With e_t = a_t r_t: e_t = a_t e_{t+1} + a_t dh_t is the recurrence in reverse, and r_t = dh_t + e_{t+1}. The first
-  /// vector goes by steps, as h[-1] does not lie before h[0].
+  /// A vector of steps from `from` > 0 on. With e_t = a_t r_t: e_t = a_t e_{t+1} + a_t dh_t is the recurrence in reverse,
+  /// and r_t = dh_t + e_{t+1}. `behind` is e of the step behind them in all lanes, and becomes that of the first one.
+  template <class V, bool kStarts>
+  BS_INLINE void vector_at(std::int64_t from, V& behind) const {
+    constexpr auto kLanesOf = std::make_integer_sequence<int, simd::kWidth<V>>();
+    const V g = simd::load<V>(dh + from);
+    const V before = kStarts ? load_within<V>(h + from - 1, from, segments) : simd::load<V>(h + from - 1);
+    V product = kStarts ? load_within<V>(a + from, from, segments) : simd::load<V>(a + from), sum = product * g;
+    scan_lanes<V, true>(product, sum);
+    const V e = product * behind + sum;
+    const V r = g + moved<V, 1, true>(e, behind, kLanesOf);
+    write<V>(db + from, r);
+    write<V>(da + from, r * before);
+    behind = spread<V, 0>(e, kLanesOf);
+  }
+
+  /// All steps. The first vector goes by steps, as h[-1] does not lie before h[0].
   template <class V>
   BS_INLINE float run(std::int64_t steps, float later) const {
     constexpr std::int64_t kWidth = simd::kWidth<V>;
-    constexpr auto kLanesOf = std::make_integer_sequence<int, simd::kWidth<V>>();
     std::int64_t t = steps / kWidth * kWidth;
     V behind = V{} + by_steps(t, steps, later);
-    for (; t > kWidth; t -= kWidth) {
-      const std::int64_t from = t - kWidth;
-      const V g = simd::load<V>(dh + from);
-      V product = simd::load<V>(a + from), sum = product * g;
-      scan_lanes<V, true>(product, sum);
-      const V e = product * behind + sum;
-      const V r = g + moved<V, 1, true>(e, behind, kLanesOf);
-      write<V>(db + from, r);
-      write<V>(da + from, r * simd::load<V>(h + from - 1));
-      behind = spread<V, 0>(e, kLanesOf);
+    while (t > kWidth) {
+      const std::int64_t start = segments.last_start({0, t});
+      for (; t > kWidth && t - kWidth > start; t -= kWidth) vector_at<V, false>(t - kWidth, behind);
+      if (t > kWidth) t -= kWidth, vector_at<V, true>(t, behind);
     }
     return by_steps(0, t, behind[0]);
   }

@@ -50,12 +50,15 @@ void run(const Problem& problem, Tensors&, Context& context) {
   s.db.copy_(s.dh);
   s.db_of_step.back().add_(s.dh_last);
   const std::size_t last = s.db_of_step.size() - 1;
-  for (std::size_t t = last; t > 0; --t) s.db_of_step[t - 1].addcmul_(s.a_of_step[t], s.db_of_step[t]);
+  const Segments segments = problem_as<RecurrenceProblem>(problem).segments();
+  for (std::size_t t = last; t > 0; --t)
+    if (!segments.start_at(static_cast<std::int64_t>(t))) s.db_of_step[t - 1].addcmul_(s.a_of_step[t], s.db_of_step[t]);
   at::mul_out(s.dh0, s.a_of_step[0], s.db_of_step[0]);
   const auto later = static_cast<std::int64_t>(last);
   at::Tensor first_da = s.da.select(1, 0), later_da = s.da.narrow(1, 1, later);
   at::mul_out(first_da, s.db_of_step[0], s.h0);
   at::mul_out(later_da, s.db.narrow(1, 1, later), s.h.narrow(1, 0, later));
+  for (const std::int64_t start : segments.starts) s.da.select(1, start).zero_();
 }
 
 const Registrar<Kernel> registrar{{

@@ -6,7 +6,7 @@
 //
 // Algorithm: addcmul_out(h[:, t], b[:, t], a[:, t], h[:, t-1]), one call a step on (B, C) slices. The slices
 // are made once, in prepare, which is the friendliest form for LibTorch: no allocation and no view in the
-// loop. Its own threads share a slice when that is large.
+// loop. Where a packed sequence begins b is copied. Its own threads share a slice when that is large.
 //
 // Work and bytes: 2 B L C FLOPs; reads a, b and the previous h, writes h; one dispatch a step.
 //
@@ -49,8 +49,12 @@ void run(const Problem& problem, Tensors&, Context& context) {
   use_threads(problem.threads);
   auto& slices = static_cast<Slices&>(*context.prepared);
   const at::Tensor* previous = &slices.h0;
+  const Segments segments = problem_as<RecurrenceProblem>(problem).segments();
   for (std::size_t t = 0; t < slices.h.size(); ++t) {
-    at::addcmul_out(slices.h[t], slices.b[t], slices.a[t], *previous);
+    if (segments.start_at(static_cast<std::int64_t>(t)))
+      slices.h[t].copy_(slices.b[t]);
+    else
+      at::addcmul_out(slices.h[t], slices.b[t], slices.a[t], *previous);
     previous = &slices.h[t];
   }
   slices.h_last.copy_(*previous);

@@ -2,6 +2,7 @@
 #include "kernels/scan/recurrence_rows.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/isa.hpp"
 #include "kernels/scan/flush_denormals.hpp"
@@ -112,6 +113,11 @@ void run_plain(const RowBlock& block, std::byte* product, std::byte* state) {
   run_strip<simd::F32x4, T>(block, product, state);
 }
 
+/// Of a row of states.
+std::size_t row_bytes(const RowBlock& block) {
+  return static_cast<std::size_t>(block.channels * size_of(state_dtype(block.dtype)));
+}
+
 /// All strips of the block, by the widest instruction set of this machine.
 void run_block(const RowBlock& block, std::byte* product, std::byte* state) {
   const FlushDenormals flush;
@@ -136,6 +142,7 @@ RowBlock RowBlock::slice_rows(std::int64_t begin, std::int64_t end) const {
   slice.a += offset;
   slice.b += offset;
   slice.h += offset;
+  slice.segments = segments.from(begin);
   slice.rows = end - begin;
   return slice;
 }
@@ -158,11 +165,19 @@ bool streams_pay(DType dtype, std::int64_t rows, std::int64_t channels) {
 }
 
 void scan_rows(const RowBlock& block, std::byte* state) {
-  run_block(block, nullptr, state);
+  for (Range rows{}; rows.end < block.rows;) {
+    rows = block.segments.piece_at(rows.end, block.rows, block.rows);
+    if (block.segments.start_at(rows.begin)) std::memset(state, 0, row_bytes(block));
+    run_block(block.slice_rows(rows.begin, rows.end), nullptr, state);
+  }
 }
 
 void carry_rows(const RowBlock& block, std::byte* product, std::byte* state) {
-  run_block(block, product, state);
+  const std::int64_t start = block.segments.last_start({0, block.rows});
+  if (start < 0) return run_block(block, product, state);
+  std::memset(product, 0, row_bytes(block));
+  std::memset(state, 0, row_bytes(block));
+  run_block(block.slice_rows(start, block.rows), product, state);
 }
 
 }  // namespace bench::scan

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/scan/segments.hpp"
 #include "src/core/dtype.hpp"
 
 namespace bench::scan {
@@ -23,6 +24,7 @@ struct RowBlock {
   std::byte* h = nullptr;  // output; not touched by carry_rows
   std::int64_t rows = 0, channels = 0, stride = 0;
   bool streams = false;  // write h past the caches; see streams_pay
+  Segments segments;     // row 0 is their step 0
 
   /// The same block, only rows [begin, end).
   RowBlock slice_rows(std::int64_t begin, std::int64_t end) const;
@@ -34,11 +36,11 @@ struct RowBlock {
 /// in, and every row starts on 16 bytes, as non-temporal stores need.
 bool streams_pay(DType dtype, std::int64_t rows, std::int64_t channels);
 
-/// state <- a * state + b row by row, and h <- state. `state`: `channels` elements of state_dtype(dtype).
+/// state <- a * state + b row by row, from zero where a packed sequence begins, and h <- state. `state`: `channels` elements of state_dtype(dtype).
 void scan_rows(const RowBlock& block, std::byte* state);
 
 /// The same without output: the end state from `state`, and product <- product * prod a. Reads two streams
-/// instead of moving three.
+/// instead of moving three. Nothing before the last start of a sequence is read: it does not reach the end.
 void carry_rows(const RowBlock& block, std::byte* product, std::byte* state);
 
 }  // namespace bench::scan

@@ -16,6 +16,7 @@
 // Error against fp64: half an eps of the state's type a step, fading with the decays; a few eps in all.
 //
 // Right choice: as the yardstick, and for small C. Wrong: for speed; see recurrence_chunked_bwd_cpu.
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/kernel.hpp"
@@ -38,7 +39,7 @@ void step(const T* a, const T* dh, const H* h, T* da, T* db, StateOf<T>* from_la
 }
 
 template <class T>
-void scan(const Tensors& in, Tensors& out) {
+void scan(const Segments& segments, const Tensors& in, Tensors& out) {
   using State = StateOf<T>;
   const auto a = view<T, 3>(in["a"]), h = view<T, 3>(in["h"]), dh = view<T, 3>(in["dh"]);
   const auto h0 = view<State, 2>(in["h0"]), dh_last = view<State, 2>(in["dh_last"]);
@@ -48,15 +49,19 @@ void scan(const Tensors& in, Tensors& out) {
   for (std::int64_t i = 0; i < batch; ++i) {
     State* from_later = &dh0(i, 0);
     for (std::int64_t c = 0; c < channels; ++c) from_later[c] = dh_last(i, c);
-    for (std::int64_t t = seq - 1; t > 0; --t)
+    for (std::int64_t t = seq - 1; t > 0; --t) {
       step(&a(i, t, 0), &dh(i, t, 0), &h(i, t - 1, 0), &da(i, t, 0), &db(i, t, 0), from_later, channels);
+      if (!segments.start_at(t)) continue;
+      std::fill_n(&da(i, t, 0), channels, T{});
+      std::fill_n(from_later, channels, State{0});
+    }
     step(&a(i, 0, 0), &dh(i, 0, 0), &h0(i, 0), &da(i, 0, 0), &db(i, 0, 0), from_later, channels);
   }
 }
 
 /// (B, C, L): one channel at a time, each step waits for the one behind it.
 template <class T>
-void scan_time_last(const Tensors& in, Tensors& out) {
+void scan_time_last(const Segments& segments, const Tensors& in, Tensors& out) {
   using State = StateOf<T>;
   const auto a = view<T, 3>(in["a"]), h = view<T, 3>(in["h"]), dh = view<T, 3>(in["dh"]);
   const auto h0 = view<State, 2>(in["h0"]), dh_last = view<State, 2>(in["dh_last"]);
@@ -66,11 +71,16 @@ void scan_time_last(const Tensors& in, Tensors& out) {
   for (std::int64_t i = 0; i < batch; ++i) {
     for (std::int64_t c = 0; c < channels; ++c) {
       State from_later = dh_last(i, c);
-      for (std::int64_t t = seq - 1; t >= 0; --t) {
-        const State r = load(dh(i, c, t)) + from_later;
-        db(i, c, t) = store<T>(r);
-        da(i, c, t) = store<T>(r * (t > 0 ? load(h(i, c, t - 1)) : h0(i, c)));
-        from_later = load(a(i, c, t)) * r;
+      for (Range steps{seq, seq}; steps.begin > 0;) {
+        steps = segments.piece_before(steps.begin, seq);
+        const State first = steps.begin > 0 ? State{0} : h0(i, c);
+        for (std::int64_t t = steps.end - 1; t >= steps.begin; --t) {
+          const State r = load(dh(i, c, t)) + from_later;
+          db(i, c, t) = store<T>(r);
+          da(i, c, t) = store<T>(r * (t > steps.begin ? load(h(i, c, t - 1)) : first));
+          from_later = load(a(i, c, t)) * r;
+        }
+        if (steps.begin > 0) from_later = State{0};
       }
       dh0(i, c) = from_later;
     }
@@ -78,9 +88,10 @@ void scan_time_last(const Tensors& in, Tensors& out) {
 }
 
 void run(const Problem& problem, Tensors& tensors, Context&) {
-  const bool last = problem_as<RecurrenceProblem>(problem).time_last;
-  dispatch(problem.dtype,
-           [&]<class T>() { last ? scan_time_last<T>(tensors, tensors) : scan<T>(tensors, tensors); });
+  const auto& p = problem_as<RecurrenceProblem>(problem);
+  dispatch(p.dtype, [&]<class T>() {
+    p.time_last ? scan_time_last<T>(p.segments(), tensors, tensors) : scan<T>(p.segments(), tensors, tensors);
+  });
 }
 
 const Registrar<Kernel> registrar{{

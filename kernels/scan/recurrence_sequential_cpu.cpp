@@ -14,6 +14,7 @@
 //
 // Right choice: as the yardstick, and for small C. Wrong: for speed; recurrence_chunked_cpu uses threads and
 // writes past the caches.
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/kernel.hpp"
@@ -24,7 +25,7 @@ namespace bench::scan {
 namespace {
 
 template <class T>
-void scan(const Tensors& in, Tensors& out) {
+void scan(const Segments& segments, const Tensors& in, Tensors& out) {
   using State = StateOf<T>;
   const auto a = view<T, 3>(in["a"]);
   const auto b = view<T, 3>(in["b"]);
@@ -36,6 +37,7 @@ void scan(const Tensors& in, Tensors& out) {
     State* state = &h_last(i, 0);
     for (std::int64_t c = 0; c < channels; ++c) state[c] = h0(i, c);
     for (std::int64_t t = 0; t < seq; ++t) {
+      if (segments.start_at(t)) std::fill_n(state, channels, State{0});
       const T* a_row = &a(i, t, 0);
       const T* b_row = &b(i, t, 0);
       T* h_row = &h(i, t, 0);
@@ -51,7 +53,7 @@ void scan(const Tensors& in, Tensors& out) {
 
 /// (B, C, L): one channel at a time, each step waits for the one before.
 template <class T>
-void scan_time_last(const Tensors& in, Tensors& out) {
+void scan_time_last(const Segments& segments, const Tensors& in, Tensors& out) {
   using State = StateOf<T>;
   const auto a = view<T, 3>(in["a"]), b = view<T, 3>(in["b"]);
   const auto h = view<T, 3>(out["h"]);
@@ -61,9 +63,13 @@ void scan_time_last(const Tensors& in, Tensors& out) {
   for (std::int64_t i = 0; i < batch; ++i) {
     for (std::int64_t c = 0; c < channels; ++c) {
       State state = h0(i, c);
-      for (std::int64_t t = 0; t < seq; ++t) {
-        state = load(a(i, c, t)) * state + load(b(i, c, t));
-        h(i, c, t) = store<T>(state);
+      for (Range steps{}; steps.end < seq;) {
+        steps = segments.piece_at(steps.end, seq, seq);
+        if (steps.begin > 0) state = State{0};
+        for (std::int64_t t = steps.begin; t < steps.end; ++t) {
+          state = load(a(i, c, t)) * state + load(b(i, c, t));
+          h(i, c, t) = store<T>(state);
+        }
       }
       h_last(i, c) = state;
     }
@@ -71,9 +77,10 @@ void scan_time_last(const Tensors& in, Tensors& out) {
 }
 
 void run(const Problem& problem, Tensors& tensors, Context&) {
-  const bool last = problem_as<RecurrenceProblem>(problem).time_last;
-  dispatch(problem.dtype,
-           [&]<class T>() { last ? scan_time_last<T>(tensors, tensors) : scan<T>(tensors, tensors); });
+  const auto& p = problem_as<RecurrenceProblem>(problem);
+  dispatch(p.dtype, [&]<class T>() {
+    p.time_last ? scan_time_last<T>(p.segments(), tensors, tensors) : scan<T>(p.segments(), tensors, tensors);
+  });
 }
 
 const Registrar<Kernel> registrar{{

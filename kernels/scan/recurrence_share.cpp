@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kChannelGrain = 16;  // threads share no cache line of a state row
 
 /// This rank's steps of one batch entry, channels of one part.
-RowBlock share_of_entry(const RecurrenceProblem& p, Tensors& tensors, std::int64_t entry, Range channels) {
+RowBlock share_of_entry(const RecurrenceProblem& p, Tensors& tensors, std::int64_t entry, Range channels, int rank) {
   RowBlock block;
   block.dtype = p.dtype;
   block.rows = tensors["a"].shape()[1];
@@ -24,17 +24,18 @@ RowBlock share_of_entry(const RecurrenceProblem& p, Tensors& tensors, std::int64
   block.b = tensors["b"].data() + offset;
   block.h = tensors["h"].data() + offset;
   block.streams = streams_pay(p.dtype, p.batch * block.rows, p.channels);
+  block.segments = p.segments(rank);
   return block.slice_channels(channels.begin, channels.end);
 }
 
 /// Calls step(block, index of its first state) for every part of the channels and every batch entry.
 template <class Step>
-void for_each_block(const RecurrenceProblem& p, Tensors& tensors, Step&& step) {
+void for_each_block(const RecurrenceProblem& p, Tensors& tensors, int rank, Step&& step) {
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static)
   for (std::int64_t part = 0; part < p.threads; ++part) {
     const Range channels = part_of(p.channels, kChannelGrain, p.threads, part);
     for (std::int64_t i = 0; i < p.batch && channels.size() > 0; ++i)
-      step(share_of_entry(p, tensors, i, channels), i * p.channels + channels.begin);
+      step(share_of_entry(p, tensors, i, channels, rank), i * p.channels + channels.begin);
   }
 }
 
@@ -45,7 +46,7 @@ void scan_share(const RecurrenceProblem& p, Tensors& tensors, Context& context, 
   RecurrenceRecord<S> record(context.workspace.subspan(0, record_bytes));
   record.clear();
   if (link.rank() + 1 < link.size())  // nobody needs the last rank's carry
-    for_each_block(p, tensors, [&](const RowBlock& block, std::int64_t at) {
+    for_each_block(p, tensors, link.rank(), [&](const RowBlock& block, std::int64_t at) {
       carry_rows(block, reinterpret_cast<std::byte*>(record.product.data() + at),
                  reinterpret_cast<std::byte*>(record.end.data() + at));
     });
@@ -55,7 +56,7 @@ void scan_share(const RecurrenceProblem& p, Tensors& tensors, Context& context, 
   std::memcpy(state.data(), tensors["h0"].data(), state.size());
   start_state(how, link, recurrence_rules<S>(), context.workspace.subspan(0, record_bytes), state,
               context.workspace.subspan(record_bytes));
-  for_each_block(p, tensors, [&](const RowBlock& block, std::int64_t at) {
+  for_each_block(p, tensors, link.rank(), [&](const RowBlock& block, std::int64_t at) {
     scan_rows(block, reinterpret_cast<std::byte*>(h_last.as<S>() + at));
   });
   broadcast_from_last(link, state);

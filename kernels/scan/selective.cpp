@@ -2,6 +2,7 @@
 // Parameters, fp64 oracle, cost model and tolerance of the selective op, and its registration.
 #include "kernels/scan/selective.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "kernels/scan/scan.hpp"
@@ -19,10 +20,12 @@ void reference_channel(const SelectiveProblem& p, const Tensors& in, std::span<c
   const auto a = view<double, 2>(in["A"]);
   const double skip = in["D"].at(c), bias = in["delta_bias"].at(c);
   const std::int64_t g = c / p.group_channels();
+  const Segments segments = p.segments();
   std::size_t row = 0;
   for (std::int64_t t = 0; t < p.seq; ++t) {
     const double d = softplus(delta(entry, t, c) + bias);
     double y = skip * u(entry, t, c);
+    if (segments.start_at(t)) std::fill_n(h, p.state, 0.0);
     for (std::int64_t n = 0; n < p.state; ++n) {
       h[n] = std::exp(d * a(c, n)) * h[n] + d * u(entry, t, c) * big_b(entry, t, g, n);
       y += big_c(entry, t, g, n) * h[n];
@@ -55,9 +58,7 @@ namespace {
 
 std::unique_ptr<Problem> parse(const Params& params) {
   auto problem = std::make_unique<SelectiveProblem>();
-  parse_common(params, *problem);
-  problem->batch = positive(params, "batch");
-  problem->seq = positive(params, "seq");
+  parse_scan(params, *problem);
   problem->channels = positive(params, "channels");
   problem->state = positive(params, "state");
   problem->groups = parse_groups(params, "channels", problem->channels);
@@ -94,7 +95,8 @@ std::vector<TensorSpec> outputs(const Problem& problem) {
 
 /// Bytes: u, delta, z, B and C read and out written once, and the constants and states once. FLOPs: 6 a step
 /// and state (d A; e h + x B; C h). Exps: one a step and state, two for softplus (exp, log1p), two for silu
-/// (exp, quotient). Wire: the N states per batch entry and channel, which a rank must pass on for the next
+/// (exp, quotient). Where a packed sequence begins there is no decay: an exp and three FLOPs a state less (d A;
+/// e h +). Wire: the N states per batch entry and channel, which a rank must pass on for the next
 /// to begin; independent of L.
 Cost cost(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
@@ -105,10 +107,10 @@ Cost cost(const Problem& problem) {
   const double size = static_cast<double>(size_of(p.dtype));
   const double state_size = static_cast<double>(size_of(state_dtype(p.dtype)));
   Cost cost;
-  cost.flops = 6.0 * rows * channels * state;
+  cost.flops = (6.0 * rows - 3.0 * p.resets()) * channels * state;
   cost.bytes = size * rows * (4.0 * channels + 2.0 * groups * state) +
                state_size * channels * (state + 2.0 + 2.0 * batch * state);
-  cost.exps = rows * channels * (state + 4.0);
+  cost.exps = channels * (rows * (state + 4.0) - p.resets() * state);
   cost.wire_bytes = p.ranks > 1 ? state_size * batch * channels * state : 0.0;
   return cost;
 }
@@ -139,7 +141,8 @@ const Registrar<Op> registrar{{
                {"channels", std::int64_t{1024}, "channels (C)"},
                {"state", std::int64_t{16}, "states per channel (N)"},
                {"groups", std::int64_t{1},
-                "groups of channels that share B and C (G), a divisor of channels"}},
+                "groups of channels that share B and C (G), a divisor of channels"},
+               segments_param()},
     .parse = parse,
     .inputs = inputs,
     .outputs = outputs,
@@ -148,6 +151,7 @@ const Registrar<Op> registrar{{
     .reference = selective_reference,
     .reference_ops_per_row = reference_ops_per_row,
     .tolerance = tolerance,
+    .tables = scan_tables,
 }};
 
 }  // namespace

@@ -8,28 +8,30 @@
 // Tensors, row-major: u, delta, z (B, L, C) and B, C (B, L, G, N) in the problem's dtype; A (C, N), negative,
 // D, delta_bias (C) and h0 (B, C, N) in the state's type -> out (B, L, C) in the problem's dtype and h_last
 // (B, C, N) in the state's type: fp32, or fp64 for fp64 problems. Channel c reads group c / (C / G) of B and
-// C. Ranks hold contiguous runs of steps; the rest is whole on every rank. The backward pass:
-// selective_bwd.hpp.
+// C. Ranks hold contiguous runs of steps; the rest is whole on every rank. Sequences may be packed along the
+// steps: segments.hpp. The backward pass: selective_bwd.hpp.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
 
-#include "kernels/problem.hpp"
+#include "kernels/scan/segments.hpp"
 
 namespace bench::scan {
 
-struct SelectiveProblem : Problem {
-  std::int64_t batch = 1;        // B
-  std::int64_t seq = 2048;       // L
+struct SelectiveProblem : ScanProblem {
   std::int64_t channels = 1024;  // C
   std::int64_t state = 16;       // N
   std::int64_t groups = 1;       // G, divides C
 
-  bool backward() const { return pass == "bwd"; }
   std::int64_t group_channels() const { return channels / groups; }
 };
+
+/// The sum of d over steps among which a packed sequence begins: nothing of the state before them is left.
+template <class S>
+inline constexpr S kForgets = std::numeric_limits<S>::infinity();
 
 /// log(1 + e^v), as log1p so that very negative v keep their digits, and v itself beyond the usual threshold
 /// of 20.

@@ -20,6 +20,7 @@ struct StepSums {
 struct Oracle {
   const SelectiveProblem& p;
   std::span<const std::int64_t> rows;
+  Segments segments;
   View<const double, 3> u, delta, z, dout, h0, dh_last;
   View<const double, 4> b, c;
   View<const double, 2> a;
@@ -31,7 +32,7 @@ struct Oracle {
 
   Oracle(const SelectiveProblem& problem, std::span<const std::int64_t> asked, const Tensors& in,
          Tensors& out)
-      : p(problem), rows(asked) {
+      : p(problem), rows(asked), segments(problem.segments()) {
     u = view<double, 3>(in["u"]), delta = view<double, 3>(in["delta"]), z = view<double, 3>(in["z"]);
     dout = view<double, 3>(in["dout"]);
     h0 = view<double, 3>(in["h0"]), dh_last = view<double, 3>(in["dh_last"]);
@@ -43,6 +44,10 @@ struct Oracle {
     dskip = out["dD"].as<double>(), dbias = out["ddelta_bias"].as<double>();
   }
 
+  double decay_of(double d, std::int64_t t, std::int64_t k, std::int64_t n) const {
+    return segments.start_at(t) ? 0.0 : std::exp(d * a(k, n));
+  }
+
   /// The states of one channel: row t + 1 of `h` (L + 1, N) is the state after step t, row 0 is h0.
   void forward(std::int64_t i, std::int64_t k, View<double, 2> h) const {
     const std::int64_t g = k / p.group_channels();
@@ -50,7 +55,7 @@ struct Oracle {
     for (std::int64_t t = 0; t < p.seq; ++t) {
       const double d = softplus(delta(i, t, k) + bias[k]);
       for (std::int64_t n = 0; n < p.state; ++n)
-        h(t + 1, n) = std::exp(d * a(k, n)) * h(t, n) + d * u(i, t, k) * b(i, t, g, n);
+        h(t + 1, n) = decay_of(d, t, k, n) * h(t, n) + d * u(i, t, k) * b(i, t, g, n);
     }
   }
 
@@ -70,7 +75,7 @@ struct Oracle {
     const double gy = dout(i, t, k) * silu(zt);
     double y = skip[k] * ut, sum_rb = 0.0, sum_rac = 0.0;
     for (std::int64_t n = 0; n < p.state; ++n) {
-      const double decay = std::exp(d * a(k, n)), r = gy * c(i, t, g, n) + later[n];
+      const double decay = decay_of(d, t, k, n), r = gy * c(i, t, g, n) + later[n];
       y += c(i, t, g, n) * h(t + 1, n);
       sum_rb += r * b(i, t, g, n);
       sum_rac += r * a(k, n) * decay * h(t, n);
@@ -147,11 +152,11 @@ Cost selective_bwd_cost(const SelectiveProblem& p) {
   const double size = static_cast<double>(size_of(p.dtype));
   const double state_size = static_cast<double>(size_of(state_dtype(p.dtype)));
   Cost cost;
-  cost.flops = 20.0 * rows * channels * state;
+  cost.flops = (20.0 * rows - 10.0 * p.resets()) * channels * state;
   cost.bytes =
       size * rows * (7.0 * channels + 2.0 * groups * state) +
       state_size * (2.0 * rows * groups * state + channels * (2.0 * state + 4.0 + 3.0 * batch * state));
-  cost.exps = rows * channels * (state + 5.0);
+  cost.exps = channels * (rows * (state + 5.0) - p.resets() * state);
   cost.wire_bytes = p.ranks > 1 ? state_size * channels * (2.0 * batch * state + state + 2.0) : 0.0;
   return cost;
 }

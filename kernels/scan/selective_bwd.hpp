@@ -10,6 +10,8 @@
 //   (1 + z_t (1 - sigmoid(z_t))) dA[n] = sum r_t[n] d_t c_t[n],  dD = sum gy_t u_t,  ddelta_bias = sum
 //   ddelta_t    over entries and steps dh0[n] = exp(d_1 A[n]) r_1[n]
 //
+// Where a packed sequence begins (segments.hpp) the decay is zero in all of these, and so is c.
+//
 // Tensors: the inputs of the forward pass, dout (B, L, C) in the problem's dtype and dh_last (B, C, N) in the
 // state's type -> du, ddelta, dz (B, L, C) in the problem's dtype; dB, dC (B, L, G, N), dA (C, N), dD,
 // ddelta_bias (C) and dh0 (B, C, N), sums all, in the state's type. Nothing but the inputs was saved: the
@@ -46,8 +48,8 @@ std::vector<TensorSpec> selective_bwd_outputs(const SelectiveProblem& p);
 Tensors selective_bwd_reference(const SelectiveProblem& p, const Tensors& inputs,
                                 std::span<const std::int64_t> rows);
 
-/// Bytes: every tensor once. FLOPs: 20 a step and state, 6 of them for the states. Exps: one a step and
-/// state, three for softplus and its slope, two for the gate. Wire: the N states per batch entry and channel,
+/// Bytes: every tensor once. FLOPs: 20 a step and state, 6 of them for the states; where a packed sequence
+/// begins 10, as nothing is decayed (d A; e h +; r +; r A c +; r d c +; e r). Exps: one a decay, three for softplus and its slope, two for the gate. Wire: the N states per batch entry and channel,
 /// towards the last rank and their gradients towards the first, and this rank's part of dA, dD and
 /// ddelta_bias; independent of L.
 Cost selective_bwd_cost(const SelectiveProblem& p);

@@ -3,10 +3,17 @@
 
 #include "kernels/isa.hpp"
 #include "kernels/scan/flush_denormals.hpp"
+#include "kernels/scan/selective.hpp"
 #include "kernels/scan/selective_bwd_stages.hpp"
 
 namespace bench::scan {
 namespace {
+
+/// What is left of a state: exp(A delta_sum).
+template <class V, class S>
+BS_INLINE V left_after(const S* a, S delta_sum) {
+  return delta_sum == kForgets<S> ? V{} : Wide<V>::exp(Wide<V>::load(a) * delta_sum);
+}
 
 template <class T>
 struct Survey {
@@ -45,7 +52,7 @@ struct Survey {
     const std::int64_t padded = share.padded();
     load_row(carries.back_end + row, share.states, padded, scratch.end);
     for (std::int64_t n = 0; n < padded; n += Wide<V>::kWidth)
-      Wide<V>::store(scratch.weight + n, Wide<V>::exp(Wide<V>::load(scratch.a + n) * delta_sum));
+      Wide<V>::store(scratch.weight + n, left_after<V>(scratch.a + n, delta_sum));
     survey_states<V, true>(scratch, padded, block.steps.size(), k);
     std::copy_n(scratch.end, share.states, carries.back_end + row);
   }
@@ -72,7 +79,7 @@ struct Settle {
       load_row(to.start + row, states, padded, s.weight);
       load_row(to.later + row, states, padded, s.end);
       for (std::int64_t n = 0; n < padded; n += Wide<V>::kWidth) {
-        const V decay = Wide<V>::exp(Wide<V>::load(s.a + n) * kept.delta_sum[channel]);
+        const V decay = left_after<V>(s.a + n, kept.delta_sum[channel]);
         Wide<V>::store(s.start + n, decay * Wide<V>::load(s.weight + n) + Wide<V>::load(s.start + n));
       }
       states_again<V>(s, padded, steps, k);

@@ -63,7 +63,7 @@ struct BackScratch {
 
 /// The carries of one batch entry: sum of d (C); the end state from zero and, by the gradient behind the
 /// share that is zero, the gradient before it (C, N each; null on one rank, where nobody asks). As they stand before a
-/// block; survey moves them past it.
+/// block; survey moves them past it. delta_sum is kForgets once a packed sequence has begun, and a block ends before one.
 template <class S>
 struct BackCarries {
   S *delta_sum, *end, *back_end;

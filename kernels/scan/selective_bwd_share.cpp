@@ -34,7 +34,7 @@ struct Room {
     };
     const BackShare<S> shape{.states = p.state};
     const std::int64_t states = p.batch * p.channels * p.state, record_states = selective_record_states(p);
-    const std::int64_t blocks = ceil_div(ceil_div(p.seq, p.ranks), kBackSteps), size = sizeof(S);
+    const std::int64_t blocks = p.segments().most_pieces(ceil_div(p.seq, p.ranks), kBackSteps), size = sizeof(S);
     record = take(record_states);
     back_record = take(record_states);
     start = take(states);
@@ -59,10 +59,14 @@ struct Pass {
   Tensors& tensors;
   Room<S> room;
   BackShare<T> share;
+  Segments segments;
   std::int64_t padded;
 
-  Pass(const SelectiveProblem& problem, Tensors& all, std::span<std::byte> workspace, Exchange how)
-      : p(problem), tensors(all), room(problem, how, reinterpret_cast<S*>(workspace.data())) {
+  Pass(const SelectiveProblem& problem, Tensors& all, int rank, std::span<std::byte> workspace, Exchange how)
+      : p(problem),
+        tensors(all),
+        room(problem, how, reinterpret_cast<S*>(workspace.data())),
+        segments(problem.segments(rank)) {
     const Tensors& in = all;
     share = {.rows = in["u"].shape()[1],
              .channels = p.channels,
@@ -83,10 +87,6 @@ struct Pass {
     padded = share.padded();
   }
 
-  std::int64_t step_blocks() const { return ceil_div(share.rows, kBackSteps); }
-  Range steps_of(std::int64_t block) const {
-    return {block * kBackSteps, std::min((block + 1) * kBackSteps, share.rows)};
-  }
   /// Blocks of channels, none across a group.
   std::int64_t blocks_per_group() const { return ceil_div(p.group_channels(), kBackChannels); }
   Range channel_blocks_of(std::int64_t part) const {
@@ -127,40 +127,56 @@ struct Pass {
     }
   }
 
-  void survey_all(bool back) const;
-  void settle_block(std::int64_t entry, std::int64_t block) const;
-  void add_mixers(std::int64_t entry, std::int64_t block) const;
+  std::int64_t survey_all(bool back) const;
+  void settle_block(std::int64_t entry, std::int64_t block, Range steps) const;
+  void add_mixers(std::int64_t entry, Range steps) const;
 };
 
+/// A packed sequence begins: nothing of the states before it is left.
+template <class S>
+void forget(const BackCarries<S>& carries, Range channels, std::int64_t states) {
+  std::fill_n(carries.delta_sum + channels.begin, channels.size(), kForgets<S>);
+  std::fill_n(carries.end + channels.begin * states, channels.size() * states, S{0});
+}
+
+/// Returns how many blocks of steps there are.
 template <class T>
-void Pass<T>::survey_all(bool back) const {
+std::int64_t Pass<T>::survey_all(bool back) const {
   const std::int64_t sums = p.batch * p.channels;
+  std::int64_t count = 0;
+  for (Range steps{}; steps.end < share.rows; ++count) steps = segments.piece_at(steps.end, share.rows, kBackSteps);
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static)
   for (std::int64_t part = 0; part < p.threads; ++part) {
     for (std::int64_t i = 0; i < p.batch; ++i) {
       const std::int64_t states = i * p.channels * p.state;
       const BackCarries<S> carries{room.record + i * p.channels, room.record + sums + states,
                                    back ? room.back_record + sums + states : nullptr};
-      for (std::int64_t k = 0; k < step_blocks(); ++k)
+      Range steps{};
+      for (std::int64_t k = 0; k < count; ++k) {
+        steps = segments.piece_at(steps.end, share.rows, kBackSteps);
+        const bool starts = segments.start_at(steps.begin);
         for_each_block(
-            i, part, steps_of(k), [](std::int64_t) {},
+            i, part, steps, [](std::int64_t) {},
             [&](const BackBlock& block, const BackScratch<S>& scratch) {
+              if (starts) forget(carries, block.channels, p.state);
               survey(share, block, scratch, carries, kept_of(i, k));
             });
+      }
     }
   }
   std::copy_n(room.record, sums, room.back_record);  // the same steps take the same time
+  return count;
 }
 
 template <class T>
-void Pass<T>::settle_block(std::int64_t entry, std::int64_t k) const {
+void Pass<T>::settle_block(std::int64_t entry, std::int64_t k, Range steps) const {
   S* da = room.sums;
   S* dskip = da + p.channels * p.state;
   S* dh0 = tensors["dh0"].as<S>();
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static)
   for (std::int64_t part = 0; part < p.threads; ++part) {
     for_each_block(
-        entry, part, steps_of(k),
+        entry, part, steps,
         [&](std::int64_t group) { std::fill_n(mixers_of(part, group), 2 * kBackSteps * padded, S{0}); },
         [&](const BackBlock& block, const BackScratch<S>& scratch) {
           const std::int64_t states = entry * p.channels * p.state;
@@ -168,14 +184,15 @@ void Pass<T>::settle_block(std::int64_t entry, std::int64_t k) const {
           const Settled<S> to{room.start + states, dh0 + states, db, db + kBackSteps * padded, da, dskip,
                               dskip + p.channels};
           settle(share, block, scratch, kept_of(entry, k), to);
+          if (segments.start_at(steps.begin))
+            std::fill_n(to.later + block.channels.begin * p.state, block.channels.size() * p.state, S{0});
         });
   }
 }
 
 /// dB and dC of one block of steps: the sums of the threads that have channels of the group, in order.
 template <class T>
-void Pass<T>::add_mixers(std::int64_t entry, std::int64_t k) const {
-  const Range steps = steps_of(k);
+void Pass<T>::add_mixers(std::int64_t entry, Range steps) const {
   S *db = tensors["dB"].as<S>(), *dc = tensors["dC"].as<S>();
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static)
   for (std::int64_t t = steps.begin; t < steps.end; ++t) {
@@ -224,15 +241,15 @@ void share_sums(const SelectiveProblem& p, Tensors& tensors, const Room<S>& room
 template <class T>
 void run_share(const SelectiveProblem& p, Tensors& tensors, Context& context, Exchange how) {
   using S = StateOf<T>;
-  const Pass<T> pass(p, tensors, context.workspace, how);
-  const Room<S>& room = pass.room;
   Link& link = *context.link;
+  const Pass<T> pass(p, tensors, link.rank(), context.workspace, how);
+  const Room<S>& room = pass.room;
   ReversedLink reversed(link);
   const std::int64_t records = selective_record_states(p), states = p.batch * p.channels * p.state;
   std::fill_n(room.record, records, S{0});
   std::fill_n(room.back_record, records, S{0});
   std::fill_n(room.sums, Room<S>::sum_count(p), S{0});
-  pass.survey_all(link.size() > 1);
+  const std::int64_t blocks = pass.survey_all(link.size() > 1);
 
   const CarryRules rules = selective_rules<S>(p, pass.share.a);
   const auto exchange = bytes_of(room.exchange, exchange_room(how, p.ranks, records * std::int64_t{sizeof(S)},
@@ -245,9 +262,11 @@ void run_share(const SelectiveProblem& p, Tensors& tensors, Context& context, Ex
   start_state(how, reversed, rules, bytes_of(room.back_record, records), bytes_of(dh0, states), exchange);
 
   for (std::int64_t i = 0; i < p.batch; ++i) {
-    for (std::int64_t k = pass.step_blocks() - 1; k >= 0; --k) {
-      pass.settle_block(i, k);
-      pass.add_mixers(i, k);
+    Range steps{pass.share.rows, pass.share.rows};
+    for (std::int64_t k = blocks - 1; k >= 0; --k) {
+      steps = pass.segments.piece_before(steps.begin, kBackSteps);
+      pass.settle_block(i, k, steps);
+      pass.add_mixers(i, steps);
     }
   }
   share_sums(p, tensors, room, reversed);

@@ -19,6 +19,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <string>
+#include <vector>
 
 #include "kernels/kernel.hpp"
 #include "kernels/scan/selective_torch.hpp"
@@ -77,8 +78,17 @@ std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Cont
   at::Tensor h = states_first(in[8], p.groups);
   variable_list parts;
   // Not narrow: its gradient would be as long as the whole sequence, once a chunk.
-  const variable_list ds = d.split(kChunk), xs = x.split(kChunk), bs = b.split(kChunk), cs = c.split(kChunk);
+  std::vector<std::int64_t> sizes;
+  std::vector<bool> starts;
+  for (Range chunk{}; chunk.end < p.seq;) {
+    chunk = p.segments().piece_at(chunk.end, p.seq, kChunk);
+    sizes.push_back(chunk.size());
+    starts.push_back(p.segments().start_at(chunk.begin));
+  }
+  const auto split = [&](const at::Tensor& whole) { return whole.split_with_sizes(sizes); };
+  const variable_list ds = split(d), xs = split(x), bs = split(b), cs = split(c);
   for (std::size_t k = 0; k < ds.size(); ++k) {
+    if (starts[k]) h = at::zeros_like(h);
     const at::Tensor decay = (ds[k].unsqueeze(-2) * a).exp();
     const at::Tensor states = ChunkScan::apply(decay, xs[k].unsqueeze(-2) * bs[k], h);
     parts.push_back(cs[k].matmul(states).squeeze(-2));

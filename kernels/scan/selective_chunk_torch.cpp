@@ -76,8 +76,11 @@ void run(const Problem& problem, Tensors& tensors, Context& context) {
   const at::Tensor du = d * in.u;
   at::Tensor y = at::empty_like(d, d.options(), at::MemoryFormat::Contiguous);
   room.h.copy_(in.h0);
-  for (std::int64_t t = 0; t < p.seq; t += kChunk)
-    scan_chunk(in, room, t, std::min(kChunk, p.seq - t), d, du, y);
+  for (Range chunk{}; chunk.end < p.seq;) {
+    chunk = p.segments().piece_at(chunk.end, p.seq, kChunk);
+    if (p.segments().start_at(chunk.begin)) room.h.zero_();
+    scan_chunk(in, room, chunk.begin, chunk.size(), d, du, y);
+  }
   y.addcmul_(in.u, in.skip);
   at::mul_out(in.out, y, at::silu(in.z));
   states_first(as_torch(tensors["h_last"]), p.groups).copy_(room.h);

@@ -17,7 +17,6 @@
 // safe for any d A.
 #include <c10/core/InferenceMode.h>
 
-#include <algorithm>
 
 #include "kernels/kernel.hpp"
 #include "kernels/scan/selective_torch.hpp"
@@ -66,7 +65,11 @@ void run(const Problem& problem, Tensors& tensors, Context&) {
   work.y = at::empty_like(work.d, work.d.options(), at::MemoryFormat::Contiguous);
   work.steepest = work.in.a.abs().amax(1);
   work.h = work.in.h0;
-  for (std::int64_t t = 0; t < p.seq; t += kChunk) work.scan(t, std::min(kChunk, p.seq - t));
+  for (Range chunk{}; chunk.end < p.seq;) {
+    chunk = p.segments().piece_at(chunk.end, p.seq, kChunk);
+    if (p.segments().start_at(chunk.begin)) work.h = at::zeros_like(work.h);
+    work.scan(chunk.begin, chunk.size());
+  }
   work.y.addcmul_(work.in.u, work.in.skip);
   at::mul_out(work.in.out, work.y, at::silu(work.in.z));
   states_first(as_torch(tensors["h_last"]), p.groups).copy_(work.h);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What ranks tell each other of a run of steps of the selective scan, per batch entry and channel: the sum s
 // of its d and the N states e that it leaves when it starts from zero, so that state <- exp(A s) state + e.
-// The decay of a run is exp(A sum d), so 1 + N numbers say what 2 N would. The backward pass has the same
+// The decay of a run is exp(A sum d), so 1 + N numbers say what 2 N would. Where a
+// packed sequence begins among the steps, s is kForgets. The backward pass has the same
 // map, over the steps in reverse.
 #pragma once
 
@@ -31,7 +32,7 @@ inline void follow(const float* a, std::int64_t channels, std::int64_t states, c
 inline void follow(const double* a, std::int64_t channels, std::int64_t states, const double* delta_sum,
                    const double* earlier_h, double* later_h) {
   for (std::int64_t i = 0; i < channels * states; ++i)
-    later_h[i] += std::exp(a[i] * delta_sum[i / states]) * earlier_h[i];
+    if (delta_sum[i / states] != kForgets<double>) later_h[i] += std::exp(a[i] * delta_sum[i / states]) * earlier_h[i];
 }
 
 /// The rules of the records of a problem; `a` (C, N) must outlive them.

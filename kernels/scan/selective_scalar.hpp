@@ -3,6 +3,7 @@
 // sequential kernel, and the one across ranks for fp64, where the vector engine does not apply.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/scan/scan.hpp"
@@ -20,8 +21,9 @@ struct SelectiveViews {
   const S* skip;                 // D (C)
   const S* bias;                 // (C)
   View<T, 3> out;                // (B, l, C)
+  Segments segments;             // as this rank sees them
 
-  explicit SelectiveViews(Tensors& tensors) {
+  SelectiveViews(Tensors& tensors, const Segments& sequences) : segments(sequences) {
     const Tensors& in = tensors;
     u = view<T, 3>(in["u"]), delta = view<T, 3>(in["delta"]), z = view<T, 3>(in["z"]);
     b = view<T, 4>(in["B"]), c = view<T, 4>(in["C"]);
@@ -45,6 +47,7 @@ void scan_channel(const SelectiveViews<T>& in, std::int64_t entry, std::int64_t 
     const T* b = &in.b(entry, t, group, 0);
     const T* c = &in.c(entry, t, group, 0);
     S y = in.skip[channel] * u;
+    if (in.segments.start_at(t)) std::fill_n(h, states, S{0});
     for (std::int64_t n = 0; n < states; ++n) {
       h[n] = std::exp(d * a[n]) * h[n] + d * u * load(b[n]);
       y += load(c[n]) * h[n];
@@ -53,14 +56,17 @@ void scan_channel(const SelectiveViews<T>& in, std::int64_t entry, std::int64_t 
   }
 }
 
-/// The same without output: advances `h` and adds the steps' d to `delta_sum`.
+/// The same without output: advances `h` and adds the steps' d to `delta_sum`, which is infinite, and the steps before
+/// are left out, where a packed sequence begins.
 template <class T>
 void carry_channel(const SelectiveViews<T>& in, std::int64_t entry, std::int64_t channel,
                    StateOf<T>& delta_sum, StateOf<T>* h) {
   using S = StateOf<T>;
   const std::int64_t states = in.a.extent[1], group = in.group_of(channel);
   const S* a = &in.a(channel, 0);
-  for (std::int64_t t = 0; t < in.rows(); ++t) {
+  const std::int64_t start = in.segments.last_start({0, in.rows()});
+  if (start >= 0) delta_sum = kForgets<S>;
+  for (std::int64_t t = std::max<std::int64_t>(start, 0); t < in.rows(); ++t) {
     const S d = softplus<S>(load(in.delta(entry, t, channel)) + in.bias[channel]);
     const S x = d * load(in.u(entry, t, channel));
     const T* b = &in.b(entry, t, group, 0);

@@ -29,10 +29,10 @@ namespace {
 
 constexpr std::int64_t kRun = 64;  // steps whose shares are added up before they meet the long sums
 
-/// N sums, then 3 L N states.
+/// N sums, N zeros, then 3 L N states.
 std::int64_t workspace_bytes(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
-  return (1 + 3 * p.seq) * p.state * size_of(state_dtype(p.dtype));
+  return (2 + 3 * p.seq) * p.state * size_of(state_dtype(p.dtype));
 }
 
 template <class T>
@@ -46,7 +46,7 @@ struct Work {
   const S *skip, *bias;
   View<T, 3> du, ddelta, dz;
   View<S, 4> db, dc;
-  S* sums;                    // (N): dA over a run of steps
+  S* sums;                    // (N): dA over a run of steps; behind it N zeros
   View<S, 2> decay, held, h;  // (L, N): exp(d A), that times the state before, the state after
 
   Work(const SelectiveProblem& problem, Tensors& tensors, std::span<std::byte> workspace) : p(problem) {
@@ -59,7 +59,8 @@ struct Work {
     du = view<T, 3>(tensors["du"]), ddelta = view<T, 3>(tensors["ddelta"]), dz = view<T, 3>(tensors["dz"]);
     db = view<S, 4>(tensors["dB"]), dc = view<S, 4>(tensors["dC"]);
     sums = reinterpret_cast<S*>(workspace.data());
-    S* from = sums + p.state;
+    S* from = sums + 2 * p.state;
+    std::fill_n(sums + p.state, p.state, S{0});
     for (View<S, 2>* rows : {&decay, &held, &h}) {
       *rows = {from, {p.seq, p.state}};
       from += p.seq * p.state;
@@ -74,10 +75,12 @@ void forward(const Work<T>& w, std::int64_t i, std::int64_t k) {
   const std::int64_t states = w.p.state, group = k / w.p.group_channels();
   const S* before = &w.h0(i, k, 0);
   const S* a = &w.a(k, 0);
+  const Segments segments = w.p.segments();
   for (std::int64_t t = 0; t < w.p.seq; ++t) {
     const S d = softplus<S>(load(w.delta(i, t, k)) + w.bias[k]), x = d * load(w.u(i, t, k));
     const T* b = &w.b(i, t, group, 0);
     S *decay = &w.decay(t, 0), *held = &w.held(t, 0), *h = &w.h(t, 0);
+    if (segments.start_at(t)) before = w.sums + states;
     for (std::int64_t n = 0; n < states; ++n) {
       decay[n] = std::exp(d * a[n]);
       held[n] = decay[n] * before[n];
@@ -147,8 +150,11 @@ void scan(const SelectiveProblem& p, Tensors& tensors, std::span<std::byte> work
   for (std::int64_t i = 0; i < p.batch; ++i) {
     for (std::int64_t k = 0; k < p.channels; ++k, later += p.state) {
       forward(work, i, k);
-      for (std::int64_t end = p.seq; end > 0; end -= kRun)
-        run_back(work, i, {std::max<std::int64_t>(0, end - kRun), end}, k, later, tensors);
+      for (Range steps{p.seq, p.seq}; steps.begin > 0;) {
+        steps = p.segments().piece_before(steps.begin, kRun);
+        run_back(work, i, steps, k, later, tensors);
+        if (p.segments().start_at(steps.begin)) std::fill_n(later, p.state, StateOf<T>{0});
+      }
     }
   }
 }

@@ -29,7 +29,7 @@ void run(const Problem& problem, Tensors& tensors, Context&) {
   std::memcpy(tensors["h_last"].data(), tensors["h0"].data(),
               static_cast<std::size_t>(tensors["h0"].bytes()));
   dispatch(p.dtype, [&]<class T>() {
-    const SelectiveViews<T> views(tensors);
+    const SelectiveViews<T> views(tensors, p.segments());
     auto* h = tensors["h_last"].as<StateOf<T>>();
     for (std::int64_t i = 0; i < p.batch; ++i)
       for (std::int64_t c = 0; c < p.channels; ++c)

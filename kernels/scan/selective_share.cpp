@@ -16,7 +16,8 @@ struct ScalarEngine {
   using S = double;
   const SelectiveProblem& p;
   SelectiveViews<double> views;
-  ScalarEngine(const SelectiveProblem& problem, Tensors& tensors) : p(problem), views(tensors) {}
+  ScalarEngine(const SelectiveProblem& problem, Tensors& tensors, int rank)
+      : p(problem), views(tensors, problem.segments(rank)) {}
 
   void carry(double* delta_sum, double* h) const {
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static)
@@ -36,8 +37,8 @@ struct VectorEngine {
   const SelectiveProblem& p;
   SelectiveShare share;
   std::int64_t width;
-  VectorEngine(const SelectiveProblem& problem, Tensors& tensors)
-      : p(problem), share(make_share(problem, tensors)), width(strip_width(problem)) {}
+  VectorEngine(const SelectiveProblem& problem, Tensors& tensors, int rank)
+      : p(problem), share(make_share(problem, tensors, rank)), width(strip_width(problem)) {}
   std::int64_t strips() const { return p.batch * strips_per_entry(share, width); }
 
   void carry(float* delta_sum, float* h) const {
@@ -60,8 +61,8 @@ struct VectorEngine {
 template <class Engine>
 void scan_share(const SelectiveProblem& p, Tensors& tensors, Context& context, Exchange how) {
   using S = typename Engine::S;
-  const Engine engine(p, tensors);
   Link& link = *context.link;
+  const Engine engine(p, tensors, link.rank());
   const auto record_bytes = static_cast<std::size_t>(selective_record_states(p)) * sizeof(S);
   const std::span<std::byte> record = context.workspace.subspan(0, record_bytes);
   const CarryRules rules = selective_rules<S>(p, tensors["A"].as<S>());

@@ -28,6 +28,12 @@ void pack(const Job& job, Packed& packed) {
   }
 }
 
+/// A sequence begins: no state, and for carries no trace of the one before.
+void forget(const Job& job, Packed& packed) {
+  std::fill_n(packed.h, job.packs() * kLanes * job.share.states, 0.0F);
+  std::fill_n(packed.delta_sum, kTileChannels, kForgets<float>);
+}
+
 void unpack(const Job& job, const Packed& packed) {
   const std::int64_t states = job.share.states, first = job.strip.channels.begin;
   for (std::int64_t c = 0; c < job.strip.channels.size(); ++c) {
@@ -42,8 +48,9 @@ BS_INLINE void run_strip(const Job& job) {
   Packed packed;
   Tile tile;
   pack(job, packed);
-  for (std::int64_t t = job.rows.begin; t < job.rows.end; t += kTileSteps) {
-    tile.steps = std::min(kTileSteps, job.rows.end - t);
+  for (std::int64_t t = job.rows.begin; t < job.rows.end; t += tile.steps) {
+    tile.steps = job.share.segments.piece_at(t, job.rows.end, kTileSteps).size();
+    if (job.share.segments.start_at(t)) forget(job, packed);
     if (job.delta_sum != nullptr) {
       stage<V, T, false>(job, t, packed, tile);
       sum_delta<V>(tile, job.packs() * kLanes, packed.delta_sum);
@@ -92,6 +99,7 @@ template <class V>
 BS_INLINE void apply_rows(const float* a, std::int64_t channels, std::int64_t states, const float* delta_sum,
                           const float* earlier_h, float* later_h) {
   for (std::int64_t c = 0; c < channels; ++c) {
+    if (delta_sum[c] == kForgets<float>) continue;
     for (std::int64_t n = 0; n < states; n += simd::kWidth<V>) {
       const std::int64_t at = c * states + n, count = states - n;
       const V decay = simd::exp2<V>(simd::load_some<V>(a + at, count) * kLog2e * delta_sum[c]);
@@ -113,7 +121,7 @@ void apply_plain(const float* a, std::int64_t channels, std::int64_t states, con
 
 }  // namespace
 
-SelectiveShare make_share(const SelectiveProblem& problem, Tensors& tensors) {
+SelectiveShare make_share(const SelectiveProblem& problem, Tensors& tensors, int rank) {
   SelectiveShare share;
   share.dtype = problem.dtype;
   share.rows = tensors["u"].shape()[1];
@@ -129,6 +137,7 @@ SelectiveShare make_share(const SelectiveProblem& problem, Tensors& tensors) {
   share.skip = tensors["D"].as<float>();
   share.bias = tensors["delta_bias"].as<float>();
   share.out = tensors["out"].data();
+  share.segments = problem.segments(rank);
   return share;
 }
 
@@ -166,6 +175,7 @@ void scan_strip(const SelectiveShare& share, const Strip& strip, Range rows, flo
 
 void carry_strip(const SelectiveShare& share, const Strip& strip, Range rows, float* delta_sum, float* h,
                  Isa isa) {
+  rows.begin = std::max(rows.begin, share.segments.last_start(rows));
   run(isa, Job{share, strip, rows, h, delta_sum});
 }
 

@@ -24,8 +24,9 @@ struct SelectiveShare {
   const std::byte *u = nullptr, *delta = nullptr, *z = nullptr, *b = nullptr, *c = nullptr;
   const float *a = nullptr, *skip = nullptr, *bias = nullptr;
   std::byte* out = nullptr;
+  Segments segments;
 };
-SelectiveShare make_share(const SelectiveProblem& problem, Tensors& tensors);
+SelectiveShare make_share(const SelectiveProblem& problem, Tensors& tensors, int rank = 0);
 
 /// Neighbouring channels of one group and one batch entry.
 struct Strip {
@@ -48,12 +49,14 @@ Strip strip_at(const SelectiveShare& share, std::int64_t width, std::int64_t i);
 /// after, `out` is written.
 void scan_strip(const SelectiveShare& share, const Strip& strip, Range rows, float* h, Isa isa = best_isa());
 
-/// The same without output: advances h, and writes the sum of d over `rows` to delta_sum (C).
+/// The same without output: advances h, and writes the sum of d over `rows` to delta_sum (C), kForgets where a packed
+/// sequence begins among them; what lies before its start is left out then.
 void carry_strip(const SelectiveShare& share, const Strip& strip, Range rows, float* delta_sum, float* h,
                  Isa isa = best_isa());
 
 /// later_h <- exp(A * delta_sum) * earlier_h + later_h for `channels` rows of N states: the state after a run
-/// of steps whose carry from zero is (delta_sum, later_h), if it starts from earlier_h.
+/// of steps whose carry from zero is (delta_sum, later_h), if it starts from earlier_h. Left as it is where delta_sum is
+/// kForgets.
 void apply_carry(const float* a, std::int64_t channels, std::int64_t states, const float* delta_sum,
                  const float* earlier_h, float* later_h);
 

@@ -21,9 +21,10 @@ void reference_head(const SsdProblem& p, const Tensors& in, std::span<const std:
   const auto z = p.gated ? view<double, 4>(in["z"]) : View<const double, 4>{};
   const double a = in["A"].at(head), skip = in["D"].at(head), bias = in["dt_bias"].at(head);
   const std::int64_t g = head / p.group_heads();
+  const Segments segments = p.segments();
   std::size_t row = 0;
   for (std::int64_t t = 0; t < p.seq; ++t) {
-    const double d = softplus(dt(entry, t, head) + bias), decay = std::exp(d * a);
+    const double d = softplus(dt(entry, t, head) + bias), decay = segments.start_at(t) ? 0.0 : std::exp(d * a);
     const bool wanted = row < rows.size() && rows[row] == t;
     for (std::int64_t i = 0; i < p.head_dim; ++i) {
       double* s = state + i * p.state;
@@ -59,9 +60,7 @@ namespace {
 
 std::unique_ptr<Problem> parse(const Params& params) {
   auto problem = std::make_unique<SsdProblem>();
-  parse_common(params, *problem);
-  problem->batch = positive(params, "batch");
-  problem->seq = positive(params, "seq");
+  parse_scan(params, *problem);
   problem->heads = positive(params, "heads");
   problem->head_dim = positive(params, "head_dim");
   problem->state = positive(params, "state");
@@ -101,7 +100,7 @@ std::vector<TensorSpec> outputs(const Problem& problem) {
 /// FLOPs: 4 a step and element of state, of the recurrence: x B^T into it and its product with C out of it.
 /// No form does with fewer: h0 meets every C and every x B^T meets h_last. The decay is left out, because it
 /// need not be multiplied in at every step. Quadratic forms add what they spend inside a chunk; that is their
-/// affair. Bytes: x, dt, B and C read and out written once, and the constants and states once. Exps: the
+/// affair. Where a packed sequence begins x B^T need not be added, and there is no decay. Bytes: x, dt, B and C read and out written once, and the constants and states once. Exps: the
 /// decay and two for softplus (exp, log1p) a step and head; gated, z is read and two for silu (exp, quotient)
 /// an element come on top. Wire: the states, which a rank must pass on for
 /// the next to begin; independent of L.
@@ -111,14 +110,15 @@ Cost cost(const Problem& problem) {
   const double rows = static_cast<double>(p.batch) * static_cast<double>(p.seq);
   const double heads = static_cast<double>(p.heads), head_dim = static_cast<double>(p.head_dim);
   const double mixers = static_cast<double>(p.groups) * static_cast<double>(p.state);
-  const double states = static_cast<double>(p.batch) * heads * static_cast<double>(p.head_states());
+  const double entry_states = heads * static_cast<double>(p.head_states());
+  const double states = static_cast<double>(p.batch) * entry_states;
   const double size = static_cast<double>(size_of(p.dtype));
   const double state_size = static_cast<double>(size_of(state_dtype(p.dtype)));
   Cost cost;
-  cost.flops = 4.0 * static_cast<double>(p.seq) * states;
+  cost.flops = (4.0 * rows - p.resets()) * entry_states;
   cost.bytes = size * rows * (2.0 * heads * head_dim + heads + 2.0 * mixers) +
                state_size * (3.0 * heads + 2.0 * states);
-  cost.exps = 3.0 * rows * heads;
+  cost.exps = (3.0 * rows - p.resets()) * heads;
   if (p.gated) cost.bytes += size * rows * heads * head_dim, cost.exps += 2.0 * rows * heads * head_dim;
   cost.wire_bytes = p.ranks > 1 ? state_size * states : 0.0;
   return cost;
@@ -152,7 +152,8 @@ const Registrar<Op> registrar{{
                {"head_dim", std::int64_t{64}, "width of a head (P), elements"},
                {"state", std::int64_t{128}, "states per element of a head (N)"},
                {"groups", std::int64_t{1}, "groups of heads that share B and C (G), a divisor of heads"},
-               {"gated", false, "multiply by silu(z), forward only"}},
+               {"gated", false, "multiply by silu(z), forward only"},
+               segments_param()},
     .parse = parse,
     .inputs = inputs,
     .outputs = outputs,
@@ -161,6 +162,7 @@ const Registrar<Op> registrar{{
     .reference = ssd_reference,
     .reference_ops_per_row = reference_ops_per_row,
     .tolerance = tolerance,
+    .tables = scan_tables,
 }};
 
 }  // namespace

@@ -8,28 +8,25 @@
 // Tensors, row-major: x, gated also z (B, L, H, P), dt (B, L, H) and B, C (B, L, G, N) in the problem's
 // dtype; A (H), negative, D, dt_bias (H) and h0 (B, H, P, N) in the state's type -> out (B, L, H, P) in the
 // problem's dtype and h_last (B, H, P, N) in the state's type: fp32, or fp64 for fp64 problems. Head h reads
-// group h / (H / G) of B and C. Ranks hold contiguous runs of steps; the rest is whole on every rank. The
-// backward pass: ssd_bwd.hpp.
+// group h / (H / G) of B and C. Ranks hold contiguous runs of steps; the rest is whole on every rank. Sequences may
+// be packed along the steps: segments.hpp. The backward pass: ssd_bwd.hpp.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
-#include "kernels/problem.hpp"
 #include "kernels/scan/scan.hpp"
+#include "kernels/scan/segments.hpp"
 
 namespace bench::scan {
 
-struct SsdProblem : Problem {
-  std::int64_t batch = 1;      // B
-  std::int64_t seq = 2048;     // L
+struct SsdProblem : ScanProblem {
   std::int64_t heads = 16;     // H
   std::int64_t head_dim = 64;  // P, rows of a head's state
   std::int64_t state = 128;    // N, columns of a head's state
   std::int64_t groups = 1;     // G, divides H
   bool gated = false;          // forward only
 
-  bool backward() const { return pass == "bwd"; }
   std::int64_t group_heads() const { return heads / groups; }
   std::int64_t head_states() const { return head_dim * state; }
 };
@@ -46,9 +43,10 @@ struct SsdViews {
   const S* skip;          // D (H)
   const S* bias;          // dt_bias (H)
   View<T, 4> out;         // (B, l, H, P)
+  Segments segments;
 
   /// Tensors of another rank or element size than above are an internal error.
-  explicit SsdViews(Tensors& tensors) {
+  SsdViews(const SsdProblem& p, Tensors& tensors) : segments(p.segments()) {
     const Tensors& in = tensors;
     x = view<T, 4>(in["x"]), dt = view<T, 3>(in["dt"]);
     if (in.has("z")) z = view<T, 4>(in["z"]);

@@ -15,6 +15,7 @@ namespace {
 struct Oracle {
   const SsdProblem& p;
   std::span<const std::int64_t> rows;
+  Segments segments;
   View<const double, 4> x, dout, b, c, h0, dh_last;
   View<const double, 3> dt;
   View<double, 4> dx, db, dc, dh0;
@@ -24,7 +25,7 @@ struct Oracle {
   std::vector<double> d, states, w, u;  // of one head: (L), (L + 1, N) of one of its rows, (L), (L)
 
   Oracle(const SsdProblem& problem, std::span<const std::int64_t> asked, const Tensors& in, Tensors& out)
-      : p(problem), rows(asked) {
+      : p(problem), rows(asked), segments(problem.segments()) {
     x = view<double, 4>(in["x"]), dout = view<double, 4>(in["dout"]), dt = view<double, 3>(in["dt"]);
     b = view<double, 4>(in["B"]), c = view<double, 4>(in["C"]);
     h0 = view<double, 4>(in["h0"]), dh_last = view<double, 4>(in["dh_last"]);
@@ -39,13 +40,17 @@ struct Oracle {
 
   View<double, 2> state_rows() { return {states.data(), {p.seq + 1, p.state}}; }
 
+  double decay_of(std::int64_t t, std::int64_t head) const {
+    return segments.start_at(t) ? 0.0 : std::exp(d[static_cast<std::size_t>(t)] * a[head]);
+  }
+
   /// Row t + 1 is the state after step t, row 0 is h0.
   void forward(std::int64_t entry, std::int64_t head, std::int64_t i) {
     const View<double, 2> h = state_rows();
     const std::int64_t g = head / p.group_heads();
     for (std::int64_t n = 0; n < p.state; ++n) h(0, n) = h0(entry, head, i, n);
     for (std::int64_t t = 0; t < p.seq; ++t) {
-      const double dt_t = d[static_cast<std::size_t>(t)], decay = std::exp(dt_t * a[head]);
+      const double dt_t = d[static_cast<std::size_t>(t)], decay = decay_of(t, head);
       for (std::int64_t n = 0; n < p.state; ++n)
         h(t + 1, n) = decay * h(t, n) + dt_t * x(entry, t, head, i) * b(entry, t, g, n);
     }
@@ -58,7 +63,7 @@ struct Oracle {
     const View<double, 2> h = state_rows();
     const std::int64_t g = head / p.group_heads();
     const auto at = static_cast<std::size_t>(t);
-    const double decay = std::exp(d[at] * a[head]), gy = dout(entry, t, head, i), xt = x(entry, t, head, i);
+    const double decay = decay_of(t, head), gy = dout(entry, t, head, i), xt = x(entry, t, head, i);
     double rb = 0.0;
     for (std::int64_t n = 0; n < p.state; ++n) {
       const double r = gy * c(entry, t, g, n) + later[n];
@@ -154,14 +159,15 @@ Cost ssd_bwd_cost(const SsdProblem& p) {
   const double rows = static_cast<double>(p.batch) * static_cast<double>(p.seq);
   const double heads = static_cast<double>(p.heads), head_dim = static_cast<double>(p.head_dim);
   const double mixers = static_cast<double>(p.groups) * static_cast<double>(p.state);
-  const double states = static_cast<double>(p.batch) * heads * static_cast<double>(p.head_states());
+  const double entry_states = heads * static_cast<double>(p.head_states());
+  const double states = static_cast<double>(p.batch) * entry_states;
   const double size = static_cast<double>(size_of(p.dtype));
   const double state_size = static_cast<double>(size_of(state_dtype(p.dtype)));
   Cost cost;
-  cost.flops = 10.0 * static_cast<double>(p.seq) * states;
+  cost.flops = (10.0 * rows - 2.0 * p.resets()) * entry_states;
   cost.bytes = size * rows * (3.0 * heads * head_dim + 2.0 * heads + 2.0 * mixers) +
                state_size * (2.0 * rows * mixers + 6.0 * heads + 3.0 * states);
-  cost.exps = 4.0 * rows * heads;
+  cost.exps = (4.0 * rows - p.resets()) * heads;
   cost.wire_bytes = p.ranks > 1 ? state_size * (2.0 * states + 3.0 * heads) : 0.0;
   return cost;
 }

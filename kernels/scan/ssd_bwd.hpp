@@ -10,6 +10,8 @@
 //   dA = sum d_t u_t,  dD = sum dout_t . x_t,  ddt_bias = sum ddt_t     over entries and steps
 //   dh0 = e_1 R_1
 //
+// Where a packed sequence begins (segments.hpp) e_t is zero in all of these.
+//
 // Tensors: the inputs of the forward pass, dout (B, L, H, P) in the problem's dtype and dh_last (B, H, P, N)
 // in the state's type -> dx (B, L, H, P), ddt (B, L, H) in the problem's dtype; dB, dC (B, L, G, N), dA, dD,
 // ddt_bias (H) and dh0 (B, H, P, N), sums all, in the state's type. Nothing but the inputs was saved: the
@@ -33,7 +35,7 @@ std::vector<TensorSpec> ssd_bwd_outputs(const SsdProblem& p);
 Tensors ssd_bwd_reference(const SsdProblem& p, const Tensors& inputs, std::span<const std::int64_t> rows);
 
 /// Bytes: every tensor once. FLOPs: 10 a step and element of state: S again, dC, R, dx, dB; u needs none, it
-/// is a running sum of w and of C . dC. Exps: one more than the forward pass's three, softplus' slope. Wire:
+/// is a running sum of w and of C . dC; two less where a packed sequence begins and nothing is added to. Exps: one more than the forward pass's three, softplus' slope. Wire:
 /// the states towards the last rank and their gradients towards the first, and this rank's part of dA, dD and
 /// ddt_bias; independent of L.
 Cost ssd_bwd_cost(const SsdProblem& p);

@@ -21,7 +21,7 @@ struct Ones {
 
 /// A step with a longer decay than this leaves nothing of the state, in digits of S.
 template <class S>
-inline constexpr double kForgotten = sizeof(S) == sizeof(double) ? 40.0 : 20.0;
+inline constexpr double kLongest = sizeof(S) == sizeof(double) ? 40.0 : 20.0;
 
 /// A unit at work: its scratch, and its tensors' rows from a step on.
 template <class V, class T>
@@ -32,6 +32,7 @@ struct Sweep {
   const SsdKept<S>& kept;
   SsdBackScratch<S> room;
   Ones<S> ones;
+  std::int64_t chunks = 0;  // that the sweep forwards met
   Decays<S> decays{};
   alignas(64) S d[kSsdSteps];        // of a chunk, in the order of time
   alignas(64) S d_scale[kSsdSteps];  // exp(s) d, in the order of the sweep, as the others
@@ -58,9 +59,9 @@ struct Sweep {
 
 /// dC and the kept states of one chunk and head; B lies in lanes_n.
 template <class V, class T>
-BS_INLINE void forward_head(Sweep<V, T>& s, std::int64_t chunk, std::int64_t steps, std::int64_t head) {
+BS_INLINE void forward_head(Sweep<V, T>& s, std::int64_t chunk, Range span, std::int64_t head) {
   using S = StateOf<T>;
-  const std::int64_t t0 = chunk * kSsdSteps, k = s.kept_index(head);
+  const std::int64_t t0 = span.begin, steps = span.size(), k = s.kept_index(head);
   const std::int64_t states = s.in.states(), head_dim = s.in.head_dim();
   const SsdKept<S>& kept = s.kept;
   S* const state = kept.state_of(chunk, k);
@@ -70,6 +71,7 @@ BS_INLINE void forward_head(Sweep<V, T>& s, std::int64_t chunk, std::int64_t ste
     pack_states<V>(&s.in.h0(s.unit.entry, head, 0, 0), 1, states, states, head_dim, state);
   else
     std::copy_n(kept.state_of(chunk - 1, k), kept.by_n_size, state);
+  if (s.in.segments.start_at(t0)) open = kForgotten;
   s.decays.steps = steps;
   find_decays<V>(&s.in.dt(s.unit.entry, t0, head), s.in.heads(), s.in.bias[head], s.in.a[head], open,
                  s.decays);
@@ -136,6 +138,7 @@ BS_INLINE void finish_steps(Sweep<V, T>& s, std::int64_t t0, std::int64_t steps,
   const std::int64_t k = s.kept_index(head);
   const double a = static_cast<double>(s.in.a[head]);
   const S* const gains = s.kept.gains + k * s.kept.seq + t0;
+  const bool starts = s.in.segments.start_at(t0);
   double sum_a = 0.0, sum_skip = 0.0, sum_bias = 0.0;
   for (std::int64_t j = 0; j < steps; ++j) {
     const std::int64_t t = steps - 1 - j;
@@ -144,7 +147,7 @@ BS_INLINE void finish_steps(Sweep<V, T>& s, std::int64_t t0, std::int64_t steps,
                          static_cast<double>(s.decays.out_scale[j]);
     const double w = later + static_cast<double>(s.own[j] * gains[t]);
     u += static_cast<double>(s.kept.held[k * s.kept.seq + t0 + t]) - d * later;
-    if (-d * a > kForgotten<S>) u = 0.0;
+    if (-d * a > kLongest<S> || (t == 0 && starts)) u = 0.0;
     const S v = static_cast<S>(load(s.in.dt(s.unit.entry, t0 + t, head))) + s.in.bias[head];
     const S ddt = static_cast<S>(w + a * u) * softplus_slope<S>(v);
     s.in.ddt(s.unit.entry, t0 + t, head) = store<T>(ddt);
@@ -158,9 +161,9 @@ BS_INLINE void finish_steps(Sweep<V, T>& s, std::int64_t t0, std::int64_t steps,
 
 /// dx, ddt and dB of one chunk and head; C lies backwards in lanes_n, and C and B in over_n.
 template <class V, class T>
-BS_INLINE void reverse_head(Sweep<V, T>& s, std::int64_t chunk, std::int64_t steps, std::int64_t head) {
+BS_INLINE void reverse_head(Sweep<V, T>& s, std::int64_t chunk, Range span, std::int64_t head) {
   using S = StateOf<T>;
-  const std::int64_t t0 = chunk * kSsdSteps, k = s.kept_index(head);
+  const std::int64_t t0 = span.begin, steps = span.size(), k = s.kept_index(head);
   const std::int64_t states = s.in.states(), head_dim = s.in.head_dim();
   const SsdKept<S>& kept = s.kept;
   S *const by_n = kept.by_n + k * kept.by_n_size, *const by_i = kept.by_i + k * kept.by_i_size;
@@ -190,28 +193,32 @@ BS_INLINE void reverse_head(Sweep<V, T>& s, std::int64_t chunk, std::int64_t ste
     collect<V>(s.room.y, s.weights, s.room.lanes_n, strip, states, steps, head != s.unit.heads.begin,
                backwards(s.sum_rows(s.unit.db, t0), steps));
   }
+  if (s.in.segments.start_at(t0)) kept.open[k] = kForgotten;
 }
 
 template <class V, class T>
 BS_INLINE void sweep_forward(Sweep<V, T>& s) {
-  for (std::int64_t chunk = 0; chunk < s.kept.chunks; ++chunk) {
-    const std::int64_t t0 = chunk * kSsdSteps, steps = std::min(kSsdSteps, s.in.rows() - t0);
-    stage_lanes<V>(s.mixer_rows(s.in.b, t0), s.ones.values, s.in.states(), steps, s.room.lanes_n);
+  s.chunks = 0;
+  for (Range span{}; span.end < s.in.rows(); ++s.chunks) {
+    span = s.in.segments.piece_at(span.end, s.in.rows(), kSsdSteps);
+    stage_lanes<V>(s.mixer_rows(s.in.b, span.begin), s.ones.values, s.in.states(), span.size(), s.room.lanes_n);
     for (std::int64_t head = s.unit.heads.begin; head < s.unit.heads.end; ++head)
-      forward_head(s, chunk, steps, head);
+      forward_head(s, s.chunks, span, head);
   }
 }
 
 template <class V, class T>
 BS_INLINE void sweep_back(Sweep<V, T>& s) {
-  for (std::int64_t chunk = s.kept.chunks - 1; chunk >= 0; --chunk) {
-    const std::int64_t t0 = chunk * kSsdSteps, steps = std::min(kSsdSteps, s.in.rows() - t0);
+  Range span{s.in.rows(), s.in.rows()};
+  for (std::int64_t chunk = s.chunks - 1; chunk >= 0; --chunk) {
+    span = s.in.segments.piece_before(span.begin, kSsdSteps);
+    const std::int64_t t0 = span.begin, steps = span.size();
     const auto b = backwards(s.mixer_rows(s.in.b, t0), steps), c = backwards(s.mixer_rows(s.in.c, t0), steps);
     stage_lanes<V>(c, s.ones.values, s.in.states(), steps, s.room.lanes_n);
     pack_panels<V>(c, s.ones.values, b, s.ones.values, s.in.states(), steps, s.room.over_n);
     dot_rows<V>(b, c, s.in.states(), steps, s.own);
     for (std::int64_t head = s.unit.heads.begin; head < s.unit.heads.end; ++head)
-      reverse_head(s, chunk, steps, head);
+      reverse_head(s, chunk, span, head);
   }
 }
 

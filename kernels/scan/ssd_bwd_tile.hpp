@@ -35,7 +35,7 @@ std::int64_t ssd_packed_states(std::int64_t lanes, std::int64_t others);
 /// What a pass keeps of each head of each batch entry, and the numbers of the state's type that it takes.
 template <class S>
 struct SsdKept {
-  std::int64_t heads, seq, chunks, by_n_size, by_i_size;  // heads: of all entries, B H
+  std::int64_t heads, seq, by_n_size, by_i_size;  // heads: of all entries, B H
   S* states;       // [chunk][head][by_n_size]: S after the chunk, over exp(open)
   double* opens;   // [chunk][head]
   S *by_n, *by_i;  // [head][...]: R, over exp(open)

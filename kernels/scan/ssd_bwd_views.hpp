@@ -21,8 +21,9 @@ struct SsdBwdViews {
   View<S, 4> db, dc;             // (B, L, G, N)
   View<S, 4> dh0;                // (B, H, P, N)
   S *da, *dskip, *dbias;         // (H)
+  Segments segments;
 
-  explicit SsdBwdViews(Tensors& tensors) {
+  SsdBwdViews(const SsdProblem& p, Tensors& tensors) : segments(p.segments()) {
     const Tensors& in = tensors;
     x = view<T, 4>(in["x"]), dout = view<T, 4>(in["dout"]), dt = view<T, 3>(in["dt"]);
     b = view<T, 4>(in["B"]), c = view<T, 4>(in["C"]);

@@ -46,10 +46,10 @@ struct Room {
   std::int64_t sums, scratch_size, bytes = 0;
 
   Room(const SsdProblem& p, std::byte* from) {
-    const std::int64_t heads = p.batch * p.heads, chunks = ceil_div(p.seq, kSsdSteps);
+    const std::int64_t heads = p.batch * p.heads, chunks = p.segments().most_pieces(p.seq, kSsdSteps);
     sums = p.batch * p.seq * p.groups * p.state;
     scratch_size = ssd_bwd_scratch(p.head_dim, p.state);
-    kept.heads = heads, kept.seq = p.seq, kept.chunks = chunks;
+    kept.heads = heads, kept.seq = p.seq;
     kept.by_n_size = ssd_packed_states(p.state, p.head_dim);
     kept.by_i_size = ssd_packed_states(p.head_dim, p.state);
     kept.states = take<S>(from, chunks * heads * kept.by_n_size);
@@ -111,7 +111,7 @@ void add_sums(const SsdBwdViews<T>& views, const SsdKept<StateOf<T>>& kept) {
 template <class T>
 void scan(const SsdProblem& p, Tensors& tensors, Context& context) {
   using S = StateOf<T>;
-  const SsdBwdViews<T> views(tensors);
+  const SsdBwdViews<T> views(p, tensors);
   const Room<S> room(p, context.workspace.data());
   const std::int64_t parts = parts_of(p);
   S *const db = tensors["dB"].as<S>(), *const dc = tensors["dC"].as<S>();

@@ -56,7 +56,7 @@ std::int64_t workspace_bytes(const Problem& problem) {
 template <class T>
 void scan_heads(const SsdProblem& p, Tensors& tensors, Context& context) {
   using S = StateOf<T>;
-  const SsdViews<T> views(tensors);
+  const SsdViews<T> views(p, tensors);
   const std::int64_t strips = strips_of(p), parts = parts_of(p), jobs = p.batch * p.heads * strips;
   S* const state = tensors["h_last"].as<S>();
   S* const packed = reinterpret_cast<S*>(context.workspace.data());

@@ -13,6 +13,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "kernels/scan/selective.hpp"
@@ -22,6 +23,9 @@
 namespace bench::scan {
 
 inline constexpr double kSpan = 32.0;
+
+/// The `open` of a state of which nothing is left, as before the first step of a packed sequence: `enter` is 0 then.
+inline constexpr double kForgotten = -std::numeric_limits<double>::infinity();
 
 template <class S>
 struct Decays {

@@ -44,6 +44,11 @@ struct Scratch {
       : d(reinterpret_cast<S*>(workspace.data())), w(d + seq), u(w + seq), held(u + seq) {}
 };
 
+template <class T, class S = StateOf<T>>
+S decay_of(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t t, std::int64_t head) {
+  return v.segments.start_at(t) ? S{0} : std::exp(s.d[t] * v.a[head]);
+}
+
 /// Fills `held` of element i of a head.
 template <class T, class S = StateOf<T>>
 void forward(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t entry, std::int64_t head,
@@ -51,7 +56,7 @@ void forward(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t entry, s
   const std::int64_t states = v.states(), group = v.group_of(head);
   const S* h0 = &v.h0(entry, head, i, 0);
   for (std::int64_t t = 0; t < v.rows(); ++t) {
-    const S decay = std::exp(s.d[t] * v.a[head]);
+    const S decay = decay_of(v, s, t, head);
     S *now = s.held + t * states, *before = now - states;
     if (t == 0) {
       for (std::int64_t n = 0; n < states; ++n) now[n] = decay * h0[n];
@@ -69,7 +74,7 @@ void step_back(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t entry,
                std::int64_t head, std::int64_t i, S* later) {
   const std::int64_t states = v.states(), group = v.group_of(head);
   const S x = load(v.x(entry, t, head, i)), dout = load(v.dout(entry, t, head, i)), d = s.d[t];
-  const S decay = std::exp(d * v.a[head]);
+  const S decay = decay_of(v, s, t, head);
   const T *b = &v.b(entry, t, group, 0), *c = &v.c(entry, t, group, 0);
   S *db = &v.db(entry, t, group, 0), *dc = &v.dc(entry, t, group, 0), *held = s.held + t * states;
   S sum_rb = 0, sum_rh = 0;
@@ -128,7 +133,7 @@ void run(const Problem& problem, Tensors& tensors, Context& context) {
   Tensor& dh0 = tensors["dh0"];
   std::memcpy(dh0.data(), tensors["dh_last"].data(), static_cast<std::size_t>(dh0.bytes()));
   dispatch(p.dtype, [&]<class T>() {
-    const SsdBwdViews<T> views(tensors);
+    const SsdBwdViews<T> views(p, tensors);
     const Scratch<StateOf<T>> scratch(context.workspace, p.seq);
     for (std::int64_t entry = 0; entry < p.batch; ++entry)
       for (std::int64_t head = 0; head < p.heads; ++head) take_head(views, scratch, entry, head);

@@ -43,7 +43,7 @@ void scan_head(const SsdViews<T>& in, std::int64_t entry, std::int64_t head, Sta
   const std::int64_t states = in.states(), group = in.group_of(head);
   for (std::int64_t t = 0; t < in.rows(); ++t) {
     const S d = softplus<S>(load(in.dt(entry, t, head)) + in.bias[head]);
-    const S decay = std::exp(d * in.a[head]);
+    const S decay = in.segments.start_at(t) ? S{0} : std::exp(d * in.a[head]);
     const T* b = &in.b(entry, t, group, 0);
     const T* c = &in.c(entry, t, group, 0);
     for (std::int64_t i = 0; i < in.head_dim(); ++i) {
@@ -62,7 +62,7 @@ void run(const Problem& problem, Tensors& tensors, Context&) {
   std::memcpy(tensors["h_last"].data(), tensors["h0"].data(),
               static_cast<std::size_t>(tensors["h0"].bytes()));
   dispatch(p.dtype, [&]<class T>() {
-    const SsdViews<T> views(tensors);
+    const SsdViews<T> views(p, tensors);
     auto* state = tensors["h_last"].as<StateOf<T>>();
     for (std::int64_t i = 0; i < p.batch; ++i)
       for (std::int64_t h = 0; h < p.heads; ++h)

@@ -57,14 +57,16 @@ BS_INLINE void run_strip(const SsdViews<T>& in, const SsdStrip& strip, std::int6
 template <class V, class T>
 BS_INLINE void run_chunks(const SsdViews<T>& in, const SsdShare& share, const SsdStates<LaneOf<V>>& states,
                           SsdBuffers<LaneOf<V>> buffers) {
-  for (std::int64_t t0 = 0; t0 < in.rows(); t0 += kSsdSteps) {
-    const std::int64_t steps = std::min(kSsdSteps, in.rows() - t0);
-    pack_mixers<V>(in, share, t0, steps, buffers.mixers);
+  for (Range chunk{}; chunk.end < in.rows();) {
+    chunk = in.segments.piece_at(chunk.end, in.rows(), kSsdSteps);
+    const bool starts = in.segments.start_at(chunk.begin);
+    pack_mixers<V>(in, share, chunk.begin, chunk.size(), buffers.mixers);
     for (std::int64_t job = share.jobs.begin; job < share.jobs.end; ++job) {
       const SsdStrip strip = strip_of(in, share, job);
       const std::int64_t k = index_of(in, share, strip, job);
       buffers.state = states.packed + k * ssd_packed(in.states());
-      run_strip<V>(in, strip, t0, steps, states.open[k], buffers);
+      if (starts) states.open[k] = kForgotten;
+      run_strip<V>(in, strip, chunk.begin, chunk.size(), states.open[k], buffers);
     }
   }
 }

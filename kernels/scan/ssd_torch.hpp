@@ -13,7 +13,6 @@
 #include <ATen/TensorOperators.h>
 #include <c10/core/InferenceMode.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -71,8 +70,10 @@ at::Tensor ssd_torch_scan(const SsdProblem& p, const SsdTorch& in, std::int64_t 
   const std::int64_t heads = p.group_heads();
   const at::Tensor d = at::softplus(in.dt.to(type) + in.bias);  // (B, L, H)
   at::Tensor h = in.h0.reshape({p.batch, p.groups, heads * p.head_dim, p.state});
-  for (std::int64_t t = 0; t < p.seq; t += chunk) {
-    const std::int64_t steps = std::min(chunk, p.seq - t);
+  for (Range span{}; span.end < p.seq;) {
+    span = p.segments().piece_at(span.end, p.seq, chunk);
+    const std::int64_t t = span.begin, steps = span.size();
+    if (p.segments().start_at(t)) h = at::zeros_like(h);
     const at::Tensor xs = in.x.narrow(1, t, steps).to(type), ds = d.narrow(1, t, steps);
     const auto mixers = [&](const at::Tensor& m) { return m.narrow(1, t, steps).to(type).transpose(1, 2); };
     const at::Tensor dx = (xs * ds.unsqueeze(-1)).unflatten(2, {p.groups, heads});

@@ -26,6 +26,8 @@ sweeps:
   - {name: recurrence, op: recurrence, kernels: [scan/recurrence_chunked_cpu], axes: {dtype: [fp32, bf16]}, fixed: {seq: 131, channels: 24}}
   - {name: selective, op: selective, kernels: [scan/selective_chunked_cpu], axes: {dtype: [fp32, bf16]},
      fixed: {batch: 2, seq: 67, channels: 24, state: 8, groups: 2}}
+  - {name: packed, op: selective, kernels: [scan/selective_chunked_cpu], axes: {segments: [5, 67]},
+     fixed: {batch: 2, seq: 67, channels: 24, state: 8, groups: 2}}
   - {name: ssd, op: ssd, kernels: [scan/ssd_chunked_cpu], axes: {dtype: [fp32, bf16]},
      fixed: {batch: 2, seq: 131, heads: 4, head_dim: 16, state: 24, groups: 2}}
   - {name: linear, op: linear, kernels: [linear/plain_cpu], axes: {dtype: [fp32, bf16]}, fixed: {tokens: 5, in_features: 77, out_features: 51}}
@@ -49,7 +51,7 @@ def kept(tmp_path_factory):
     for path in sorted((folder / "out" / "outputs").glob("*.h5")):
         with h5py.File(path) as file:
             files.append((dict(file.attrs), {name: torch.from_numpy(file[name][()]).double() for name in file}))
-    assert len(files) == 8 + 4 + 3 + 4 * 2, "a file for each case"
+    assert len(files) == 8 + 4 + 3 + 5 * 2, "a file for each case"
     return files
 
 
@@ -101,8 +103,12 @@ def test_a_selective_scan_is_a_plain_loop(kept):
         delta = torch.nn.functional.softplus(t["delta"] + t["delta_bias"])
         mix_in, mix_out = by_group(t["B"], channels), by_group(t["C"], channels)
         state, rows = t["h0"], []
+        starts = t["cu_seqlens"][1:-1].tolist()
+        assert len(starts) == attributes["segments"] - 1
         for step in range(t["u"].shape[1]):
             decay = torch.exp(delta[:, step, :, None] * t["A"])
+            if step in starts:  # another sequence: nothing is left of the one before
+                state = torch.zeros_like(state)
             state = decay * state + (delta[:, step] * t["u"][:, step])[..., None] * mix_in[:, step]
             rows.append((state * mix_out[:, step]).sum(-1))
         out = (torch.stack(rows, 1) + t["D"] * t["u"]) * torch.nn.functional.silu(t["z"])

@@ -48,7 +48,7 @@ TEST_P(SsdTile, ScansLikeTheOracle) {
     std::vector<double> open(static_cast<std::size_t>(p.heads), std::nan(""));
     S* const room = scratch.as<S>();
     for (std::int64_t g = 0; g < p.groups; ++g)
-      scan_ssd_share<T>(SsdViews<T>(tensors), {0, g, 1, {0, p.group_heads()}}, tensors["h_last"].as<S>(),
+      scan_ssd_share<T>(SsdViews<T>(p, tensors), {0, g, 1, {0, p.group_heads()}}, tensors["h_last"].as<S>(),
                         {room, open.data()}, room + packed, isa);
   });
   for (const char* name : {"out", "h_last"}) {
