@@ -88,10 +88,9 @@ struct Oracle {
     sums.skip += gy * ut;
     sums.bias += ddelta_t;
     if (row < 0) return;
-    const double s = sigmoid(zt);
     du(i, row, k) = skip[k] * gy + d * sum_rb;
     ddelta(i, row, k) = ddelta_t;
-    dz(i, row, k) = dout(i, t, k) * y * s * (1.0 + zt * (1.0 - s));
+    dz(i, row, k) = dout(i, t, k) * y * silu_slope(zt);
   }
 };
 

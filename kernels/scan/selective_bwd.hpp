@@ -34,6 +34,13 @@ S sigmoid(S x) {
   return S{1} / (S{1} + std::exp(-x));
 }
 
+/// The derivative of silu.
+template <class S>
+S silu_slope(S z) {
+  const S s = sigmoid(z);
+  return s * (S{1} + z * (S{1} - s));
+}
+
 /// The derivative of softplus, with its threshold.
 template <class S>
 S softplus_slope(S v) {

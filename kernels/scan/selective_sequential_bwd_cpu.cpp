@@ -118,10 +118,10 @@ Shares<StateOf<T>> step_back(const Work<T>& w, std::int64_t i, std::int64_t t, s
     dc[n] += gy * h[n];
     later[n] = decay[n] * r;
   }
-  const S ddelta = (u * sum_rb + sum_rac) * softplus_slope(v), s = sigmoid(z);
+  const S ddelta = (u * sum_rb + sum_rac) * softplus_slope(v);
   w.du(i, t, k) = store<T>(w.skip[k] * gy + d * sum_rb);
   w.ddelta(i, t, k) = store<T>(ddelta);
-  w.dz(i, t, k) = store<T>(dout * y * s * (S{1} + z * (S{1} - s)));
+  w.dz(i, t, k) = store<T>(dout * y * silu_slope(z));
   return {gy * u, ddelta};
 }
 

@@ -24,7 +24,7 @@ void reference_head(const SsdProblem& p, const Tensors& in, std::span<const std:
   const Segments segments = p.segments();
   std::size_t row = 0;
   for (std::int64_t t = 0; t < p.seq; ++t) {
-    const double d = softplus(dt(entry, t, head) + bias), decay = segments.start_at(t) ? 0.0 : std::exp(d * a);
+    const double d = p.limits.step(dt(entry, t, head) + bias), decay = segments.start_at(t) ? 0.0 : std::exp(d * a);
     const bool wanted = row < rows.size() && rows[row] == t;
     for (std::int64_t i = 0; i < p.head_dim; ++i) {
       double* s = state + i * p.state;
@@ -66,7 +66,7 @@ std::unique_ptr<Problem> parse(const Params& params) {
   problem->state = positive(params, "state");
   problem->groups = parse_groups(params, "heads", problem->heads);
   problem->gated = get_bool(params, "gated");
-  if (problem->gated && problem->backward()) usage_error("gated = true; allowed for pass bwd: false");
+  problem->limits = parse_step_limits(get_string(params, "dt_limit"));
   return problem;
 }
 
@@ -152,7 +152,8 @@ const Registrar<Op> registrar{{
                {"head_dim", std::int64_t{64}, "width of a head (P), elements"},
                {"state", std::int64_t{128}, "states per element of a head (N)"},
                {"groups", std::int64_t{1}, "groups of heads that share B and C (G), a divisor of heads"},
-               {"gated", false, "multiply by silu(z), forward only"},
+               {"gated", false, "multiply by silu(z)"},
+               {"dt_limit", std::string("0:inf"), "least and greatest step after softplus, low:high"},
                segments_param()},
     .parse = parse,
     .inputs = inputs,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ssd op: Mamba-2's state-space scan (Dao and Gu 2024, "state-space duality"), one decay a head and step.
 //
-//   d_t = softplus(dt_t + dt_bias)                                   per head h
+//   d_t = softplus(dt_t + dt_bias), within dt_limit                  per head h
 //   S_t = exp(d_t A) S_{t-1} + d_t x_t B_t^T                         per head, P x N
 //   out_t = S_t C_t + D x_t, gated: (S_t C_t + D x_t) * silu(z_t)    per head, P
 //
@@ -17,6 +17,7 @@
 
 #include "kernels/scan/scan.hpp"
 #include "kernels/scan/segments.hpp"
+#include "kernels/scan/ssd_step.hpp"
 
 namespace bench::scan {
 
@@ -25,7 +26,8 @@ struct SsdProblem : ScanProblem {
   std::int64_t head_dim = 64;  // P, rows of a head's state
   std::int64_t state = 128;    // N, columns of a head's state
   std::int64_t groups = 1;     // G, divides H
-  bool gated = false;          // forward only
+  bool gated = false;          // by silu(z)
+  StepLimits<double> limits;   // dt_limit
 
   std::int64_t group_heads() const { return heads / groups; }
   std::int64_t head_states() const { return head_dim * state; }
@@ -36,23 +38,24 @@ template <class T>
 struct SsdViews {
   using S = StateOf<T>;
   View<const T, 4> x;     // (B, l, H, P), l this rank's steps
-  View<const T, 4> z;     // the same if gated, else null
+  View<const T, 4> z;     // the same if gated, else null; null in a backward problem
   View<const T, 3> dt;    // (B, l, H)
   View<const T, 4> b, c;  // (B, l, G, N)
   const S* a;             // (H)
   const S* skip;          // D (H)
   const S* bias;          // dt_bias (H)
-  View<T, 4> out;         // (B, l, H, P)
+  View<T, 4> out;         // (B, l, H, P); in a backward problem dz, if gated, for the result before the gate
   Segments segments;
+  StepLimits<S> limits;
 
   /// Tensors of another rank or element size than above are an internal error.
-  SsdViews(const SsdProblem& p, Tensors& tensors) : segments(p.segments()) {
+  SsdViews(const SsdProblem& p, Tensors& tensors) : segments(p.segments()), limits(p.limits.as<S>()) {
     const Tensors& in = tensors;
     x = view<T, 4>(in["x"]), dt = view<T, 3>(in["dt"]);
-    if (in.has("z")) z = view<T, 4>(in["z"]);
+    if (p.gated && !p.backward()) z = view<T, 4>(in["z"]);
     b = view<T, 4>(in["B"]), c = view<T, 4>(in["C"]);
     a = in["A"].as<S>(), skip = in["D"].as<S>(), bias = in["dt_bias"].as<S>();
-    out = view<T, 4>(tensors["out"]);
+    out = view<T, 4>(tensors[p.backward() ? "dz" : "out"]);
   }
   bool gated() const { return z.data != nullptr; }
   std::int64_t rows() const { return x.extent[1]; }

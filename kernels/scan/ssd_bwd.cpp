@@ -16,9 +16,9 @@ struct Oracle {
   const SsdProblem& p;
   std::span<const std::int64_t> rows;
   Segments segments;
-  View<const double, 4> x, dout, b, c, h0, dh_last;
+  View<const double, 4> x, z, dout, b, c, h0, dh_last;  // z if gated
   View<const double, 3> dt;
-  View<double, 4> dx, db, dc, dh0;
+  View<double, 4> dx, dz, db, dc, dh0;
   View<double, 3> ddt;
   const double *a, *skip, *bias;
   double *da, *dskip, *dbias;
@@ -30,6 +30,7 @@ struct Oracle {
     b = view<double, 4>(in["B"]), c = view<double, 4>(in["C"]);
     h0 = view<double, 4>(in["h0"]), dh_last = view<double, 4>(in["dh_last"]);
     a = in["A"].as<double>(), skip = in["D"].as<double>(), bias = in["dt_bias"].as<double>();
+    if (p.gated) z = view<double, 4>(in["z"]), dz = view<double, 4>(out["dz"]);
     dx = view<double, 4>(out["dx"]), ddt = view<double, 3>(out["ddt"]);
     db = view<double, 4>(out["dB"]), dc = view<double, 4>(out["dC"]), dh0 = view<double, 4>(out["dh0"]);
     da = out["dA"].as<double>(), dskip = out["dD"].as<double>(), dbias = out["ddt_bias"].as<double>();
@@ -56,6 +57,11 @@ struct Oracle {
     }
   }
 
+  /// The gradient before the gate.
+  double ungated(std::int64_t entry, std::int64_t t, std::int64_t head, std::int64_t i) const {
+    return dout(entry, t, head, i) * (p.gated ? silu(z(entry, t, head, i)) : 1.0);
+  }
+
   /// Step t of the row, after all later ones. `later` (N): e_{t+1} R_{t+1}, which becomes that of this step.
   /// `row`: where the outputs of this step go, or -1.
   void step_back(std::int64_t entry, std::int64_t t, std::int64_t head, std::int64_t i, double* later,
@@ -63,11 +69,12 @@ struct Oracle {
     const View<double, 2> h = state_rows();
     const std::int64_t g = head / p.group_heads();
     const auto at = static_cast<std::size_t>(t);
-    const double decay = decay_of(t, head), gy = dout(entry, t, head, i), xt = x(entry, t, head, i);
-    double rb = 0.0;
+    const double decay = decay_of(t, head), gy = ungated(entry, t, head, i), xt = x(entry, t, head, i);
+    double rb = 0.0, y = skip[head] * xt;
     for (std::int64_t n = 0; n < p.state; ++n) {
       const double r = gy * c(entry, t, g, n) + later[n];
       rb += r * b(entry, t, g, n);
+      y += c(entry, t, g, n) * h(t + 1, n);
       u[at] += r * decay * h(t, n);
       if (row >= 0) dc(entry, row, g, n) += gy * h(t + 1, n);
       if (row >= 0) db(entry, row, g, n) += d[at] * r * xt;
@@ -75,6 +82,7 @@ struct Oracle {
     }
     w[at] += xt * rb;
     if (row >= 0) dx(entry, row, head, i) = skip[head] * gy + d[at] * rb;
+    if (row >= 0 && p.gated) dz(entry, row, head, i) = dout(entry, t, head, i) * y * silu_slope(z(entry, t, head, i));
   }
 
   void reverse(std::int64_t entry, std::int64_t head, std::int64_t i) {
@@ -95,12 +103,12 @@ struct Oracle {
     std::size_t row = 0;
     for (std::int64_t t = 0; t < p.seq; ++t) {
       const auto at = static_cast<std::size_t>(t);
-      const double slope = softplus_slope(dt(entry, t, head) + bias[head]);
+      const double slope = p.limits.slope(dt(entry, t, head) + bias[head], d[at]);
       const double ddt_t = (w[at] + a[head] * u[at]) * slope;
       sum_a += d[at] * u[at];
       sum_bias += ddt_t;
       for (std::int64_t i = 0; i < p.head_dim; ++i)
-        sum_skip += dout(entry, t, head, i) * x(entry, t, head, i);
+        sum_skip += ungated(entry, t, head, i) * x(entry, t, head, i);
       if (row < rows.size() && rows[row] == t) ddt(entry, row++, head) = ddt_t;
     }
     da[head] += static_cast<double>(sum_a);
@@ -111,7 +119,7 @@ struct Oracle {
   void take_head(std::int64_t entry, std::int64_t head) {
     for (std::int64_t t = 0; t < p.seq; ++t) {
       const auto at = static_cast<std::size_t>(t);
-      d[at] = softplus(dt(entry, t, head) + bias[head]);
+      d[at] = p.limits.step(dt(entry, t, head) + bias[head]);
       w[at] = u[at] = 0.0;
     }
     for (std::int64_t i = 0; i < p.head_dim; ++i) {
@@ -132,7 +140,7 @@ std::vector<TensorSpec> ssd_bwd_more_inputs(const SsdProblem& p) {
 std::vector<TensorSpec> ssd_bwd_outputs(const SsdProblem& p) {
   const DType state = state_dtype(p.dtype);
   const Shape mixers{p.batch, p.seq, p.groups, p.state};
-  return {make_spec("dx", p.dtype, {p.batch, p.seq, p.heads, p.head_dim}, 1),
+  std::vector<TensorSpec> specs{make_spec("dx", p.dtype, {p.batch, p.seq, p.heads, p.head_dim}, 1),
           make_spec("ddt", p.dtype, {p.batch, p.seq, p.heads}, 1),
           make_spec("dA", state, {p.heads}, -1),
           make_spec("dB", state, mixers, 1),
@@ -140,6 +148,8 @@ std::vector<TensorSpec> ssd_bwd_outputs(const SsdProblem& p) {
           make_spec("dD", state, {p.heads}, -1),
           make_spec("ddt_bias", state, {p.heads}, -1),
           make_spec("dh0", state, {p.batch, p.heads, p.head_dim, p.state}, -1)};
+  if (p.gated) specs.push_back(make_spec("dz", p.dtype, specs[0].shape, 1));
+  return specs;
 }
 
 Tensors ssd_bwd_reference(const SsdProblem& p, const Tensors& inputs, std::span<const std::int64_t> rows) {
@@ -168,12 +178,17 @@ Cost ssd_bwd_cost(const SsdProblem& p) {
   cost.bytes = size * rows * (3.0 * heads * head_dim + 2.0 * heads + 2.0 * mixers) +
                state_size * (2.0 * rows * mixers + 6.0 * heads + 3.0 * states);
   cost.exps = (4.0 * rows - p.resets()) * heads;
+  if (p.gated) {
+    cost.flops += 2.0 * rows * entry_states;
+    cost.bytes += 2.0 * size * rows * heads * head_dim;
+    cost.exps += 2.0 * rows * heads * head_dim;
+  }
   cost.wire_bytes = p.ranks > 1 ? state_size * (2.0 * states + 3.0 * heads) : 0.0;
   return cost;
 }
 
 double ssd_bwd_tolerance(const SsdProblem& p, std::string_view output) {
-  const bool narrow = output == "dx" || output == "ddt", sum_of_u = output == "dA" || output == "ddt_bias";
+  const bool narrow = output == "dx" || output == "ddt" || output == "dz", sum_of_u = output == "dA" || output == "ddt_bias";
   return rounding_tolerance(narrow ? p.dtype : state_dtype(p.dtype),
                             {.accumulation = sum_of_u ? 1920.0 : 480.0, .storage = 1.0});
 }

@@ -40,6 +40,7 @@ struct SsdBackScratch {
   S* lanes_i;  // the same of dout
   S* y;        // [step][kSsdElements]
   S* dots;     // [step][kPanel]: sums over a step that are not yet summed over lanes
+  S* gy;       // [step][panelled P]: dout before the gate, in the order of time
   std::int64_t numbers;
 
   SsdBackScratch(S* from, std::int64_t head_dim, std::int64_t states) : numbers(0) {
@@ -49,6 +50,7 @@ struct SsdBackScratch {
     lanes_i = take(from, strips_of(head_dim) * kSsdSteps * kSsdElements);
     y = take(from, kSsdSteps * kSsdElements);
     dots = take(from, kSsdSteps * kPanel);
+    gy = take(from, kSsdSteps * panelled(head_dim));
   }
 
  private:
@@ -89,8 +91,8 @@ BS_INLINE LaneOf<V> sum_lanes(const V& v) {
 }
 
 /// Panels for the core: b times its scale beside c times its scale, `count` numbers a step.
-template <class V, class T, class S>
-BS_INLINE void pack_panels(const Rows<const T>& b, const S* b_scale, const Rows<const T>& c, const S* c_scale,
+template <class V, class B, class C, class S>
+BS_INLINE void pack_panels(const Rows<const B>& b, const S* b_scale, const Rows<const C>& c, const S* c_scale,
                            std::int64_t count, std::int64_t steps, S* to) {
   for (std::int64_t t = 0; t < steps; ++t) {
     for (std::int64_t n = 0; n < panelled(count); n += kLanesOf<V>) {
@@ -138,8 +140,8 @@ BS_INLINE void collect(const S* y, const S* weights, const S* own, std::int64_t 
 }
 
 /// sums[t] = a . b, rows of `count` numbers.
-template <class V, class T, class S>
-BS_INLINE void dot_rows(const Rows<const T>& a, const Rows<const T>& b, std::int64_t count,
+template <class V, class A, class B, class S>
+BS_INLINE void dot_rows(const Rows<const A>& a, const Rows<const B>& b, std::int64_t count,
                         std::int64_t steps, S* sums) {
   for (std::int64_t t = 0; t < steps; ++t) {
     V sum = {};

@@ -57,6 +57,39 @@ struct Sweep {
   }
 };
 
+/// dout before the gate, of a chunk and head: as it is where it may be, else widened and gated into scratch.
+template <class V, class T>
+BS_INLINE Rows<const StateOf<T>> ungated_rows(const Sweep<V, T>& s, std::int64_t t0, std::int64_t steps, std::int64_t head) {
+  const auto dout = s.head_rows(s.in.dout, t0, head);
+  if constexpr (std::is_same_v<T, StateOf<T>>)
+    if (!s.in.gated()) return dout;
+  const std::int64_t count = s.in.head_dim(), stride = panelled(count);
+  for (std::int64_t t = 0; t < steps; ++t) {
+    const T* z = s.in.gated() ? &s.in.z(s.unit.entry, t0 + t, head, 0) : nullptr;
+    for (std::int64_t i = 0; i < count; i += kLanesOf<V>) {
+      V gy = load_lanes<V>(dout.at(t) + i, count - i);
+      if (z != nullptr) gy *= silu_lanes<V>(load_lanes<V>(z + i, count - i));
+      store_lanes<V>(s.room.gy + t * stride + i, gy);
+    }
+  }
+  return {s.room.gy, stride};
+}
+
+/// dz, in which the result before the gate lies.
+template <class V, class T>
+BS_INLINE void finish_dz(const Sweep<V, T>& s, std::int64_t t0, std::int64_t steps, std::int64_t head) {
+  const std::int64_t count = s.in.head_dim();
+  for (std::int64_t t = t0; t < t0 + steps; ++t) {
+    const T *dout = &s.in.dout(s.unit.entry, t, head, 0), *z = &s.in.z(s.unit.entry, t, head, 0);
+    T* const dz = &s.in.dz(s.unit.entry, t, head, 0);
+    for (std::int64_t i = 0; i < count; i += kLanesOf<V>) {
+      const std::int64_t left = count - i;
+      const V y = load_lanes<V>(dz + i, left), slope = silu_slope_lanes<V>(load_lanes<V>(z + i, left));
+      store_lanes<V>(dz + i, load_lanes<V>(dout + i, left) * y * slope, left);
+    }
+  }
+}
+
 /// dC and the kept states of one chunk and head; B lies in lanes_n.
 template <class V, class T>
 BS_INLINE void forward_head(Sweep<V, T>& s, std::int64_t chunk, Range span, std::int64_t head) {
@@ -73,16 +106,18 @@ BS_INLINE void forward_head(Sweep<V, T>& s, std::int64_t chunk, Range span, std:
     std::copy_n(kept.state_of(chunk - 1, k), kept.by_n_size, state);
   if (s.in.segments.start_at(t0)) open = kForgotten;
   s.decays.steps = steps;
-  find_decays<V>(&s.in.dt(s.unit.entry, t0, head), s.in.heads(), s.in.bias[head], s.in.a[head], open,
-                 s.decays);
-  const auto x = s.head_rows(s.in.x, t0, head), dout = s.head_rows(s.in.dout, t0, head);
+  find_decays<V>(&s.in.dt(s.unit.entry, t0, head), s.in.heads(), s.in.bias[head], s.in.limits, s.in.a[head],
+                 open, s.decays);
+  const auto x = s.head_rows(s.in.x, t0, head);
+  const auto dout = ungated_rows(s, t0, steps, head);
   pack_panels<V>(x, s.decays.in_scale, dout, s.decays.out_scale, head_dim, steps, s.room.over_i);
   std::fill_n(s.room.dots, kSsdSteps * kPanel, S{0});
   S* const gains = kept.gains + k * kept.seq + t0;
   dot_rows<V>(x, dout, head_dim, steps, gains);
   for (std::int64_t t = 0; t < steps; ++t) s.weights[t] = gains[t] * s.decays.d[t];
   prefetch_rows<0>(x, head_dim, head_dim, steps);
-  prefetch_rows<0>(dout, head_dim, head_dim, steps);
+  prefetch_rows<0>(s.head_rows(s.in.dout, t0, head), head_dim, head_dim, steps);
+  if (s.in.gated()) finish_dz(s, t0, steps, head);
   const SsdBuffers<S> buffers{state, s.room.over_i, s.room.lanes_n, s.room.y};
   for (std::int64_t strip = 0; strip < strips_of(states); ++strip) {
     run_strip_core<V>(s.decays, strip, states, head_dim, buffers);
@@ -98,7 +133,7 @@ BS_INLINE void forward_head(Sweep<V, T>& s, std::int64_t chunk, Range span, std:
 template <class V, class T>
 BS_INLINE void find_decays_back(Sweep<V, T>& s, std::int64_t t0, std::int64_t steps, std::int64_t head) {
   const std::int64_t k = s.kept_index(head);
-  find_steps<V>(&s.in.dt(s.unit.entry, t0, head), s.in.heads(), s.in.bias[head], steps, s.d);
+  find_steps<V>(&s.in.dt(s.unit.entry, t0, head), s.in.heads(), s.in.bias[head], s.in.limits, steps, s.d);
   s.decays.steps = steps;
   for (std::int64_t j = 0; j < steps; ++j) s.decays.d[j] = j == 0 ? s.kept.next_d[k] : s.d[steps - j];
   s.kept.next_d[k] = s.d[0];
@@ -110,11 +145,10 @@ BS_INLINE void find_decays_back(Sweep<V, T>& s, std::int64_t t0, std::int64_t st
 /// What the core's result, (e R) B of the later steps, makes of strip `k`: dx, and x times it. Rows are
 /// backwards.
 template <class V, class T>
-BS_INLINE void finish_dx(Sweep<V, T>& s, std::int64_t t0, std::int64_t steps, std::int64_t head,
-                         std::int64_t k) {
+BS_INLINE void finish_dx(Sweep<V, T>& s, const Rows<const StateOf<T>>& dout, std::int64_t t0, std::int64_t steps,
+                         std::int64_t head, std::int64_t k) {
   using S = StateOf<T>;
   const auto x = backwards(s.head_rows(s.in.x, t0, head), steps);
-  const auto dout = backwards(s.head_rows(s.in.dout, t0, head), steps);
   const auto dx = backwards(s.head_rows(s.in.dx, t0, head), steps);
   const std::int64_t end = std::min(s.in.head_dim(), (k + 1) * kSsdElements);
   for (std::int64_t j = 0; j < steps; ++j) {
@@ -149,7 +183,7 @@ BS_INLINE void finish_steps(Sweep<V, T>& s, std::int64_t t0, std::int64_t steps,
     u += static_cast<double>(s.kept.held[k * s.kept.seq + t0 + t]) - d * later;
     if (-d * a > kLongest<S> || (t == 0 && starts)) u = 0.0;
     const S v = static_cast<S>(load(s.in.dt(s.unit.entry, t0 + t, head))) + s.in.bias[head];
-    const S ddt = static_cast<S>(w + a * u) * softplus_slope<S>(v);
+    const S ddt = static_cast<S>(w + a * u) * s.in.limits.slope(v, s.d[t]);
     s.in.ddt(s.unit.entry, t0 + t, head) = store<T>(ddt);
     sum_a += d * u;
     sum_skip += static_cast<double>(gains[t]);
@@ -172,18 +206,18 @@ BS_INLINE void reverse_head(Sweep<V, T>& s, std::int64_t chunk, Range span, std:
   const double u = std::exp(left) * dot_states<V>(kept.state_of(chunk, k), by_n, kept.by_n_size);
   find_decays_back(s, t0, steps, head);
   const auto x = backwards(s.head_rows(s.in.x, t0, head), steps);
-  const auto dout = backwards(s.head_rows(s.in.dout, t0, head), steps);
+  const auto dout = backwards(ungated_rows(s, t0, steps, head), steps);
   std::fill_n(s.room.dots, kSsdSteps * kPanel, S{0});
   for (std::int64_t j = 0; j < steps; ++j)
     s.weights[j] = kept.gains[k * kept.seq + t0 + steps - 1 - j] * s.d[steps - 1 - j];
   prefetch_rows<0>(x, head_dim, head_dim, steps);
-  prefetch_rows<0>(dout, head_dim, head_dim, steps);
+  prefetch_rows<0>(s.head_rows(s.in.dout, t0, head), head_dim, head_dim, steps);
   prefetch_rows<1>(s.head_rows(s.in.dx, t0, head), 0, head_dim, steps);
   stage_lanes<V>(dout, s.decays.in_scale, head_dim, steps, s.room.lanes_i);
   for (std::int64_t strip = 0; strip < strips_of(head_dim); ++strip) {
     run_strip_core<V>(s.decays, strip, head_dim, states,
                       SsdBuffers<S>{by_i, s.room.over_n, s.room.lanes_i, s.room.y});
-    finish_dx(s, t0, steps, head, strip);
+    finish_dx(s, dout, t0, steps, head, strip);
   }
   finish_steps(s, t0, steps, head, u);
   pack_panels<V>(dout, s.decays.in_scale, x, s.d_scale, head_dim, steps, s.room.over_i);

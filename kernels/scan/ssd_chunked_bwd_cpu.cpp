@@ -2,15 +2,16 @@
 // ssd_chunked_bwd_cpu: the backward pass of Mamba-2's scan in chunks of 64 steps with the decays taken out of
 // the steps, as ssd_chunked_cpu does it forwards; threads take runs of heads of one group and batch entry.
 //
-// Shapes: x, dout, dx (B, L, H, P); dt, ddt (B, L, H); A, D, dt_bias, dA, dD, ddt_bias (H); B, C, dB, dC (B,
+// Shapes: x, dout, dx, gated z and dz (B, L, H, P); dt, ddt (B, L, H); A, D, dt_bias, dA, dD, ddt_bias (H); B, C, dB, dC (B,
 // L, G, N); h0, dh_last, dh0 (B, H, P, N). Formulas in ssd_bwd.hpp.
 //
 // Algorithm: see ssd_bwd_tile.hpp. A sweep forwards gives dC and keeps the states at chunk ends, a sweep
 // backwards dx, ddt and dB. Both take all heads of a chunk before the next chunk, so that rows of x and dout
 // are read whole and dB and dC are summed over heads while they lie in L2. Where a group's heads are shared
-// by threads, all but the first have dB and dC of their own, which are added in order.
+// by threads, all but the first have dB and dC of their own, which are added in order. Gated, the forward pass
+// runs first and leaves its result before the gate in dz; dout is gated as it is read.
 //
-// Work: 12 B L H P N FLOPs on the multiply-add ports, which bind. Memory: the kept states, B H P N L / 64,
+// Work: 12 B L H P N FLOPs, gated 16, on the multiply-add ports, which bind. Memory: the kept states, B H P N L / 64,
 // are written and read once: at N = 128 twice the size of x in fp32, and the same again in workspace.
 //
 // Error against fp64: some 50 eps of the state's type. dA and ddt rest on a sum that carries its rounding
@@ -24,10 +25,11 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <vector>
+#include <cstring>
 
 #include "kernels/kernel.hpp"
 #include "kernels/scan/ssd_bwd_tile.hpp"
+#include "kernels/scan/ssd_heads.hpp"
 
 namespace bench::scan {
 namespace {
@@ -76,7 +78,8 @@ struct Room {
 
 std::int64_t workspace_bytes(const Problem& problem) {
   const auto& p = problem_as<SsdProblem>(problem);
-  return p.dtype == DType::f64 ? Room<double>(p, nullptr).bytes : Room<float>(p, nullptr).bytes;
+  const std::int64_t own = p.dtype == DType::f64 ? Room<double>(p, nullptr).bytes : Room<float>(p, nullptr).bytes;
+  return own + (p.gated ? ssd_heads_bytes(p) : 0);
 }
 
 /// Adds the parts' dB and dC to the first part's, in order.
@@ -113,6 +116,10 @@ void scan(const SsdProblem& p, Tensors& tensors, Context& context) {
   using S = StateOf<T>;
   const SsdBwdViews<T> views(p, tensors);
   const Room<S> room(p, context.workspace.data());
+  if (p.gated) {  // the result before the gate, into dz; dh0 serves as its state
+    std::memcpy(tensors["dh0"].data(), tensors["h0"].data(), static_cast<std::size_t>(tensors["h0"].bytes()));
+    scan_ssd_heads(p, SsdViews<T>(p, tensors), tensors["dh0"].as<S>(), context.workspace.data() + room.bytes);
+  }
   const std::int64_t parts = parts_of(p);
   S *const db = tensors["dB"].as<S>(), *const dc = tensors["dC"].as<S>();
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(dynamic)

@@ -2,7 +2,7 @@
 // ssd_chunked_bwd_torch: the backward pass of Mamba-2's scan by automatic differentiation of LibTorch's
 // chunked form, Q = 64, from the inputs: the forward pass is part of the run, as the op has nothing saved.
 //
-// Shapes: x, dout, dx (B, L, H, P); dt, ddt (B, L, H); A, D, dt_bias, dA, dD, ddt_bias (H); B, C, dB, dC (B,
+// Shapes: x, dout, dx, gated z and dz (B, L, H, P); dt, ddt (B, L, H); A, D, dt_bias, dA, dD, ddt_bias (H); B, C, dB, dC (B,
 // L, G, N); h0, dh_last, dh0 (B, H, P, N). Formulas in ssd_bwd.hpp.
 //
 // Work: three times that of ssd_torch.hpp. The graph holds B H L Q decays and as many scores.

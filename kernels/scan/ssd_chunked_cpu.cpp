@@ -20,62 +20,25 @@
 // Right choice: always, on x86 with AVX2 or AVX-512; elsewhere the same code in the compiler's generic
 // vectors. Wrong: for B H P / 32 < threads, as time is not cut; and for strong decays at every step (d |A| >
 // 4 or so), whose blocks are short and load and store the state too often.
-#include <omp.h>
-
-#include <algorithm>
 #include <cstring>
-#include <numeric>
 
 #include "kernels/kernel.hpp"
-#include "kernels/scan/ssd.hpp"
-#include "kernels/scan/ssd_tile.hpp"
+#include "kernels/scan/ssd_heads.hpp"
 
 namespace bench::scan {
 namespace {
 
-/// Strips per head: as many as kSsdElements asks for, more while threads would go without.
-std::int64_t strips_of(const SsdProblem& p) {
-  const std::int64_t fewest = ceil_div(p.head_dim, kSsdElements), most = ceil_div(p.head_dim, kSsdGrain);
-  return std::clamp(ceil_div(p.threads, p.batch * p.heads), fewest, most);
-}
-
-/// How many threads share the heads of a group, so that there are as many shares as threads, or a multiple.
-std::int64_t parts_of(const SsdProblem& p) {
-  const std::int64_t wanted = p.threads / std::gcd(p.threads, p.batch * p.groups);
-  return std::min(wanted, p.group_heads() * strips_of(p));
-}
-
-/// Workspace: the packed states, their logarithms and a scratch per thread.
 std::int64_t workspace_bytes(const Problem& problem) {
-  const auto& p = problem_as<SsdProblem>(problem);
-  const std::int64_t jobs = p.batch * p.heads * strips_of(p), size = size_of(state_dtype(p.dtype));
-  return (jobs * ssd_packed(p.state) + p.threads * ssd_scratch(p.state)) * size +
-         jobs * static_cast<std::int64_t>(sizeof(double));
-}
-
-template <class T>
-void scan_heads(const SsdProblem& p, Tensors& tensors, Context& context) {
-  using S = StateOf<T>;
-  const SsdViews<T> views(p, tensors);
-  const std::int64_t strips = strips_of(p), parts = parts_of(p), jobs = p.batch * p.heads * strips;
-  S* const state = tensors["h_last"].as<S>();
-  S* const packed = reinterpret_cast<S*>(context.workspace.data());
-  S* const scratch = packed + jobs * ssd_packed(p.state);
-  auto* const open = reinterpret_cast<double*>(scratch + p.threads * ssd_scratch(p.state));
-#pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(dynamic)
-  for (std::int64_t i = 0; i < p.batch * p.groups * parts; ++i) {
-    const SsdShare share{i / parts / p.groups, i / parts % p.groups, strips,
-                         part_of(p.group_heads() * strips, 1, parts, i % parts)};
-    scan_ssd_share<T>(views, share, state, {packed, open},
-                      scratch + omp_get_thread_num() * ssd_scratch(p.state));
-  }
+  return ssd_heads_bytes(problem_as<SsdProblem>(problem));
 }
 
 void run(const Problem& problem, Tensors& tensors, Context& context) {
   const auto& p = problem_as<SsdProblem>(problem);
-  std::memcpy(tensors["h_last"].data(), tensors["h0"].data(),
-              static_cast<std::size_t>(tensors["h0"].bytes()));
-  dispatch(p.dtype, [&]<class T>() { scan_heads<T>(p, tensors, context); });
+  Tensor& state = tensors["h_last"];
+  std::memcpy(state.data(), tensors["h0"].data(), static_cast<std::size_t>(state.bytes()));
+  dispatch(p.dtype, [&]<class T>() {
+    scan_ssd_heads(p, SsdViews<T>(p, tensors), state.as<StateOf<T>>(), context.workspace.data());
+  });
 }
 
 const Registrar<Kernel> registrar{{

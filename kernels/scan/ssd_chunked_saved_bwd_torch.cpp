@@ -2,7 +2,7 @@
 // ssd_chunked_saved_bwd_torch: the backward pass of Mamba-2's scan by automatic differentiation of LibTorch's
 // chunked form, Q = 64, from a graph that was saved: the forward pass is made in advance and not timed.
 //
-// Shapes: x, dout, dx (B, L, H, P); dt, ddt (B, L, H); A, D, dt_bias, dA, dD, ddt_bias (H); B, C, dB, dC (B,
+// Shapes: x, dout, dx, gated z and dz (B, L, H, P); dt, ddt (B, L, H); A, D, dt_bias, dA, dD, ddt_bias (H); B, C, dB, dC (B,
 // L, G, N); h0, dh_last, dh0 (B, H, P, N). Formulas in ssd_bwd.hpp.
 //
 // Work: twice that of ssd_torch.hpp. The graph holds B H L Q decays and as many scores.

@@ -16,7 +16,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "kernels/scan/selective.hpp"
+#include "kernels/scan/ssd_step.hpp"
 #include "kernels/scan/ssd_tile.hpp"
 #include "kernels/simd_math.hpp"
 
@@ -32,23 +32,26 @@ struct Decays {
   std::int64_t steps = 0, blocks = 0;
   std::int64_t begin[kSsdSteps + 1];   // block k is the steps begin[k] .. begin[k + 1] - 1
   S enter[kSsdSteps];                  // per block
-  alignas(64) S d[kSsdSteps];          // softplus(dt + dt_bias)
+  alignas(64) S d[kSsdSteps];          // as dt makes them: ssd_step.hpp
   alignas(64) S sum[kSsdSteps];        // s
   alignas(64) S rest[kSsdSteps];       // s before rounding - sum
   alignas(64) S in_scale[kSsdSteps];   // d exp(-s), for x
   alignas(64) S out_scale[kSsdSteps];  // exp(s), for y
 };
 
-/// softplus(dt + bias) of `steps` steps, `stride` apart, into d; a vector of steps at a time, whose end may
-/// lie beyond the steps: those are computed and not used.
+/// The steps that dt + bias make, `steps` of them, `stride` apart, into d; a vector at a time, whose end may lie
+/// beyond the steps: those are computed and not used.
 template <class V, class T, class S = StateOf<T>>
-BS_INLINE void find_steps(const T* dt, std::int64_t stride, S bias, std::int64_t steps, S* d) {
+BS_INLINE void find_steps(const T* dt, std::int64_t stride, S bias, const StepLimits<S>& limits, std::int64_t steps, S* d) {
   for (std::int64_t t = 0; t < steps; ++t) d[t] = static_cast<S>(load(dt[t * stride])) + bias;
   if constexpr (sizeof(S) == sizeof(float)) {
-    for (std::int64_t t = 0; t < steps; t += simd::kWidth<V>)
-      simd::store<V>(d + t, simd::softplus<V>(simd::load<V>(d + t)));
+    const V low = V{} + limits.low, high = V{} + limits.high;
+    for (std::int64_t t = 0; t < steps; t += simd::kWidth<V>) {
+      const V step = simd::softplus<V>(simd::load<V>(d + t));
+      simd::store<V>(d + t, step < low ? low : step > high ? high : step);
+    }
   } else {
-    for (std::int64_t t = 0; t < steps; ++t) d[t] = softplus<S>(d[t]);
+    for (std::int64_t t = 0; t < steps; ++t) d[t] = limits.step(d[t]);
   }
 }
 
@@ -94,8 +97,9 @@ BS_INLINE void cut_blocks(Decays<S>& decays, S a, double& open) {
 
 /// All of the above for decays.steps steps of one head.
 template <class V, class T, class S = StateOf<T>>
-BS_INLINE void find_decays(const T* dt, std::int64_t stride, S bias, S a, double& open, Decays<S>& decays) {
-  find_steps<V>(dt, stride, bias, decays.steps, decays.d);
+BS_INLINE void find_decays(const T* dt, std::int64_t stride, S bias, const StepLimits<S>& limits, S a, double& open,
+                           Decays<S>& decays) {
+  find_steps<V>(dt, stride, bias, limits, decays.steps, decays.d);
   cut_blocks(decays, a, open);
   scale_sums<V>(decays);
   for (std::int64_t t = 0; t < decays.steps; ++t) decays.in_scale[t] *= decays.d[t];

@@ -2,7 +2,7 @@
 // ssd_sequential_bwd_cpu: the backward pass of Mamba-2's scan as its formulas say, one row of states (one
 // element of a head), one step and one state at a time. The baseline of this pass.
 //
-// Shapes: x, dout, dx (B, L, H, P); dt, ddt (B, L, H); A, D, dt_bias, dA, dD, ddt_bias (H); B, C, dB, dC (B,
+// Shapes: x, dout, dx, gated z and dz (B, L, H, P); dt, ddt (B, L, H); A, D, dt_bias, dA, dD, ddt_bias (H); B, C, dB, dC (B,
 // L, G, N); h0, dh_last, dh0 (B, H, P, N). Formulas in ssd_bwd.hpp.
 //
 // Algorithm: per row the states of all steps go into scratch, then the steps are walked in reverse; dh0's row
@@ -49,6 +49,13 @@ S decay_of(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t t, std::in
   return v.segments.start_at(t) ? S{0} : std::exp(s.d[t] * v.a[head]);
 }
 
+/// The gradient before the gate.
+template <class T, class S = StateOf<T>>
+S ungated(const SsdBwdViews<T>& v, std::int64_t entry, std::int64_t t, std::int64_t head, std::int64_t i) {
+  const S dout = load(v.dout(entry, t, head, i));
+  return v.gated() ? dout * silu<S>(load(v.z(entry, t, head, i))) : dout;
+}
+
 /// Fills `held` of element i of a head.
 template <class T, class S = StateOf<T>>
 void forward(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t entry, std::int64_t head,
@@ -73,22 +80,27 @@ template <class T, class S = StateOf<T>>
 void step_back(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t entry, std::int64_t t,
                std::int64_t head, std::int64_t i, S* later) {
   const std::int64_t states = v.states(), group = v.group_of(head);
-  const S x = load(v.x(entry, t, head, i)), dout = load(v.dout(entry, t, head, i)), d = s.d[t];
+  const S x = load(v.x(entry, t, head, i)), dout = ungated(v, entry, t, head, i), d = s.d[t];
   const S decay = decay_of(v, s, t, head);
   const T *b = &v.b(entry, t, group, 0), *c = &v.c(entry, t, group, 0);
   S *db = &v.db(entry, t, group, 0), *dc = &v.dc(entry, t, group, 0), *held = s.held + t * states;
-  S sum_rb = 0, sum_rh = 0;
+  S sum_rb = 0, sum_rh = 0, y = v.skip[head] * x;
   for (std::int64_t n = 0; n < states; ++n) {
     const S r = dout * load(c[n]) + later[n];
     sum_rb += r * load(b[n]);
     sum_rh += r * held[n];
     db[n] += r * d * x;
-    dc[n] += dout * (held[n] + d * x * load(b[n]));
+    const S h = held[n] + d * x * load(b[n]);
+    y += h * load(c[n]);
+    dc[n] += dout * h;
     later[n] = decay * r;
   }
   s.w[t] += x * sum_rb;
   s.u[t] += sum_rh;
   v.dx(entry, t, head, i) = store<T>(v.skip[head] * dout + d * sum_rb);
+  if (!v.gated()) return;
+  const S slope = silu_slope<S>(load(v.z(entry, t, head, i)));
+  v.dz(entry, t, head, i) = store<T>(load(v.dout(entry, t, head, i)) * y * slope);
 }
 
 /// What the rows of a head make together, of the steps [begin, end).
@@ -97,13 +109,13 @@ void finish(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t entry, Ra
             std::int64_t head) {
   S sum_a = 0, sum_skip = 0, sum_bias = 0;
   for (std::int64_t t = steps.begin; t < steps.end; ++t) {
-    const S slope = softplus_slope<S>(load(v.dt(entry, t, head)) + v.bias[head]);
+    const S slope = v.limits.slope(load(v.dt(entry, t, head)) + v.bias[head], s.d[t]);
     const S ddt = (s.w[t] + v.a[head] * s.u[t]) * slope;
     v.ddt(entry, t, head) = store<T>(ddt);
     sum_a += s.d[t] * s.u[t];
     sum_bias += ddt;
     for (std::int64_t i = 0; i < v.head_dim(); ++i)
-      sum_skip += load(v.dout(entry, t, head, i)) * load(v.x(entry, t, head, i));
+      sum_skip += ungated(v, entry, t, head, i) * load(v.x(entry, t, head, i));
   }
   v.da[head] += sum_a;
   v.dskip[head] += sum_skip;
@@ -114,7 +126,7 @@ template <class T>
 void take_head(const SsdBwdViews<T>& v, const Scratch<StateOf<T>>& s, std::int64_t entry, std::int64_t head) {
   using S = StateOf<T>;
   const std::int64_t seq = v.rows();
-  for (std::int64_t t = 0; t < seq; ++t) s.d[t] = softplus<S>(load(v.dt(entry, t, head)) + v.bias[head]);
+  for (std::int64_t t = 0; t < seq; ++t) s.d[t] = v.limits.step(load(v.dt(entry, t, head)) + v.bias[head]);
   std::fill_n(s.w, seq, S{0});
   std::fill_n(s.u, seq, S{0});
   for (std::int64_t i = 0; i < v.head_dim(); ++i) {

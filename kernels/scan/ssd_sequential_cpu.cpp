@@ -42,7 +42,7 @@ void scan_head(const SsdViews<T>& in, std::int64_t entry, std::int64_t head, Sta
   using S = StateOf<T>;
   const std::int64_t states = in.states(), group = in.group_of(head);
   for (std::int64_t t = 0; t < in.rows(); ++t) {
-    const S d = softplus<S>(load(in.dt(entry, t, head)) + in.bias[head]);
+    const S d = in.limits.step(load(in.dt(entry, t, head)) + in.bias[head]);
     const S decay = in.segments.start_at(t) ? S{0} : std::exp(d * in.a[head]);
     const T* b = &in.b(entry, t, group, 0);
     const T* c = &in.c(entry, t, group, 0);

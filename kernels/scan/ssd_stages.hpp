@@ -177,6 +177,19 @@ BS_INLINE V silu_lanes(const V& z) {
     return gate;
   }
 }
+/// The derivative of that.
+template <class V>
+BS_INLINE V silu_slope_lanes(const V& z) {
+  V slope = {};
+  if constexpr (sizeof(LaneOf<V>) == sizeof(float)) {
+    const V gate = simd::reciprocal<V>(simd::exp<V>(-z) + 1.0F);
+    slope = gate * (z * (1.0F - gate) + 1.0F);
+  } else {
+    for (std::int64_t i = 0; i < kLanesOf<V>; ++i) slope[i] = silu_slope<double>(z[i]);
+  }
+  return slope;
+}
+
 template <class V, class T>
 BS_INLINE void finish(const SsdViews<T>& in, const SsdStrip& strip, std::int64_t t0,
                       const Decays<StateOf<T>>& decays, const StateOf<T>* y) {

@@ -46,8 +46,8 @@ BS_INLINE void run_strip(const SsdViews<T>& in, const SsdStrip& strip, std::int6
                          double& open, const SsdBuffers<LaneOf<V>>& buffers) {
   Decays<LaneOf<V>> decays;
   decays.steps = steps;
-  find_decays<V>(&in.dt(strip.entry, t0, strip.head), in.heads(), in.bias[strip.head], in.a[strip.head], open,
-                 decays);
+  find_decays<V>(&in.dt(strip.entry, t0, strip.head), in.heads(), in.bias[strip.head], in.limits,
+                 in.a[strip.head], open, decays);
   stage<V>(in, strip, t0, decays, buffers.x);
   std::fill_n(buffers.y, steps * kSsdElements, LaneOf<V>{0});
   run_core<V>(decays, strip.elements.size(), in.states(), buffers);

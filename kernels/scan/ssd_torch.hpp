@@ -68,7 +68,8 @@ template <class Emit>
 at::Tensor ssd_torch_scan(const SsdProblem& p, const SsdTorch& in, std::int64_t chunk, const Emit& emit) {
   const at::ScalarType type = in.a.scalar_type();
   const std::int64_t heads = p.group_heads();
-  const at::Tensor d = at::softplus(in.dt.to(type) + in.bias);  // (B, L, H)
+  at::Tensor d = at::softplus(in.dt.to(type) + in.bias);  // (B, L, H)
+  if (p.limits.limited()) d = d.clamp(p.limits.low, p.limits.high);
   at::Tensor h = in.h0.reshape({p.batch, p.groups, heads * p.head_dim, p.state});
   for (Range span{}; span.end < p.seq;) {
     span = p.segments().piece_at(span.end, p.seq, chunk);

@@ -26,7 +26,9 @@ struct SsdGraph {
     out = at::cat(rows, 1);
   }
   std::vector<at::Tensor*> leaves() {
-    return {&in.x, &in.dt, &in.a, &in.b, &in.c, &in.skip, &in.bias, &in.h0};
+    std::vector<at::Tensor*> all{&in.x, &in.dt, &in.a, &in.b, &in.c, &in.skip, &in.bias, &in.h0};
+    if (in.z.defined()) all.push_back(&in.z);
+    return all;
   }
   /// Fills the op's outputs. `keep`: the graph is used again.
   void differentiate(Tensors& tensors, bool keep) {
@@ -35,7 +37,7 @@ struct SsdGraph {
     const at::ScalarType type = in.a.scalar_type();
     const auto gradients = torch::autograd::grad(
         {out, h_last}, from, {as_torch(tensors["dout"]).to(type), as_torch(tensors["dh_last"])}, keep);
-    const char* const names[] = {"dx", "ddt", "dA", "dB", "dC", "dD", "ddt_bias", "dh0"};
+    const char* const names[] = {"dx", "ddt", "dA", "dB", "dC", "dD", "ddt_bias", "dh0", "dz"};
     for (std::size_t i = 0; i < gradients.size(); ++i) as_torch(tensors[names[i]]).copy_(gradients[i]);
   }
 };

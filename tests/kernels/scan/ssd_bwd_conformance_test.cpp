@@ -85,11 +85,30 @@ const std::vector<Hard>& hard_values() {
   return list;
 }
 
+/// Gated, also at the gate's ends, and with packed sequences; and limits that hold some steps from below, some from above.
+void check_variants(const Kernel& kernel, const std::string& dtype) {
+  for (const Size& size : {Size{2, 67, 6, 5, 7, 3, 4}, Size{1, 130, 2, 70, 33, 1, 2}}) {  // odd; two strips of a head
+    Params gated = params_of(size, dtype), limited = gated;
+    gated["gated"] = true;
+    expect_like_oracle(kernel, gated);
+    expect_like_oracle(kernel, gated, [](Tensors& in) {
+      fill(in, "z", [](std::int64_t i) { return i % 3 == 0 ? -200.0 : i % 3 == 1 ? 0.0 : 50.0; });
+    });
+    gated["segments"] = std::int64_t{5};
+    expect_like_oracle(kernel, gated);
+    for (const char* limits : {"0.01:0.1", "0:0.05", "0.5:inf"}) {
+      limited["dt_limit"] = std::string(limits);
+      expect_like_oracle(kernel, limited);
+    }
+  }
+}
+
 class SsdBwdConformance : public ::testing::TestWithParam<std::tuple<const Kernel*, std::string>> {};
 
 TEST_P(SsdBwdConformance, EqualsTheOracle) {
   const auto& [kernel, dtype] = GetParam();
   for (const Size& size : kSizes) expect_like_oracle(*kernel, params_of(size, dtype));
+  check_variants(*kernel, dtype);
   for (const Hard& hard : hard_values()) {
     SCOPED_TRACE(hard.what);
     if (hard.fits_fp16 || dtype != "fp16")
@@ -126,8 +145,10 @@ TEST(SsdBwdTorch, EqualsTheOracle) {
   if (!missing.empty()) GTEST_SKIP() << missing;
   for (const Kernel* kernel : kernels_of("ssd", false, "bwd")) {
     if (kernel->backend != Backend::torch) continue;
-    for (const std::string& dtype : all_dtypes())
+    for (const std::string& dtype : all_dtypes()) {
       for (const Size& size : kSizes) expect_like_oracle(*kernel, params_of(size, dtype));
+      check_variants(*kernel, dtype);
+    }
   }
 }
 

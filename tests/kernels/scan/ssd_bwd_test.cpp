@@ -54,8 +54,10 @@ TEST(SsdBwdReference, OfOneStepIsTheChainRule) {
 
 // Differences over +-1e-5 are off by some 1e-10 of the third derivatives, and by 1e-9 in rounding. A wrong
 // term is off by a whole part of itself.
-TEST(SsdBwdReference, IsTheDifferenceQuotientOfTheForwardOracle) {
-  const auto forward = problem_of("fwd", kSmall), backward = problem_of("bwd", kSmall);
+void expect_difference_quotients(const Params& variant) {
+  Params params = kSmall;
+  for (const auto& [name, value] : variant) params[name] = value;
+  const auto forward = problem_of("fwd", params), backward = problem_of("bwd", params);
   Tensors in = support::make_inputs(op(), *backward, 3);
   // Steps on both sides of softplus' threshold of 20, far enough from it for a difference. Decays that leave
   // something of the states: third derivatives go with the cube of A.
@@ -67,8 +69,18 @@ TEST(SsdBwdReference, IsTheDifferenceQuotientOfTheForwardOracle) {
     const Tensors out = op().reference(*forward, in, rows);
     return dot(in["dout"], out["out"]) + dot(in["dh_last"], out["h_last"]);
   };
-  for (const char* name : {"x", "dt", "A", "B", "C", "D", "dt_bias", "h0"})
-    expect_gradient(in, name, gradients[std::string("d") + name], loss, 1e-5, 2e-7);
+  for (const TensorSpec& spec : op().inputs(*forward))
+    expect_gradient(in, spec.name, gradients["d" + spec.name], loss, 1e-5, 2e-7);
+}
+
+TEST(SsdBwdReference, IsTheDifferenceQuotientOfTheForwardOracle) {
+  expect_difference_quotients({});
+}
+TEST(SsdBwdReference, IsThatOfAGatedOneToo) {
+  expect_difference_quotients({{"gated", true}});
+}
+TEST(SsdBwdReference, IsZeroForAStepThatALimitHolds) {  // softplus is some 0.001 to 0.1 here, or 17 to 22
+  expect_difference_quotients({{"dt_limit", std::string("0.02:19")}});
 }
 
 TEST(SsdBwdReference, GivesOnlyTheRowsAskedFor) {
@@ -84,6 +96,11 @@ TEST(SsdBwdOp, CostsWhatItsTensorsWeigh) {
     EXPECT_EQ(op().cost(*p).flops, 10.0 * 2 * 6 * 4 * 3 * 2);
     EXPECT_EQ(op().cost(*p).exps, 4.0 * 2 * 6 * 4);
     EXPECT_EQ(op().cost(*p).wire_bytes, 0.0) << "one rank sends nothing";
+    params["gated"] = true;
+    const auto gated = problem_of("bwd", params);
+    EXPECT_EQ(op().cost(*gated).bytes, static_cast<double>(tensor_bytes(op(), *gated))) << dtype;
+    EXPECT_EQ(op().cost(*gated).flops, 12.0 * 2 * 6 * 4 * 3 * 2);
+    EXPECT_EQ(op().cost(*gated).exps, (4.0 + 2 * 3) * 2 * 6 * 4);
   }
 }
 

@@ -76,12 +76,22 @@ void check_gated(const Kernel& kernel, const std::string& dtype) {
   });
 }
 
+/// Limits that hold some steps from below and some from above; and all of them.
+void check_limited(const Kernel& kernel, const std::string& dtype) {
+  Params params = params_of({2, 67, 6, 5, 7, 3, 4}, dtype);
+  for (const char* limits : {"0.01:0.1", "0:0.05", "0.5:inf", "2:3"}) {
+    params["dt_limit"] = std::string(limits);
+    expect_like_oracle(kernel, params);
+  }
+}
+
 class SsdConformance : public ::testing::TestWithParam<std::tuple<const Kernel*, std::string>> {};
 
 TEST_P(SsdConformance, EqualsTheOracle) {
   const auto& [kernel, dtype] = GetParam();
   for (const Size& size : kSizes) expect_like_oracle(*kernel, params_of(size, dtype));
   check_gated(*kernel, dtype);
+  check_limited(*kernel, dtype);
   for (const auto& [what, spoil] : hard_values()) {
     SCOPED_TRACE(what);
     expect_like_oracle(*kernel, params_of({1, 150, 3, 20, 16, 1, 2}, dtype), spoil);  // over two chunk ends
@@ -108,6 +118,7 @@ TEST(SsdTorch, EqualsTheOracle) {
     for (const std::string& dtype : all_dtypes()) {
       for (const Size& size : kSizes) expect_like_oracle(*kernel, params_of(size, dtype));
       check_gated(*kernel, dtype);
+      check_limited(*kernel, dtype);
     }
   }
   EXPECT_GE(tested, 1);

@@ -145,7 +145,14 @@ TEST(SsdOp, NamesTheParameterThatIsOutOfRange) {
     }
   }
   EXPECT_THROW(small(4, 10, 1, 1, 3), Error) << "3 groups do not divide 10 heads";
-  EXPECT_THROW(op().parse(params_with(op(), {{"gated", true}, {"pass", std::string("bwd")}})), Error);
+  for (const char* limits : {"", "0.1", "0.1:", "0.2:0.1", "0.1:0.1", "-1:2", "a:b", "0.1:0.2:0.3", "nan:1"}) {
+    try {
+      op().parse(params_with(op(), {{"dt_limit", std::string(limits)}}));
+      ADD_FAILURE() << "dt_limit '" << limits << "' was accepted";
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find("dt_limit"), std::string::npos) << e.what();
+    }
+  }
 }
 
 TEST(SsdOp, CostsWhatItsTensorsWeigh) {
