@@ -3,7 +3,7 @@
 // (batch entry, head) pairs.
 //
 // Shapes: x, z, out (B, H, P); dt (B, H, W); A (H, W, M); D, dt_bias (H, W); B, C (B, G, N); h0, h_last (B,
-// H, P, N). Formulas in update.hpp.
+// H, P, N). Formulas in update.hpp; with a cache h0 is (slots, H, P, N).
 //
 // Algorithm: per pair d, and B and C of its group widened, go into scratch; then per element of the head its
 // N states are read, decayed, fed, met with C and written, past the caches where all of them are larger than
@@ -121,7 +121,7 @@ BS_INLINE void find_d(const UpdateViews<T>& v, std::int64_t entry, std::int64_t 
 }
 
 template <class V, bool kTied, class T>
-BS_INLINE void update_head(const UpdateViews<T>& v, std::int64_t entry, std::int64_t head, bool streams,
+BS_INLINE void update_head(const UpdateViews<T>& v, std::int64_t entry, std::int64_t slot, std::int64_t head, bool streams,
                            const Scratch<StateOf<T>>& s) {
   using S = StateOf<T>;
   find_d<V>(v, entry, head, s.d);
@@ -137,7 +137,7 @@ BS_INLINE void update_head(const UpdateViews<T>& v, std::int64_t entry, std::int
     row.d = s.d[kTied ? 0 : i];
     row.input = row.d * static_cast<S>(load(v.x(entry, head, i)));
     row.a = &v.a(head, kTied ? 0 : i, 0);
-    row.from = &v.h0(entry, head, i, 0);
+    row.from = &v.h0(slot, head, i, 0);
     row.to = &v.h_last(entry, head, i, 0);
     s.y[i] = update_row<V, kTied>(row, s, v.states(), streams);
   }
@@ -146,8 +146,9 @@ BS_INLINE void update_head(const UpdateViews<T>& v, std::int64_t entry, std::int
 
 /// The pairs [begin, end), entry by entry.
 struct Share {
+  const UpdateProblem& p;
   Range pairs;
-  bool tied, streams;
+  bool streams;
 };
 
 template <class V, class T>
@@ -156,15 +157,20 @@ BS_INLINE void run_share(const UpdateViews<T>& v, const Share& share, StateOf<T>
   std::int64_t widened = -1;
   for (std::int64_t pair = share.pairs.begin; pair < share.pairs.end; ++pair) {
     const std::int64_t entry = pair / v.heads(), head = pair % v.heads(), group = v.group_of(head);
+    const std::int64_t slot = share.p.slot_of(entry);
+    if (slot < 0) {
+      clear_head(v, entry, head);
+      continue;
+    }
     if (widened != entry * v.heads() + group) {
       widen<V>(&v.b(entry, group, 0), v.states(), s.b);
       widen<V>(&v.c(entry, group, 0), v.states(), s.c);
       widened = entry * v.heads() + group;
     }
-    if (share.tied)
-      update_head<V, true>(v, entry, head, share.streams, s);
+    if (share.p.tied)
+      update_head<V, true>(v, entry, slot, head, share.streams, s);
     else
-      update_head<V, false>(v, entry, head, share.streams, s);
+      update_head<V, false>(v, entry, slot, head, share.streams, s);
   }
 }
 
@@ -211,7 +217,7 @@ void update(const UpdateProblem& p, Tensors& tensors, Context& context) {
   S* const scratch = reinterpret_cast<S*>(context.workspace.data());
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static, 1)
   for (std::int64_t part = 0; part < p.threads; ++part) {
-    const Share share{part_of(p.batch * p.heads, 1, p.threads, part), p.tied, streams};
+    const Share share{p, part_of(p.batch * p.heads, 1, p.threads, part), streams};
     run_share_here(views, share, scratch + part * scratch_numbers(p));
     if (streams) end_streams();
   }

@@ -36,14 +36,14 @@ S update_row(S d, S u, const S* a, bool tied, const T* b, const T* c, std::int64
 }
 
 template <class T>
-void update_head(const UpdateViews<T>& v, bool tied, std::int64_t entry, std::int64_t head) {
+void update_head(const UpdateViews<T>& v, bool tied, std::int64_t entry, std::int64_t slot, std::int64_t head) {
   using S = StateOf<T>;
   const std::int64_t group = v.group_of(head);
   for (std::int64_t i = 0; i < v.head_dim(); ++i) {
     const std::int64_t w = tied ? 0 : i;
     const S d = softplus<S>(load(v.dt(entry, head, w)) + v.bias(head, w)), u = load(v.x(entry, head, i));
     const S y = update_row<T, S>(d, u, &v.a(head, w, 0), tied, &v.b(entry, group, 0), &v.c(entry, group, 0),
-                                 v.states(), &v.h0(entry, head, i, 0), &v.h_last(entry, head, i, 0));
+                                 v.states(), &v.h0(slot, head, i, 0), &v.h_last(entry, head, i, 0));
     v.out(entry, head, i) = store<T>((y + v.skip(head, w) * u) * silu<S>(load(v.z(entry, head, i))));
   }
 }
@@ -54,7 +54,10 @@ void run(const Problem& problem, Tensors& tensors, Context&) {
   dispatch(p.dtype, [&]<class T>() {
     const UpdateViews<T> views(tensors);
     for (std::int64_t entry = 0; entry < p.batch; ++entry)
-      for (std::int64_t head = 0; head < p.heads; ++head) update_head(views, p.tied, entry, head);
+      for (std::int64_t head = 0; head < p.heads; ++head) {
+        const std::int64_t slot = p.slot_of(entry);
+        slot < 0 ? clear_head(views, entry, head) : update_head(views, p.tied, entry, slot, head);
+      }
   });
 }
 

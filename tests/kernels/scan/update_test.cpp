@@ -42,6 +42,14 @@ Params params_of(const Size& size, bool tied, const std::string& dtype) {
           {"tied", tied},        {"dtype", dtype}};
 }
 
+/// States in a cache of `slots`, of which the last `padding` entries have none.
+Params cached(std::int64_t batch, std::int64_t slots, std::int64_t padding, bool tied, const std::string& dtype) {
+  Params params = params_of({batch, 4, 20, 18, 2, 3}, tied, dtype);
+  params["slots"] = slots;
+  params["padding"] = padding;
+  return params;
+}
+
 TEST(UpdateReference, OfOneStateIsTheFormula) {
   const auto p = op().parse(params_with(op(), params_of({1, 1, 1, 1, 1, 1}, true, "fp64")));
   const std::map<std::string, double> values{{"x", 2.0},  {"dt", 0.3}, {"dt_bias", 0.2},
@@ -118,11 +126,44 @@ TEST(UpdateOp, NamesTheParameterThatIsOutOfRange) {
     EXPECT_THROW(op().parse(params_with(op(), {{name, std::int64_t{0}}})), Error) << name;
   EXPECT_THROW(op().parse(params_with(op(), {{"groups", std::int64_t{3}}})), Error);
   EXPECT_THROW(op().parse(params_with(op(), {{"pass", std::string("bwd")}})), Error);
+  EXPECT_THROW(op().parse(params_with(op(), cached(5, 2, 2, true, "fp32"))), Error) << "three entries, two slots";
+  EXPECT_THROW(op().parse(params_with(op(), cached(5, 0, 2, true, "fp32"))), Error) << "padding without a cache";
+  EXPECT_THROW(op().parse(params_with(op(), cached(5, 9, 6, true, "fp32"))), Error) << "more padding than entries";
+}
+
+TEST(UpdateReference, TakesEachStateFromItsSlotAndNoneForPadding) {
+  const auto p = op().parse(params_with(op(), cached(5, 9, 2, true, "fp64")));
+  const auto plain = op().parse(params_with(op(), params_of({5, 4, 20, 18, 2, 1}, true, "fp64")));
+  const auto& slots = problem_as<UpdateProblem>(*p).state_batch_indices;
+  ASSERT_EQ(op().tables(*p).at(0).name, "state_batch_indices");
+  ASSERT_EQ(slots.size(), 5U);
+  const Tensors in = support::make_inputs(op(), *p, 4);
+  Tensors moved;
+  for (const auto& [name, tensor] : in.all())
+    if (name != "h0") moved.add(name, support::take(tensor, -1, row_range(0, 1)));
+  const std::vector<std::int64_t> order{slots[0], slots[1], slots[2], 0, 0};
+  moved.add("h0", support::take(in["h0"], 0, order));
+  const Tensors got = op().reference(*p, in, row_range(0, 5)), want = op().reference(*plain, moved, row_range(0, 5));
+  for (const char* name : {"out", "h_last"}) {
+    const std::int64_t live = want[name].count() / 5 * 3;
+    for (std::int64_t i = 0; i < want[name].count(); ++i) EXPECT_EQ(got[name].at(i), i < live ? want[name].at(i) : 0.0) << name;
+  }
+}
+
+TEST(UpdateOp, CountsOfACacheWhatEntriesHave) {
+  const auto cost = [](const Params& params) { return op().cost(*op().parse(params_with(op(), params))); };
+  const Cost three = cost(cached(3, 9, 0, true, "bf16")), padded = cost(cached(5, 9, 2, true, "bf16"));
+  EXPECT_EQ(padded.flops, three.flops);
+  EXPECT_EQ(padded.exps, three.exps);
+  EXPECT_EQ(padded.bytes - three.bytes, 2.0 * 4 * 20 * (2 + 18 * 4)) << "the zeros of two entries, out and h_last";
 }
 
 void expect_like_oracle_everywhere(const Kernel& kernel, const std::string& dtype) {
   for (const bool tied : {true, false}) {
     for (const Size& size : kSizes) expect_like_oracle(kernel, params_of(size, tied, dtype));
+    expect_like_oracle(kernel, cached(5, 5, 0, tied, dtype));   // all slots taken, in another order
+    expect_like_oracle(kernel, cached(5, 40, 2, tied, dtype));  // most slots nobody's
+    expect_like_oracle(kernel, cached(3, 1, 3, tied, dtype));   // nothing but padding
     const Params odd = params_of({3, 4, 20, 18, 2, 2}, tied, dtype);
     expect_like_oracle(kernel, odd, [](Tensors& in) {  // around softplus' threshold, and far above it
       fill(in, "dt", [](std::int64_t i) { return i % 3 == 0 ? 1000.0 : 18.0 + static_cast<double>(i % 9); });
