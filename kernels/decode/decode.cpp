@@ -98,6 +98,12 @@ double tolerance(const Problem& problem, std::string_view output) {
                             {.accumulation = 64.0, .storage = output == "lse" ? 1.0 / 64.0 : 1.0});
 }
 
+std::vector<IndexTable> tables(const Problem& problem) {
+  const auto& p = problem_as<DecodeProblem>(problem);
+  const auto pages = block_table(p);
+  return {{"cache_seqlens", sequence_lengths(p)}, {"block_table", {pages.begin(), pages.end()}}};
+}
+
 const Registrar<Op> registrar{{
     .name = "decode",
     .help = "attention of one new token per sequence over a paged key/value cache",
@@ -118,6 +124,7 @@ const Registrar<Op> registrar{{
     .reference = reference,
     .reference_ops_per_row = reference_ops_per_row,
     .tolerance = tolerance,
+    .tables = tables,
 }};
 
 }  // namespace

@@ -7,12 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <type_traits>
 #include <utility>
 
 #include "kernels/scan/row_output.hpp"
 #include "kernels/scan/scan.hpp"
-#include "kernels/scan/segments.hpp"
 #include "kernels/simd_math.hpp"
 
 namespace bench::scan {
@@ -51,14 +51,25 @@ BS_INLINE void fetch_ahead(const void* at) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(at) + kAheadBytes));
 }
 
-/// 16 or fewer steps from t on, loaded; zero at those where a packed sequence begins.
-template <class V, class T>
-BS_INLINE V load_within(const T* from, std::int64_t t, const Segments& segments) {
-  float lanes[simd::kWidth<V>];
-  simd::store<V>(lanes, simd::load<V>(from));
-  for (std::int64_t i = 0; i < simd::kWidth<V>; ++i)
-    if (segments.start_at(t + i)) lanes[i] = 0.0F;
-  return simd::load<V>(lanes);
+/// Steps where packed sequences begin, which a walk along a line takes off one end or the other as it comes by.
+using Starts = std::span<const std::int64_t>;
+
+BS_INLINE bool take_first(Starts& starts, std::int64_t t) {
+  if (starts.empty() || starts.front() != t) return false;
+  starts = starts.subspan(1);
+  return true;
+}
+BS_INLINE bool take_last(Starts& starts, std::int64_t t) {
+  if (starts.empty() || starts.back() != t) return false;
+  starts = starts.first(starts.size() - 1);
+  return true;
+}
+
+/// x, zero in lane i.
+template <class V, int... kLane>
+BS_INLINE V without_lane(const V& x, std::int64_t i, std::integer_sequence<int, kLane...>) {
+  const simd::I32Of<V> lanes{kLane...};
+  return lanes == static_cast<int>(i) ? V{} : x;
 }
 
 /// Elements of a line's tensors: h_t = a_t h_{t-1} + b_t.
@@ -66,16 +77,20 @@ template <class T>
 struct Line {
   const T *a, *b;
   T* h;
-  Segments segments;  // where one begins, a counts as zero
-  bool streams;       // past the caches; whole vectors lie on their own size
+  Starts starts;  // a counts as zero there
+  bool streams;   // past the caches; whole vectors lie on their own size
 
   /// A vector of steps from t on; `before` is the state before them in all lanes, and becomes that of the last one.
+  /// kStarts: those of `left` that lie among the steps are taken off.
   template <class V, bool kStarts>
-  BS_INLINE void vector_at(std::int64_t t, V& before) const {
+  BS_INLINE void vector_at(std::int64_t t, V& before, Starts& left) const {
     constexpr auto kLanesOf = std::make_integer_sequence<int, simd::kWidth<V>>();
     fetch_ahead(a + t);
     fetch_ahead(b + t);
-    V product = kStarts ? load_within<V>(a + t, t, segments) : simd::load<V>(a + t), sum = simd::load<V>(b + t);
+    V product = simd::load<V>(a + t), sum = simd::load<V>(b + t);
+    if constexpr (kStarts)
+      for (; !left.empty() && left.front() < t + simd::kWidth<V>; left = left.subspan(1))
+        product = without_lane<V>(product, left.front() - t, kLanesOf);
     scan_lanes<V, false>(product, sum);
     const V now = product * before + sum;
     before = spread<V, simd::kWidth<V> - 1>(now, kLanesOf);
@@ -90,15 +105,16 @@ struct Line {
   BS_INLINE float run(std::int64_t steps, float state) const {
     constexpr std::int64_t kWidth = simd::kWidth<V>;
     V before = V{} + state;
+    Starts left = starts;
     std::int64_t t = 0;
     while (t + kWidth <= steps) {
-      const std::int64_t start = segments.first_start({t, steps});
-      for (; t + kWidth <= start; t += kWidth) vector_at<V, false>(t, before);
-      if (t + kWidth <= steps) vector_at<V, true>(t, before), t += kWidth;
+      const std::int64_t start = left.empty() ? steps : left.front();
+      for (; t + kWidth <= start; t += kWidth) vector_at<V, false>(t, before, left);
+      if (t + kWidth <= steps) vector_at<V, true>(t, before, left), t += kWidth;
     }
     state = before[0];
     for (; t < steps; ++t) {
-      state = (segments.start_at(t) ? 0.0F : load(a[t])) * state + load(b[t]);
+      state = (take_first(left, t) ? 0.0F : load(a[t])) * state + load(b[t]);
       h[t] = store<T>(state);
     }
     return state;
@@ -112,16 +128,16 @@ struct BackLine {
   const T *a, *h, *dh;
   T *da, *db;
   float first;
-  Segments segments;  // where one begins, a and h before it count as zero
-  bool streams;       // past the caches; whole vectors lie on their own size
+  Starts starts;  // a and h before them count as zero there
+  bool streams;   // past the caches; whole vectors lie on their own size
 
-  BS_INLINE float by_steps(std::int64_t begin, std::int64_t end, float later) const {
+  BS_INLINE float by_steps(std::int64_t begin, std::int64_t end, float later, Starts& left) const {
     for (std::int64_t t = end - 1; t >= begin; --t) {
-      const bool starts = segments.start_at(t);
+      const bool start = take_last(left, t);
       const float r = load(dh[t]) + later;
       db[t] = store<T>(r);
-      da[t] = store<T>(r * (starts ? 0.0F : t > 0 ? load(h[t - 1]) : first));
-      later = starts ? 0.0F : load(a[t]) * r;
+      da[t] = store<T>(r * (start ? 0.0F : t > 0 ? load(h[t - 1]) : first));
+      later = start ? 0.0F : load(a[t]) * r;
     }
     return later;
   }
@@ -136,12 +152,18 @@ struct BackLine {
 
   /// A vector of steps from `from` > 0 on. With e_t = a_t r_t: e_t = a_t e_{t+1} + a_t dh_t is the recurrence in reverse,
   /// and r_t = dh_t + e_{t+1}. `behind` is e of the step behind them in all lanes, and becomes that of the first one.
+  /// kStarts: as above.
   template <class V, bool kStarts>
-  BS_INLINE void vector_at(std::int64_t from, V& behind) const {
+  BS_INLINE void vector_at(std::int64_t from, V& behind, Starts& left) const {
     constexpr auto kLanesOf = std::make_integer_sequence<int, simd::kWidth<V>>();
     const V g = simd::load<V>(dh + from);
-    const V before = kStarts ? load_within<V>(h + from - 1, from, segments) : simd::load<V>(h + from - 1);
-    V product = kStarts ? load_within<V>(a + from, from, segments) : simd::load<V>(a + from), sum = product * g;
+    V before = simd::load<V>(h + from - 1), product = simd::load<V>(a + from);
+    if constexpr (kStarts)
+      for (; !left.empty() && left.back() >= from; left = left.first(left.size() - 1)) {
+        before = without_lane<V>(before, left.back() - from, kLanesOf);
+        product = without_lane<V>(product, left.back() - from, kLanesOf);
+      }
+    V sum = product * g;
     scan_lanes<V, true>(product, sum);
     const V e = product * behind + sum;
     const V r = g + moved<V, 1, true>(e, behind, kLanesOf);
@@ -154,14 +176,15 @@ struct BackLine {
   template <class V>
   BS_INLINE float run(std::int64_t steps, float later) const {
     constexpr std::int64_t kWidth = simd::kWidth<V>;
+    Starts left = starts;
     std::int64_t t = steps / kWidth * kWidth;
-    V behind = V{} + by_steps(t, steps, later);
+    V behind = V{} + by_steps(t, steps, later, left);
     while (t > kWidth) {
-      const std::int64_t start = segments.last_start({0, t});
-      for (; t > kWidth && t - kWidth > start; t -= kWidth) vector_at<V, false>(t - kWidth, behind);
-      if (t > kWidth) t -= kWidth, vector_at<V, true>(t, behind);
+      const std::int64_t last = (left.empty() ? 0 : left.back()) + kWidth;  // behind a start no vector from it on
+      for (; t > last; t -= kWidth) vector_at<V, false>(t - kWidth, behind, left);
+      if (t > kWidth) t -= kWidth, vector_at<V, true>(t, behind, left);
     }
-    return by_steps(0, t, behind[0]);
+    return by_steps(0, t, behind[0], left);
   }
 };
 

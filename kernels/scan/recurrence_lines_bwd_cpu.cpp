@@ -32,7 +32,7 @@ struct Lines {
   const float *h0, *dh_last;
   float* dh0;
   std::int64_t steps;
-  Segments segments;
+  Starts starts;
   bool streams;
 
   template <class V>
@@ -40,7 +40,7 @@ struct Lines {
     const bool stream = streams && rows_on_vectors<V>(da, steps, steps) && rows_on_vectors<V>(db, steps, steps);
     for (std::int64_t i = lines.begin; i < lines.end; ++i) {
       const std::int64_t at = i * steps;
-      const BackLine<T> line{a + at, h + at, dh + at, da + at, db + at, h0[i], segments, stream};
+      const BackLine<T> line{a + at, h + at, dh + at, da + at, db + at, h0[i], starts, stream};
       dh0[i] = line.template run<V>(steps, dh_last[i]);
     }
     if (stream) end_streams();
@@ -54,7 +54,7 @@ void run(const Problem& problem, Tensors& tensors, Context&) {
     if constexpr (!std::is_same_v<T, double>)
       run_lines(p, Lines<T>{tensors["a"].as<T>(), tensors["h"].as<T>(), tensors["dh"].as<T>(), tensors["da"].as<T>(),
                        tensors["db"].as<T>(), tensors["h0"].as<float>(), tensors["dh_last"].as<float>(),
-                       tensors["dh0"].as<float>(), p.seq, p.segments(), streams});
+                       tensors["dh0"].as<float>(), p.seq, p.starts, streams});
   });
 }
 

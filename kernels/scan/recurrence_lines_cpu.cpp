@@ -32,14 +32,14 @@ struct Lines {
   const float* h0;
   float* h_last;
   std::int64_t steps;
-  Segments segments;
+  Starts starts;
   bool streams;
 
   template <class V>
   BS_INLINE void run(Range lines) const {
     const bool stream = streams && rows_on_vectors<V>(h, steps, steps);
     for (std::int64_t i = lines.begin; i < lines.end; ++i) {
-      const Line<T> line{a + i * steps, b + i * steps, h + i * steps, segments, stream};
+      const Line<T> line{a + i * steps, b + i * steps, h + i * steps, starts, stream};
       h_last[i] = line.template run<V>(steps, h0[i]);
     }
     if (stream) end_streams();
@@ -52,7 +52,7 @@ void run(const Problem& problem, Tensors& tensors, Context&) {
   dispatch(p.dtype, [&]<class T>() {
     if constexpr (!std::is_same_v<T, double>)
       run_lines(p, Lines<T>{tensors["a"].as<T>(), tensors["b"].as<T>(), tensors["h"].as<T>(),
-                       tensors["h0"].as<float>(), tensors["h_last"].as<float>(), p.seq, p.segments(), streams});
+                       tensors["h0"].as<float>(), tensors["h_last"].as<float>(), p.seq, p.starts, streams});
   });
 }
 

@@ -36,8 +36,12 @@ void scan(const Segments& segments, const Tensors& in, Tensors& out) {
   for (std::int64_t i = 0; i < batch; ++i) {
     State* state = &h_last(i, 0);
     for (std::int64_t c = 0; c < channels; ++c) state[c] = h0(i, c);
+    std::int64_t start = segments.first_start({0, seq});
     for (std::int64_t t = 0; t < seq; ++t) {
-      if (segments.start_at(t)) std::fill_n(state, channels, State{0});
+      if (t == start) {
+        std::fill_n(state, channels, State{0});
+        start = segments.first_start({t + 1, seq});
+      }
       const T* a_row = &a(i, t, 0);
       const T* b_row = &b(i, t, 0);
       T* h_row = &h(i, t, 0);

@@ -33,7 +33,7 @@ struct Segments {
     const std::int64_t t = behind == starts.begin() ? -1 : *(behind - 1) - offset;
     return t >= steps.begin ? t : -1;
   }
-  /// The piece of [0, end) that begins at t: at most `most` steps of one sequence.
+  /// The piece of [0, end) that begins at t: at most `most` steps, of one sequence.
   Range piece_at(std::int64_t t, std::int64_t end, std::int64_t most) const {
     return {t, first_start({t + 1, end - t > most ? t + most : end})};
   }

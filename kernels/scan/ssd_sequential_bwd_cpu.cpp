@@ -11,7 +11,7 @@
 // plain sums over a million steps would lose three digits. One thread.
 //
 // Work: 16 B L H P N FLOPs in chains of additions that the compiler must keep in order; workspace L N states
-// and 3 L numbers. dB and dC are read and written once a row.
+// and 4 L numbers. dB and dC are read and written once a row.
 //
 // Error against fp64: some 50 eps of the state's type.
 //
@@ -30,24 +30,19 @@ namespace {
 
 constexpr std::int64_t kRun = 64;  // steps whose shares are added up before they meet the long sums
 
-/// d, w and u of a head, then the L N states of a row.
+/// d, its decays, w and u of a head, then the L N states of a row.
 std::int64_t workspace_bytes(const Problem& problem) {
   const auto& p = problem_as<SsdProblem>(problem);
-  return (3 + p.state) * p.seq * size_of(state_dtype(p.dtype));
+  return (4 + p.state) * p.seq * size_of(state_dtype(p.dtype));
 }
 
 template <class S>
 struct Scratch {
-  S *d, *w, *u;  // (L) each, of a head
-  S* held;       // (L, N): e_t S_{t-1} of a row
+  S *d, *decay, *w, *u;  // (L) each, of a head; the decay is zero where a packed sequence begins
+  S* held;               // (L, N): e_t S_{t-1} of a row
   Scratch(std::span<std::byte> workspace, std::int64_t seq)
-      : d(reinterpret_cast<S*>(workspace.data())), w(d + seq), u(w + seq), held(u + seq) {}
+      : d(reinterpret_cast<S*>(workspace.data())), decay(d + seq), w(decay + seq), u(w + seq), held(u + seq) {}
 };
-
-template <class T, class S = StateOf<T>>
-S decay_of(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t t, std::int64_t head) {
-  return v.segments.start_at(t) ? S{0} : std::exp(s.d[t] * v.a[head]);
-}
 
 /// The gradient before the gate.
 template <class T, class S = StateOf<T>>
@@ -63,7 +58,7 @@ void forward(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t entry, s
   const std::int64_t states = v.states(), group = v.group_of(head);
   const S* h0 = &v.h0(entry, head, i, 0);
   for (std::int64_t t = 0; t < v.rows(); ++t) {
-    const S decay = decay_of(v, s, t, head);
+    const S decay = s.decay[t];
     S *now = s.held + t * states, *before = now - states;
     if (t == 0) {
       for (std::int64_t n = 0; n < states; ++n) now[n] = decay * h0[n];
@@ -81,18 +76,16 @@ void step_back(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t entry,
                std::int64_t head, std::int64_t i, S* later) {
   const std::int64_t states = v.states(), group = v.group_of(head);
   const S x = load(v.x(entry, t, head, i)), dout = ungated(v, entry, t, head, i), d = s.d[t];
-  const S decay = decay_of(v, s, t, head);
+  const S decay = s.decay[t];
   const T *b = &v.b(entry, t, group, 0), *c = &v.c(entry, t, group, 0);
   S *db = &v.db(entry, t, group, 0), *dc = &v.dc(entry, t, group, 0), *held = s.held + t * states;
-  S sum_rb = 0, sum_rh = 0, y = v.skip[head] * x;
+  S sum_rb = 0, sum_rh = 0;
   for (std::int64_t n = 0; n < states; ++n) {
     const S r = dout * load(c[n]) + later[n];
     sum_rb += r * load(b[n]);
     sum_rh += r * held[n];
     db[n] += r * d * x;
-    const S h = held[n] + d * x * load(b[n]);
-    y += h * load(c[n]);
-    dc[n] += dout * h;
+    dc[n] += dout * (held[n] + d * x * load(b[n]));
     later[n] = decay * r;
   }
   s.w[t] += x * sum_rb;
@@ -100,6 +93,8 @@ void step_back(const SsdBwdViews<T>& v, const Scratch<S>& s, std::int64_t entry,
   v.dx(entry, t, head, i) = store<T>(v.skip[head] * dout + d * sum_rb);
   if (!v.gated()) return;
   const S slope = silu_slope<S>(load(v.z(entry, t, head, i)));
+  S y = v.skip[head] * x;
+  for (std::int64_t n = 0; n < states; ++n) y += (held[n] + d * x * load(b[n])) * load(c[n]);
   v.dz(entry, t, head, i) = store<T>(load(v.dout(entry, t, head, i)) * y * slope);
 }
 
@@ -126,7 +121,10 @@ template <class T>
 void take_head(const SsdBwdViews<T>& v, const Scratch<StateOf<T>>& s, std::int64_t entry, std::int64_t head) {
   using S = StateOf<T>;
   const std::int64_t seq = v.rows();
-  for (std::int64_t t = 0; t < seq; ++t) s.d[t] = v.limits.step(load(v.dt(entry, t, head)) + v.bias[head]);
+  for (std::int64_t t = 0; t < seq; ++t) {
+    s.d[t] = v.limits.step(load(v.dt(entry, t, head)) + v.bias[head]);
+    s.decay[t] = v.segments.start_at(t) ? S{0} : std::exp(s.d[t] * v.a[head]);
+  }
   std::fill_n(s.w, seq, S{0});
   std::fill_n(s.u, seq, S{0});
   for (std::int64_t i = 0; i < v.head_dim(); ++i) {
