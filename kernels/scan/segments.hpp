@@ -14,8 +14,8 @@
 
 namespace bench::scan {
 
-/// The sequences as a run of steps sees them, say a rank's share, whose first step is number 0. A first sequence's
-/// first step counts as a start only if something lies before it: h0 is known where it does not.
+/// The sequences as a run of steps sees them, say a rank's share, whose first step is number 0. The whole problem's first
+/// step is no start: h0 lies before it.
 struct Segments {
   std::span<const std::int64_t> starts;  // in the whole problem, ascending; none: one sequence
   std::int64_t offset = 0;               // step 0 in the whole problem
