@@ -39,7 +39,7 @@ Usage: ./setup.sh VERB [ARGUMENTS]
 
 Examples:
   ./setup.sh run                          the built-in study "quick", about three minutes
-  ./setup.sh run list --kernels           another verb of bench_scale
+  ./setup.sh run list                     another verb of bench_scale
   ./setup.sh test -R ring                 only the tests whose names match "ring"
 
 Environment:
