@@ -100,8 +100,11 @@ TEST(AttentionMaskTorch, EveryKernelThatTakesOneEqualsTheOracle) {
   const std::string missing = support::load_torch_plugin();
   if (!missing.empty()) GTEST_SKIP() << missing;
   check_backend(Backend::torch);
-  for (const char* name : {"attention/sdpa_math_torch", "attention/sdpa_flash_torch"})
-    EXPECT_GE(check(support::find_kernel(name), DType::f32, "fwd"), 10) << name;
+  for (const char* name : {"attention/sdpa_math_torch", "attention/sdpa_flash_torch",
+                           "attention/sdpa_math_bwd_torch", "attention/sdpa_flash_bwd_torch"}) {
+    const Kernel& kernel = support::find_kernel(name);
+    EXPECT_GE(check(kernel, DType::f32, kernel.passes[0]), 10) << name;
+  }
 }
 
 TEST(AttentionMask, VisibleKeysAreThoseOfTheDefinition) {
