@@ -57,8 +57,10 @@ Tensor gather(Link& link, const Op& op, const Problem& problem, const TensorSpec
 
 Tensors whole_tensors(Link& link, const Op& op, const Problem& problem, const Tensors& shares, std::uint64_t seed) {
   Tensors whole;
-  if (link.rank() == 0)
+  if (link.rank() == 0) {
+    if (op.tables != nullptr) whole = op.tables(problem);
     for (const TensorSpec& spec : op.inputs(problem)) whole.add(spec.name, whole_input(spec, seed));
+  }
   for (const TensorSpec& spec : op.outputs(problem)) {
     Tensor gathered = gather(link, op, problem, spec, shares[spec.name]);
     if (link.rank() == 0) whole.add(spec.name, std::move(gathered));

@@ -10,8 +10,8 @@
 
 namespace bench::jobs {
 
-/// Inputs and outputs of the whole problem on rank 0 of the link, nothing on the others; the outputs in their own dtype, the inputs made anew from
-/// `seed` in fp64, rounded as the kernel had them. Collective over the link. `shares` and `positions` are this rank's.
+/// Tables, inputs and outputs of the whole problem on rank 0 of the link, nothing on the others; the outputs in their own dtype, the inputs made anew
+/// from `seed` in fp64, rounded as the kernel had them. Collective over the link. `shares` and `positions` are this rank's.
 Tensors whole_tensors(Link& link, const Op& op, const Problem& problem, const Tensors& shares, std::uint64_t seed);
 
 }  // namespace bench::jobs

@@ -82,7 +82,18 @@ struct Op {
   /// Figures of the answer itself, the same for all kernels; the reference's inputs, rows and answer. None where a value would not be finite.
   /// Computed with the reference, outside of all times; null: the op has none.
   std::vector<Figure> (*figures)(const Problem&, const Tensors& inputs, std::span<const std::int64_t> rows, const Tensors& answer) = nullptr;
+  /// What the problem has besides parameters and inputs, such as where a cache's pages lie, each by its name, in fp64: whoever checks an answer
+  /// elsewhere needs it (--save-outputs). Null: nothing.
+  Tensors (*tables)(const Problem&) = nullptr;
 };
+
+/// Whole numbers as a tensor, for Op::tables.
+template <class Int>
+Tensor table_of(Shape shape, const std::vector<Int>& numbers) {
+  Tensor table(DType::f64, std::move(shape));
+  for (std::size_t i = 0; i < numbers.size(); ++i) table.set(static_cast<std::int64_t>(i), static_cast<double>(numbers[i]));
+  return table;
+}
 
 /// ranks, threads, dtype and pass: every op has them.
 const std::vector<ParamSpec>& common_params();

@@ -172,6 +172,13 @@ Cost cost(const Problem& problem) {
   return cost;
 }
 
+Tensors tables(const Problem& problem) {
+  const auto& p = problem_as<AttentionProblem>(problem);
+  Tensors tables;
+  if (!p.key_lengths.empty()) tables.add("key_lengths", table_of({p.batch}, p.key_lengths));
+  return tables;
+}
+
 std::vector<std::int64_t> positions(const Problem& problem, std::int64_t rank) {
   return rank_positions(problem_as<AttentionProblem>(problem), rank);
 }
@@ -226,6 +233,7 @@ const Registrar<Op> registrar{{
     .reference = reference,
     .reference_ops_per_row = reference_ops_per_row,
     .tolerance = tolerance,
+    .tables = tables,
 }};
 
 }  // namespace

@@ -95,6 +95,14 @@ Cost cost(const Problem& problem) {
   return cost;
 }
 
+Tensors tables(const Problem& problem) {
+  const auto& p = problem_as<DecodeProblem>(problem);
+  Tensors tables;
+  tables.add("block_table", table_of({p.batch, p.pages_each()}, block_table(p)));
+  tables.add("sequence_lengths", table_of({p.batch}, sequence_lengths(p)));
+  return tables;
+}
+
 std::vector<std::int64_t> positions(const Problem& problem, std::int64_t rank) {
   return contiguous_positions(problem_as<DecodeProblem>(problem).batch, problem.ranks, rank);
 }
@@ -133,6 +141,7 @@ const Registrar<Op> registrar{{
     .reference = reference,
     .reference_ops_per_row = reference_ops_per_row,
     .tolerance = tolerance,
+    .tables = tables,
 }};
 
 }  // namespace
