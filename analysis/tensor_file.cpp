@@ -9,9 +9,13 @@
 namespace bench::analysis {
 namespace {
 
+h5::Handle space_of(const Shape& shape) {
+  const std::vector<hsize_t> extents(shape.begin(), shape.end());
+  return {BS_H5(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr)), H5Sclose};
+}
+
 void write_tensor(hid_t file, const std::string& name, const Tensor& tensor) {
-  const std::vector<hsize_t> extents(tensor.shape().begin(), tensor.shape().end());
-  const h5::Handle space(BS_H5(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr)), H5Sclose);
+  const h5::Handle space = space_of(tensor.shape());
   const bool wide = tensor.dtype() == DType::f64;
   const hid_t type = wide ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
   const h5::Handle dataset(BS_H5(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)), H5Dclose);
@@ -22,8 +26,7 @@ void write_tensor(hid_t file, const std::string& name, const Tensor& tensor) {
 }
 
 void write_table(hid_t file, const IndexTable& table) {
-  const hsize_t extent = table.values.size();
-  const h5::Handle space(BS_H5(H5Screate_simple(1, &extent, nullptr)), H5Sclose);
+  const h5::Handle space = space_of(table.shape);
   const h5::Handle dataset(BS_H5(H5Dcreate2(file, table.name.c_str(), H5T_STD_I64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)), H5Dclose);
   BS_H5(H5Dwrite(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, table.values.data()));
 }

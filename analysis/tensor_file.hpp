@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// outputs/<case>.h5: what a kernel was given and what it gave, so that anyone can check it with another library.
+// outputs/<case>.h5: what a kernel was given, tables of the problem among it, and what it gave, so that anyone can check it with another library.
 #pragma once
 
 #include <filesystem>

@@ -51,9 +51,11 @@ struct Figure {
   double value = 0.0;
 };
 
-/// Integers that say which of its data a problem means, such as cu_seqlens: a function of its parameters alone. Saved beside the tensors.
+/// Integers that say which of its data a problem means, such as cu_seqlens or where a cache's pages lie: a function of its parameters alone. Saved
+/// beside the tensors (--save-outputs), for whoever checks an answer elsewhere.
 struct IndexTable {
   std::string name;  // in the field's terms
+  Shape shape;
   std::vector<std::int64_t> values;
 };
 

@@ -172,6 +172,12 @@ Cost cost(const Problem& problem) {
   return cost;
 }
 
+std::vector<IndexTable> tables(const Problem& problem) {
+  const auto& p = problem_as<AttentionProblem>(problem);
+  if (p.key_lengths.empty()) return {};
+  return {{"key_lengths", {p.batch}, p.key_lengths}};
+}
+
 std::vector<std::int64_t> positions(const Problem& problem, std::int64_t rank) {
   return rank_positions(problem_as<AttentionProblem>(problem), rank);
 }
@@ -226,6 +232,7 @@ const Registrar<Op> registrar{{
     .reference = reference,
     .reference_ops_per_row = reference_ops_per_row,
     .tolerance = tolerance,
+    .tables = tables,
 }};
 
 }  // namespace

@@ -60,12 +60,14 @@ struct AttentionProblem : Problem {
   std::int64_t keys_of(std::int64_t b) const {
     return key_lengths.empty() ? seq : key_lengths[static_cast<std::size_t>(b)];
   }
-  /// What row `position` of sequence b sees.
+  /// What row `position` of sequence b sees. Both ends ascend with the position, that of a row that sees no
+  /// key too.
   KeyRange visible(std::int64_t b, std::int64_t position) const {
     KeyRange keys{0, causal ? position + 1 : seq};
     if (window > 0)
       keys = {std::max(keys.first, position - window + 1), std::min(keys.end, position + window)};
-    keys.end = std::max(keys.first, std::min(keys.end, keys_of(b)));
+    keys.end = std::min(keys.end, keys_of(b));
+    keys.first = std::min(keys.first, keys.end);
     return keys;
   }
   double scale() const { return 1.0 / std::sqrt(static_cast<double>(head_dim)); }

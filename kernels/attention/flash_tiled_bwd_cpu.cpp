@@ -9,12 +9,12 @@
 // P and dS of a block never leave L2, and a key block's dK and dV are summed over all rows of all heads of
 // its group before they are written once. K and V are read where they lie, as in the forward pass; Q and dout
 // are packed once, in strips for the two score products and in padded rows for dK and dV. Causal rows see a
-// prefix of the keys: blocks beyond it are skipped, strips cut at the diagonal. Work: 10 D flops and one
-// exponential a visible pair where there are key/value heads enough for the threads, else 14 D and two
-// (grad_share.hpp); bytes: dQ, Q and dout once per 192 keys, from L2 or L3. Accumulation: fp32 (fp64 for
-// fp64). Error against fp64 on N(0,1) inputs: below 4e-6 of max|ref| in fp32, the rounding of out and of the
-// gradients in bf16 and fp16. 16-bit tensors are computed at fp32 speed. The same bits for any number of
-// threads.
+// prefix of the keys: blocks beyond it are skipped, strips cut at the diagonal; of a sliding window's keys
+// likewise, from the left. Work: 10 D flops and one exponential a visible pair where there are key/value
+// heads enough for the threads, else 14 D and two (grad_share.hpp); bytes: dQ, Q and dout once per 192 keys,
+// from L2 or L3. Accumulation: fp32 (fp64 for fp64). Error against fp64 on N(0,1) inputs: below 4e-6 of
+// max|ref| in fp32, the rounding of out and of the gradients in bf16 and fp16. 16-bit tensors are computed at
+// fp32 speed. The same bits for any number of threads.
 #include "kernels/attention/flash_tiled_bwd_cpu.hpp"
 
 #include <algorithm>
@@ -42,7 +42,9 @@ GradShape grad_shape(const AttentionProblem& p, std::int64_t rows) {
           .rows = rows,
           .head_dim = p.head_dim,
           .threads = p.threads,
-          .scale = p.scale()};
+          .scale = p.scale(),
+          .sequences = p.key_lengths.empty() ? 1 : p.batch,
+          .window = p.window > 0};
 }
 
 template <class T, class Out>
@@ -51,8 +53,11 @@ void whole_backward(const AttentionProblem& p, const GradRows<T>& rows, const T*
   Carver carver(workspace);
   const auto work = carve<T>(carver, p);
   const GradShape shape = grad_shape(p, p.seq);
-  for (std::int64_t r = 0; r < work.row_stride; ++r)
-    work.visible[r] = p.causal ? std::min(r + 1, p.seq) : p.seq;
+  for (std::int64_t i = 0; i < shape.sequences * work.row_stride; ++i) {
+    const KeyRange keys = p.visible(i / work.row_stride, i % work.row_stride);
+    work.visible[i] = keys.end;
+    if (p.window > 0) work.hidden[i] = keys.first;
+  }
   begin_rows(work, shape, rows);
   add_share<T>(work, shape, k, v, p.seq, gradients.dk, gradients.dv, nullptr);
   finish_dq(work, shape, gradients.dq);
@@ -94,7 +99,6 @@ static const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .passes = {"bwd"},
     .about = "blocked backward, weights computed again from lse, register-tiled, causal skipping",
-    .supports = supports_no_mask,
     .workspace_bytes = flash_tiled_bwd_workspace_bytes,
     .prepare = prepare,
     .run = run_flash_tiled_bwd,

@@ -69,7 +69,7 @@ void attend_rows(const AttentionProblem& p, Tensors& tensors, const PackedShare<
   const std::int64_t sequence = head / p.heads;
   for (std::int64_t r = 0; r < padded_rows; ++r) {
     const KeyRange keys = p.visible(sequence, first + r);
-    scratch.rows.visible[r] = std::min(keys.end, p.keys_of(sequence));  // a range of no key may lie behind
+    scratch.rows.visible[r] = keys.end;
     scratch.rows.hidden[r] = keys.first;
   }
   if (p.window > 0) rows.hidden = scratch.rows.hidden;

@@ -19,6 +19,7 @@ struct Scratch {
   Real* dk = nullptr;  // (kGradKeyBlock, padded D)
   Real* dv = nullptr;
   std::int64_t* visible = nullptr;
+  std::int64_t* hidden = nullptr;
 
   static Scratch carve(Carver& carver, std::int64_t head_dim) {
     const std::int64_t padded = round_up(head_dim, kMaxLanes);
@@ -28,6 +29,7 @@ struct Scratch {
     scratch.dk = carver.take<Real>(kGradKeyBlock * padded);
     scratch.dv = carver.take<Real>(kGradKeyBlock * padded);
     scratch.visible = carver.take<std::int64_t>(kGradRowBlock);
+    scratch.hidden = carver.take<std::int64_t>(kGradRowBlock);
     return scratch;
   }
 };
@@ -57,6 +59,12 @@ struct Wanted {
   bool keys, queries;
 };
 
+/// Counts of keys of a whole share, as counts within the block that starts at `key`.
+void clip(const std::int64_t* counts, std::int64_t rows, std::int64_t key, std::int64_t* clipped) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    clipped[r] = std::clamp(counts[r] - key, std::int64_t{0}, kGradKeyBlock);
+}
+
 /// Rows from `row` on of `head` against keys from `key` on; both begin a block.
 template <class T>
 void add_block(const Pass<T>& pass, const Scratch<RealOf<T>>& scratch, std::int64_t head, std::int64_t row,
@@ -65,9 +73,12 @@ void add_block(const Pass<T>& pass, const Scratch<RealOf<T>>& scratch, std::int6
   const auto& work = pass.work;
   const std::int64_t rows = std::min(kGradRowBlock, pass.shape.rows - row), width = pass.shape.head_dim;
   const std::int64_t padded_rows = round_up(rows, work.engine->rows), padded = pass.padded();
-  for (std::int64_t r = 0; r < padded_rows; ++r)
-    scratch.visible[r] = std::clamp(work.visible[row + r] - key, std::int64_t{0}, kGradKeyBlock);
-  if (scratch.visible[rows - 1] == 0) return;
+  const std::int64_t mask = head / (pass.shape.heads / pass.shape.sequences) * work.row_stride + row;
+  const std::int64_t* const hidden = work.hidden != nullptr ? work.hidden + mask : nullptr;
+  const std::int64_t begin = hidden != nullptr ? std::max(hidden[0], key) : key;
+  if (begin >= std::min(work.visible[mask + rows - 1], key + kGradKeyBlock)) return;
+  clip(work.visible + mask, padded_rows, key, scratch.visible);
+  if (hidden != nullptr) clip(hidden, padded_rows, key, scratch.hidden);
   const std::int64_t kv = head / pass.shape.group(), at = head * work.row_stride + row;
   const KvRows<Real> all = head_rows<T>(work.keys, pass.k, pass.v, kv, pass.keys, width, false);
   work.engine->add_block({.rows = rows,
@@ -80,6 +91,7 @@ void add_block(const Pass<T>& pass, const Scratch<RealOf<T>>& scratch, std::int6
                           .lse = work.lse + at,
                           .delta = work.delta + at,
                           .visible = scratch.visible,
+                          .hidden = hidden != nullptr ? scratch.hidden : nullptr,
                           .k = all.k + key * all.k_stride,
                           .v = all.v + key * all.v_stride,
                           .k_stride = all.k_stride,
@@ -141,7 +153,8 @@ GradWorkspace<Real> GradWorkspace<Real>::carve(Carver& carver, const GradShape& 
   work.delta = carver.take<Real>(rows);
   work.dq = carver.take<Real>(rows * padded);
   work.keys = PackedShare<Real>::carve(carver, shape.kv_heads, keys, shape.head_dim, in_place);
-  work.visible = carver.take<std::int64_t>(work.row_stride);
+  work.visible = carver.take<std::int64_t>(shape.sequences * work.row_stride);
+  if (shape.window) work.hidden = carver.take<std::int64_t>(shape.sequences * work.row_stride);
   Carver piece;
   Scratch<Real>::carve(piece, shape.head_dim);
   work.scratch = carver.take_slices(shape.threads, piece);

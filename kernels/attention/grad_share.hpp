@@ -24,7 +24,9 @@ struct GradShape {
   std::int64_t rows = 0;      // query rows of a head on this rank
   std::int64_t head_dim = 0;  // D
   std::int64_t threads = 1;
-  double scale = 1.0;  // 1 / sqrt(D)
+  double scale = 1.0;          // 1 / sqrt(D)
+  std::int64_t sequences = 1;  // that see keys of their own: B where keys are padded, else 1
+  bool window = false;
 
   std::int64_t group() const { return heads / kv_heads; }
 };
@@ -42,7 +44,8 @@ struct GradWorkspace {
   Real* delta = nullptr;            // (heads, row_stride)
   Real* dq = nullptr;               // (heads, row_stride, padded D) in strips, sums times sqrt(D)
   PackedShare<Real> keys;           // K and V in Real, where they are not
-  std::int64_t* visible = nullptr;  // (row_stride): how many keys of the share a row sees, ascending
+  std::int64_t* visible = nullptr;  // (sequences, row_stride): keys of the share a row may see, ascending
+  std::int64_t* hidden = nullptr;   // like visible: of these, as many are left of its window; null: no window
   Slices scratch;                   // a thread's block in flight
 
   /// Room for up to shape.rows rows and `keys` keys; `in_place`: K and V are read where they lie
@@ -70,8 +73,8 @@ template <class T>
 void begin_rows(const GradWorkspace<RealOf<T>>& work, const GradShape& shape, const GradRows<T>& rows);
 
 /// Adds what `keys` keys of every head, k and v (kv_heads, keys, D), give to dQ and writes what the rows give
-/// to dk and dv (kv_heads, keys, D), which is zero where no row sees a key. work.visible must be set. Between
-/// blocks the first thread lets `link` make progress; null: no link.
+/// to dk and dv (kv_heads, keys, D), which is zero where no row sees a key. work.visible (and hidden) must be
+/// set. Between blocks the first thread lets `link` make progress; null: no link.
 template <class T, class Out>
 void add_share(const GradWorkspace<RealOf<T>>& work, const GradShape& shape, const T* k, const T* v,
                std::int64_t keys, Out* dk, Out* dv, Link* link);

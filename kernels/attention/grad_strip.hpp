@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 
 #include "kernels/attention/grad_tile.hpp"
 #include "kernels/attention/tile_core.hpp"
@@ -24,8 +25,9 @@ struct GradStrip : Core {
   using Vec = typename Core::Vec;
   static constexpr int kLanes = Core::kLanes;
   static constexpr std::int64_t kRows = std::int64_t{kVecs} * kLanes;
-  static_assert(kGradKeyBlock % kHeight == 0 && kGradKeyBlock % kKeyHeight == 0 &&
-                kGradRowBlock % kRows == 0 && kMaxLanes % kHeight == 0 && kVecs <= 3);
+  static constexpr std::int64_t kWholeTiles = std::lcm(kHeight, kKeyHeight);
+  static_assert(kGradKeyBlock % kWholeTiles == 0 && kGradRowBlock % kRows == 0 && kMaxLanes % kHeight == 0 &&
+                kVecs <= 3);
 
   static void add(const GradBlock<Real>& a) {
     for (std::int64_t first = 0; first < a.rows; first += kRows) GradStrip(a, first).weigh();
@@ -39,33 +41,50 @@ struct GradStrip : Core {
 
  private:
   const GradBlock<Real>& a;
-  std::int64_t first, keys;   // the strip's first row; keys that any row of the block sees
+  std::int64_t first;         // the strip's first row
+  std::int64_t begin, keys;   // keys that any row of the block sees, from where whole tiles of them begin
   int vectors;                // of rows in use
   std::int64_t limit[kVecs];  // keys that the last row of each vector sees
 
   GradStrip(const GradBlock<Real>& block, std::int64_t first_row)
       : a(block),
         first(first_row),
+        begin(first_key(block)),
         keys(block.visible[block.rows - 1]),
         vectors(static_cast<int>((std::min(kRows, block.rows - first_row) + kLanes - 1) / kLanes)) {
     for (int w = 0; w < vectors; ++w) limit[w] = a.visible[first + (w + 1) * kLanes - 1];
   }
 
+  static std::int64_t first_key(const GradBlock<Real>& a) {
+    return a.hidden != nullptr ? a.hidden[0] / kWholeTiles * kWholeTiles : 0;
+  }
+
   /// P and dS of the strip's rows, whole tiles of keys at a time; zero where a row sees nothing.
   void weigh() const {
-    for (std::int64_t j = 0; j < round_up(keys, kKeyHeight); j += kHeight) {
-      int from = 0;
+    for (std::int64_t j = begin; j < round_up(keys, kKeyHeight); j += kHeight) {
+      int from = 0, to = vectors;
       while (from < vectors && limit[from] <= j) ++from;
-      for (int r = 0; r < kHeight; ++r)
-        for (int w = 0; w < from; ++w) weights_at(j + r)[w] = grads_at(j + r)[w] = Vec{};
-      if (from == vectors) continue;
-      const bool edge = a.visible[first + from * kLanes] < j + kHeight;
-      if (vectors - from == 1) edge ? weigh_keys<1, true>(j, from) : weigh_keys<1, false>(j, from);
+      while (to > from && hides(to - 1, 0, j + kHeight - 1)) --to;
+      clear(j, 0, from);
+      clear(j, to, vectors);
+      if (from == to) continue;
+      const bool edge = a.visible[first + from * kLanes] < j + kHeight || hides(to - 1, kLanes - 1, j);
+      if (to - from == 1) edge ? weigh_keys<1, true>(j, from) : weigh_keys<1, false>(j, from);
       if constexpr (kVecs > 1)
-        if (vectors - from == 2) edge ? weigh_keys<2, true>(j, from) : weigh_keys<2, false>(j, from);
+        if (to - from == 2) edge ? weigh_keys<2, true>(j, from) : weigh_keys<2, false>(j, from);
       if constexpr (kVecs > 2)
-        if (vectors - from == 3) edge ? weigh_keys<3, true>(j, from) : weigh_keys<3, false>(j, from);
+        if (to - from == 3) edge ? weigh_keys<3, true>(j, from) : weigh_keys<3, false>(j, from);
     }
+  }
+
+  void clear(std::int64_t j, int from, int to) const {
+    for (int r = 0; r < kHeight; ++r)
+      for (int w = from; w < to; ++w) weights_at(j + r)[w] = grads_at(j + r)[w] = Vec{};
+  }
+
+  /// Whether the window of a row of vector w begins behind key j.
+  bool hides(int w, int lane, std::int64_t j) const {
+    return a.hidden != nullptr && a.hidden[first + w * kLanes + lane] > j;
   }
 
   Vec* weights_at(std::int64_t j) const { return Core::at(a.weights + j * kGradRowBlock + first); }
@@ -99,14 +118,21 @@ struct GradStrip : Core {
 #pragma GCC unroll 8
     for (int w = 0; w < kWidth; ++w) {
       const Vec lse = Core::at(a.lse + first)[from + w];
-      alignas(sizeof(Vec)) Real seen[kLanes];  // keys of this tile that a row sees
+      // Keys of this tile that a row sees, and of these those left of its window.
+      alignas(sizeof(Vec)) Real seen[kLanes], hidden[kLanes] = {};
       if constexpr (kEdge)
-        for (int i = 0; i < kLanes; ++i)
-          seen[i] = static_cast<Real>(a.visible[first + (from + w) * kLanes + i] - j);
+        for (int i = 0; i < kLanes; ++i) {
+          const std::int64_t row = first + (from + w) * kLanes + i;
+          seen[i] = static_cast<Real>(a.visible[row] - j);
+          if (a.hidden != nullptr) hidden[i] = static_cast<Real>(a.hidden[row] - j);
+        }
 #pragma GCC unroll 8
       for (int r = 0; r < kHeight; ++r) {
         Vec p = Core::exp2(tile[r][w] - lse);
-        if constexpr (kEdge) p = *Core::at(seen) > static_cast<Real>(r) ? p : Vec{};
+        if constexpr (kEdge) {
+          p = *Core::at(seen) > static_cast<Real>(r) ? p : Vec{};
+          p = *Core::at(hidden) > static_cast<Real>(r) ? Vec{} : p;
+        }
         weights_at(j + r)[from + w] = p;
       }
     }
@@ -114,7 +140,7 @@ struct GradStrip : Core {
 
   /// dQ of the strip, as forward's acc: the vectors of rows that see a key take it in.
   void add_to_queries() const {
-    std::int64_t from = 0;
+    std::int64_t from = a.hidden != nullptr ? a.hidden[first] : 0;
     for (int w = 0; w < vectors; ++w) {
       if (limit[w] <= from) continue;
       for (std::int64_t column = 0; column < a.head_dim; column += kHeight) {
@@ -138,8 +164,9 @@ struct GradStrip : Core {
                                 a.dq + first * a.padded_dim + column * kRows + w * kLanes, kRows);
   }
 
-  /// out (keys, columns) += weights (keys, rows) in (rows, columns). The rows that see a tile's first key are
-  /// the last ones of the block. A slice of `in` stays in L1 while the keys go by.
+  /// out (keys, columns) += weights (keys, rows) in (rows, columns). The rows that see a tile's keys are the
+  /// last ones of the block, without those whose window begins behind it. A slice of `in` stays in L1 while
+  /// the keys go by.
   static void add_to_keys(const GradBlock<Real>& a, const Real* weights, const Real* in, Real* out) {
     std::int64_t column = 0;
     for (; column + kKeyVecs * kLanes <= a.padded_dim; column += kKeyVecs * kLanes)
@@ -153,14 +180,15 @@ struct GradStrip : Core {
   template <int kWidth>
   static void add_slice(const GradBlock<Real>& a, const Real* weights, const Real* in, Real* out) {
     const std::int64_t count = a.visible[a.rows - 1], stride = grad_row_stride(a.head_dim);
-    std::int64_t row = 0;
-    for (std::int64_t j = 0; j < count; j += kKeyHeight) {
+    std::int64_t row = 0, end = a.hidden != nullptr ? 0 : a.rows;
+    for (std::int64_t j = first_key(a); j < count; j += kKeyHeight) {
       while (a.visible[row] <= j) ++row;
+      while (end < a.rows && a.hidden[end] < j + kKeyHeight) ++end;
       const Real* weight[kKeyHeight];
 #pragma GCC unroll 8
       for (int r = 0; r < kKeyHeight; ++r) weight[r] = weights + (j + r) * kGradRowBlock + row;
-      product<0, kKeyHeight, kWidth>(weight, 1, in + row * stride, stride, a.rows - row,
-                                     out + j * a.padded_dim, a.padded_dim);
+      product<0, kKeyHeight, kWidth>(weight, 1, in + row * stride, stride, end - row, out + j * a.padded_dim,
+                                     a.padded_dim);
     }
   }
 

@@ -3,8 +3,8 @@
 // gradients of both. flash_tiled_bwd_cpu walks the blocks of its own memory, ring_bwd_cpu those that arrive
 // from other ranks. Weights are computed again from the rows' log-sum-exp, so nothing of size L^2 is kept.
 //
-// Causality enters as in the forward pass (tile.hpp): `visible` counts the block's keys, from its first, that
-// a row may see; later rows see no fewer.
+// Masks enter as in the forward pass (tile.hpp): `visible` counts the block's keys, from its first, that a
+// row may see, and `hidden` those of them that lie left of its window; later rows have no fewer of either.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,7 @@ struct GradBlock {
   const Real* lse;                          // (padded rows), in units of log2
   const Real* delta;                        // (padded rows): dout . out
   const std::int64_t* visible;              // (padded rows), ascending, 0..kGradKeyBlock
+  const std::int64_t* hidden;               // (padded rows), ascending, 0..visible; null: no window
   const Real* k;                            // (keys, k_stride)
   const Real* v;                            // (keys, v_stride)
   std::int64_t k_stride, v_stride;          // >= head_dim

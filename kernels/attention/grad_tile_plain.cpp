@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <iterator>
 #include <limits>
+#include <numeric>
 
 #include "kernels/attention/grad_strip.hpp"
 #include "kernels/attention/softmax_state.hpp"

@@ -22,14 +22,9 @@
 namespace bench::attention {
 namespace {
 
-/// A mask a sequence becomes one a (sequence, key/value head), which is the op's batch here.
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors&, Context&) {
-  const auto& p = problem_as<AttentionProblem>(problem);
   const c10::InferenceMode inference;
-  auto mask = std::make_unique<TorchMask>();
-  if (p.masked()) mask->values = additive_mask(p, false);
-  if (!p.key_lengths.empty()) mask->values = mask->values.repeat_interleave(p.kv_heads, 0);
-  return mask;
+  return flash_mask(problem_as<AttentionProblem>(problem));
 }
 
 void run(const Problem& problem, Tensors& tensors, Context& context) {
@@ -44,22 +39,13 @@ void run(const Problem& problem, Tensors& tensors, Context& context) {
   as_torch(tensors["lse"]).view({p.batch * p.kv_heads, p.group(), p.seq}).copy_(lse);
 }
 
-/// If any row of a sequence sees no key, its last one sees none.
-std::string supports(const Problem& problem) {
-  const auto& p = problem_as<AttentionProblem>(problem);
-  for (std::int64_t b = 0; b < p.batch; ++b)
-    if (p.visible(b, p.seq - 1).size() == 0)
-      return "LibTorch's op gives rows that see no key lse = 0 instead of minus infinity";
-  return {};
-}
-
 const Registrar<Kernel> registrar{{
     .name = "attention/sdpa_flash_torch",
     .op = "attention",
     .backend = Backend::torch,
     .dtypes = {DType::f64, DType::f32, DType::bf16},
     .about = "LibTorch's CPU flash attention op, pinned",
-    .supports = supports,
+    .supports = supports_flash_mask,
     .prepare = prepare,
     .run = run,
 }};

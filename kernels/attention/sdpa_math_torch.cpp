@@ -21,11 +21,8 @@ namespace bench::attention {
 namespace {
 
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors&, Context&) {
-  const auto& p = problem_as<AttentionProblem>(problem);
   const c10::InferenceMode inference;
-  auto mask = std::make_unique<TorchMask>();
-  if (p.masked()) mask->values = additive_mask(p, p.causal);
-  return mask;
+  return math_mask(problem_as<AttentionProblem>(problem));
 }
 
 void run(const Problem& problem, Tensors& tensors, Context& context) {

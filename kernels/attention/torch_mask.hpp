@@ -40,4 +40,29 @@ inline at::Tensor additive_mask(const AttentionProblem& problem, bool causal) {
   return mask;
 }
 
+/// The mask of the flash ops, which have a causal flag of their own: for each (sequence, key/value head),
+/// their batch here (grouped).
+inline std::unique_ptr<TorchMask> flash_mask(const AttentionProblem& p) {
+  auto mask = std::make_unique<TorchMask>();
+  if (p.masked()) mask->values = additive_mask(p, false);
+  if (!p.key_lengths.empty()) mask->values = mask->values.repeat_interleave(p.kv_heads, 0);
+  return mask;
+}
+
+/// The mask of the composite op, which takes either a mask or its causal flag.
+inline std::unique_ptr<TorchMask> math_mask(const AttentionProblem& p) {
+  auto mask = std::make_unique<TorchMask>();
+  if (p.masked()) mask->values = additive_mask(p, p.causal);
+  return mask;
+}
+
+/// Kernel::supports of the flash ops. If any row of a sequence sees no key, its last one sees none.
+inline std::string supports_flash_mask(const Problem& problem) {
+  const auto& p = problem_as<AttentionProblem>(problem);
+  for (std::int64_t b = 0; b < p.batch; ++b)
+    if (p.visible(b, p.seq - 1).size() == 0)
+      return "LibTorch's op gives rows that see no key lse = 0 instead of minus infinity";
+  return {};
+}
+
 }  // namespace bench::attention

@@ -101,7 +101,7 @@ double tolerance(const Problem& problem, std::string_view output) {
 std::vector<IndexTable> tables(const Problem& problem) {
   const auto& p = problem_as<DecodeProblem>(problem);
   const auto pages = block_table(p);
-  return {{"cache_seqlens", sequence_lengths(p)}, {"block_table", {pages.begin(), pages.end()}}};
+  return {{"cache_seqlens", {p.batch}, sequence_lengths(p)}, {"block_table", {p.batch, p.pages_each()}, {pages.begin(), pages.end()}}};
 }
 
 const Registrar<Op> registrar{{

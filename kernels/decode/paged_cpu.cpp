@@ -55,7 +55,7 @@ struct Plan : CacheMap {
 
 template <class Real>
 struct Workspace {
-  Real* q = nullptr;    // (B, H, stride)
+  Real* q = nullptr;    // (B, Hkv, group * stride)
   Real* max = nullptr;  // (spans, H)
   Real* sum = nullptr;
   Real* acc = nullptr;     // (spans, H, stride)
@@ -89,10 +89,10 @@ struct Job {
 
   void scale_query(std::int64_t row) const {
     const double scale = p.scale() * attention::kLog2E;
-    Real* const to = w.q + row * stride;
-    std::fill_n(to, stride, Real{0});
-    for (std::int64_t d = 0; d < p.head_dim; ++d)
-      to[place_of<T>(engine, p.head_dim, d)] = static_cast<Real>(load(q[row * p.head_dim + d]) * scale);
+    Real* const to = w.q + row / p.group() * p.group() * stride;
+    for (std::int64_t d = 0; d < stride; ++d)
+      to[query_place<T>(engine, p.head_dim, p.group(), row % p.group(), d)] =
+          d < p.head_dim ? static_cast<Real>(load(q[row * p.head_dim + d]) * scale) : Real{0};
   }
 
   /// Where the rows of `count` tokens of a span begin, from token `first` on; behind the span's last token,

@@ -6,8 +6,8 @@
 // time go through all heads, so that memory is read nearly as it lies: a token's row is contiguous over
 // heads, and so few rows at once are what hardware prefetchers can follow. (Head by head over the whole
 // block, 16-bit rows came at less than half the rate of memory.) The group to come, which may lie in any
-// page, is asked for meanwhile. A row serves all query heads of its group from registers, or from L2 if they
-// are more than 8.
+// page, is asked for meanwhile, a few lines at a time: a burst of requests waits for itself. A row serves all
+// query heads of its group from registers, or from L2 if they are more than 8.
 //
 // Real is the type of arithmetic and state: double for fp64 tensors, float for all others.
 #pragma once
@@ -26,8 +26,9 @@ namespace bench::decode {
 template <class T>
 using RealOf = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
-/// Tokens of a block: enough that the state's part of the work (maxima, rescaling) is a few percent.
-inline constexpr std::int64_t kBlockTokens = 64;
+/// Tokens of a block: enough that the state's part of the work (maxima, rescaling) is small. With 64 it was
+/// an eighth for groups of 8 heads.
+inline constexpr std::int64_t kBlockTokens = 128;
 /// Tokens that go through all heads together: a multiple of every engine's lanes.
 inline constexpr std::int64_t kGroupTokens = 16;
 /// Rows of q and of outputs are padded to whole vectors of the widest engine.
@@ -45,8 +46,8 @@ struct BlockArgs {
   std::int64_t kv_heads;  // of this call, contiguous in a row
   std::int64_t group;     // query heads per key/value head
   std::int64_t head_dim;  // D
-  std::int64_t stride;    // D padded: from one row of q and acc to the next
-  const Real* q;          // (kv_heads * group, stride), times log2(e) / sqrt(D), zeros behind D
+  std::int64_t stride;    // D padded: from one row of acc to the next
+  const Real* q;          // (kv_heads, group * stride), times log2(e) / sqrt(D), zeros behind D; query_place
   Real* max;              // (kv_heads * group)
   Real* sum;              // (kv_heads * group)
   Real* acc;              // (kv_heads * group, stride)
@@ -80,6 +81,16 @@ std::int64_t place_of(const BlockEngine& engine, std::int64_t head_dim, std::int
   const std::int64_t two = 2 * engine.lanes, begin = d / two * two;
   if (!std::is_same_v<T, Bf16> || begin + two > head_dim) return d;
   return begin + d % 2 * engine.lanes + d % two / 2;
+}
+
+/// Where element d of query head g stands in q's row of its group: heads side by side vector by vector, so
+/// that a tile of them is read from one address on.
+template <class T>
+std::int64_t query_place(const BlockEngine& engine, std::int64_t head_dim, std::int64_t group, std::int64_t g,
+                         std::int64_t d) {
+  const std::int64_t lanes = engine.lanes * std::int64_t{sizeof(float)} / std::int64_t{sizeof(RealOf<T>)};
+  const std::int64_t place = place_of<T>(engine, head_dim, d);
+  return (place / lanes * group + g) * lanes + place % lanes;
 }
 
 template <class T>

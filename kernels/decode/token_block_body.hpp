@@ -27,11 +27,10 @@ struct Ahead {
     row = last ? first : first + (head + 1) * a.head_dim;
     offset = a.offset + token + (last ? kGroupTokens : 0);
   }
-  /// Asks for all lines of `count` rows.
-  BS_INLINE void fetch(std::int64_t from, int count, std::int64_t head_dim) const {
-    for (int i = 0; i < count; ++i)
-      for (std::int64_t d = 0; d < head_dim; d += static_cast<std::int64_t>(64 / sizeof(T)))
-        __builtin_prefetch(row + offset[from + i] + d);
+  /// Asks for the lines of elements [begin, end) of row i.
+  BS_INLINE void fetch(std::int64_t i, std::int64_t begin, std::int64_t end) const {
+    for (std::int64_t d = begin; d < end; d += static_cast<std::int64_t>(64 / sizeof(T)))
+      __builtin_prefetch(row + offset[i] + d);
   }
 };
 
@@ -43,16 +42,17 @@ BS_INLINE V score_tile(const BlockArgs<T>& a, const T* k, const std::int64_t* of
 #pragma GCC unroll 16
   for (int i = 0; i < kTokens; ++i) key[i] = k + offset[i];
   V tile[N] = {};
+  const std::int64_t step = a.group * N;  // from one vector of a head's elements to the next
   std::int64_t d = 0;
-  for (; d + 2 * N <= a.head_dim; d += 2 * N) {
+  for (; d + 2 * N <= a.head_dim; d += 2 * N, q += 2 * step) {
 #pragma GCC unroll 16
     for (int i = 0; i < kTokens; ++i) {
       V x, y;
       load_two<V>(key[i] + d, x, y);
 #pragma GCC unroll 8
-      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += x * load_row<V>(q + g * a.stride + d);
+      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += x * load_row<V>(q + g * N);
 #pragma GCC unroll 8
-      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += y * load_row<V>(q + g * a.stride + d + N);
+      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += y * load_row<V>(q + step + g * N);
     }
   }
   if (d + N <= a.head_dim) {
@@ -60,21 +60,21 @@ BS_INLINE V score_tile(const BlockArgs<T>& a, const T* k, const std::int64_t* of
     for (int i = 0; i < kTokens; ++i) {
       const V x = load_row<V>(key[i] + d);
 #pragma GCC unroll 8
-      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += x * load_row<V>(q + g * a.stride + d);
+      for (int g = 0; g < G; ++g) tile[g * kTokens + i] += x * load_row<V>(q + g * N);
     }
   }
   return sums_of<V>(tile);
 }
 
 /// The rest of the products where vectors do not divide D, element by element.
-template <int G, class T>
+template <int N, int G, class T>
 void score_ends(const BlockArgs<T>& a, const T* k, std::int64_t t, const RealOf<T>* q, std::int64_t first,
                 RealOf<T>* scores) {
   const std::int64_t end = std::min(t + kGroupTokens, a.tokens);
   for (int g = 0; g < G; ++g)
     for (std::int64_t i = t; i < end; ++i)
       for (std::int64_t d = first; d < a.head_dim; ++d)
-        scores[g * kBlockTokens + i] += q[g * a.stride + d] * load(k[a.offset[i] + d]);
+        scores[g * kBlockTokens + i] += q[(d / N * a.group + g) * N + d % N] * load(k[a.offset[i] + d]);
 }
 
 template <class V, int G, class T>
@@ -84,18 +84,18 @@ BS_INLINE void score_pass(const BlockArgs<T>& a, std::int64_t first) {
     const T* k = a.k;
     std::int64_t row = first;
     for (std::int64_t head = 0; head < a.kv_heads; ++head, k += a.head_dim, row += a.group) {
-      const RealOf<T>* q = a.q + row * a.stride;
+      const RealOf<T>* q = a.q + head * a.group * a.stride + first * N;
       RealOf<T>* scores = a.scores + row * kBlockTokens;
       const Ahead<T> ahead(a, a.k, head, t);
       for (std::int64_t i = t; i < t + kGroupTokens; i += kTokens) {
-        ahead.fetch(i - t, kTokens, a.head_dim);
+        for (std::int64_t r = i - t; r < i - t + kTokens; ++r) ahead.fetch(r, 0, a.head_dim);
         const V sums = score_tile<V, G>(a, k, a.offset + i, q);
 #pragma GCC unroll 8
         for (int g = 0; g < G; ++g)
           std::memcpy(scores + g * kBlockTokens + i, reinterpret_cast<const char*>(&sums) + g * sizeof(V) / G,
                       sizeof(V) / G);
       }
-      if (a.head_dim % N != 0) score_ends<G>(a, k, t, q, a.head_dim / N * N, scores);
+      if (a.head_dim % N != 0) score_ends<N, G>(a, k, t, q, a.head_dim / N * N, scores);
     }
   }
 }
@@ -131,8 +131,8 @@ BS_INLINE void weigh_pass(const BlockArgs<T>& a) {
 /// acc[:, column ...] += weights V for G query heads of one key/value head, C vectors of columns, or (kEnd)
 /// one that is not whole.
 template <class V, int G, int C, bool kEnd, class T>
-BS_INLINE void add_tile(const BlockArgs<T>& a, const T* v, std::int64_t t, std::int64_t row,
-                        std::int64_t column) {
+BS_INLINE void add_tile(const BlockArgs<T>& a, const T* v, const Ahead<T>& ahead, std::int64_t t,
+                        std::int64_t row, std::int64_t column) {
   constexpr int N = kLanes<V>;
   RealOf<T>* const acc = a.acc + row * a.stride + column;
   const RealOf<T>* const weights = a.scores + row * kBlockTokens;
@@ -144,6 +144,7 @@ BS_INLINE void add_tile(const BlockArgs<T>& a, const T* v, std::int64_t t, std::
     for (int c = 0; c < C; ++c) tile[g][c] = load_row<V>(acc + g * a.stride + c * N);
   for (std::int64_t i = t; i < end; ++i) {
     const T* value = v + a.offset[i] + column;
+    ahead.fetch(i - t, column, column + C * N);
     V x[C];
 #pragma GCC unroll 8
     for (int c = 0; c + 1 < C; c += 2) load_two<V>(value + c * N, x[c], x[c + 1]);
@@ -167,17 +168,17 @@ BS_INLINE void add_pass(const BlockArgs<T>& a, std::int64_t first) {
     const T* v = a.v;
     std::int64_t row = first;
     for (std::int64_t head = 0; head < a.kv_heads; ++head, v += a.head_dim, row += a.group) {
-      Ahead<T>(a, a.v, head, t).fetch(0, kGroupTokens, a.head_dim);
+      const Ahead<T> ahead(a, a.v, head, t);
       std::int64_t d = 0;
-      for (; d + C * N <= a.head_dim; d += C * N) add_tile<V, G, C, false>(a, v, t, row, d);
+      for (; d + C * N <= a.head_dim; d += C * N) add_tile<V, G, C, false>(a, v, ahead, t, row, d);
       if constexpr (C > 4)
-        for (; d + 4 * N <= a.head_dim; d += 4 * N) add_tile<V, G, 4, false>(a, v, t, row, d);
-      for (; d + 2 * N <= a.head_dim; d += 2 * N) add_tile<V, G, 2, false>(a, v, t, row, d);
+        for (; d + 4 * N <= a.head_dim; d += 4 * N) add_tile<V, G, 4, false>(a, v, ahead, t, row, d);
+      for (; d + 2 * N <= a.head_dim; d += 2 * N) add_tile<V, G, 2, false>(a, v, ahead, t, row, d);
       if (d + N <= a.head_dim) {
-        add_tile<V, G, 1, false>(a, v, t, row, d);
+        add_tile<V, G, 1, false>(a, v, ahead, t, row, d);
         d += N;
       }
-      if (d < a.head_dim) add_tile<V, G, 1, true>(a, v, t, row, d);
+      if (d < a.head_dim) add_tile<V, G, 1, true>(a, v, ahead, t, row, d);
     }
   }
 }

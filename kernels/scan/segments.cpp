@@ -20,7 +20,7 @@ void parse_scan(const Params& params, ScanProblem& problem) {
 
 std::vector<IndexTable> scan_tables(const Problem& problem) {
   const auto& p = problem_as<ScanProblem>(problem);
-  IndexTable table{"cu_seqlens", {0}};
+  IndexTable table{"cu_seqlens", {static_cast<std::int64_t>(p.starts.size()) + 2}, {0}};
   table.values.insert(table.values.end(), p.starts.begin(), p.starts.end());
   table.values.push_back(p.seq);
   return {table};

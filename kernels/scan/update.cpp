@@ -141,7 +141,7 @@ double tolerance(const Problem& problem, std::string_view output) {
 std::vector<IndexTable> tables(const Problem& problem) {
   const auto& p = problem_as<UpdateProblem>(problem);
   if (p.slots == 0) return {};
-  return {{"state_batch_indices", {p.state_batch_indices.begin(), p.state_batch_indices.end()}}};
+  return {{"state_batch_indices", {p.batch}, {p.state_batch_indices.begin(), p.state_batch_indices.end()}}};
 }
 
 const Registrar<Op> registrar{{

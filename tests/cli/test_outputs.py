@@ -21,6 +21,12 @@ sweeps:
      axes: {causal: [true, false], dtype: [fp32, bf16]}, fixed: {seq: 193, heads: 4, kv_heads: 2, head_dim: 40}}
   - {name: backward, op: attention, kernels: [attention/flash_tiled_bwd_cpu],
      axes: {causal: [true, false], dtype: [fp32, bf16]}, fixed: {seq: 97, heads: 4, kv_heads: 2, head_dim: 40, pass: bwd}}
+  - {name: masks, op: attention, kernels: [attention/flash_tiled_cpu], axes: {causal: [true, false], window: [0, 20]},
+     fixed: {batch: 3, seq: 101, heads: 4, kv_heads: 2, head_dim: 40, dtype: fp32, key_lengths: ragged}}
+  - {name: masks_backward, op: attention, kernels: [attention/flash_tiled_bwd_cpu], axes: {causal: [true, false], window: [0, 20]},
+     fixed: {batch: 3, seq: 101, heads: 4, kv_heads: 2, head_dim: 40, dtype: fp32, key_lengths: ragged, pass: bwd}}
+  - {name: decode, op: decode, kernels: [decode/paged_cpu, decode/naive_cpu], axes: {lengths: [equal, ragged], dtype: [fp32, bf16]},
+     fixed: {batch: 3, seq: 193, heads: 6, kv_heads: 2, head_dim: 40, page: 32}}
   - {name: ring, op: attention, kernels: [attention/ring_cpu],
      axes: {layout: [contiguous, zigzag, striped]}, fixed: {seq: 131, heads: 2, head_dim: 32, causal: true, ranks: 2}}
   - {name: recurrence, op: recurrence, kernels: [scan/recurrence_chunked_cpu], axes: {dtype: [fp32, bf16]}, fixed: {seq: 131, channels: 24}}
@@ -51,7 +57,7 @@ def kept(tmp_path_factory):
     for path in sorted((folder / "out" / "outputs").glob("*.h5")):
         with h5py.File(path) as file:
             files.append((dict(file.attrs), {name: torch.from_numpy(file[name][()]).double() for name in file}))
-    assert len(files) == 8 + 4 + 3 + 5 * 2, "a file for each case"
+    assert len(files) == 8 + 4 + 4 + 4 + 8 + 3 + 5 * 2, "a file for each case"
     return files
 
 
@@ -66,21 +72,42 @@ def cases(kept, workload, direction="fwd"):
     return found
 
 
-def sdpa(q, k, v, causal):
-    return torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=bool(causal), enable_gqa=True)
+def seen(attributes, t):
+    """(B, 1, L, L): which keys a row sees, of the sequence's own, of its window and not behind it."""
+    length = t["q"].shape[2]
+    keys = t.get("key_lengths", torch.full((t["q"].shape[0],), length)).reshape(-1, 1, 1, 1)
+    behind = torch.arange(length).reshape(-1, 1) - torch.arange(length)
+    mask = (torch.arange(length) < keys) & (behind.abs() < (attributes["window"] or length))
+    return mask & (behind >= 0) if attributes["causal"] else mask
+
+
+def sdpa(attributes, t, q, k, v):
+    """PyTorch's, with zeros where a row sees no key."""
+    mask = seen(attributes, t)
+    out = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+    return torch.where(mask.any(-1, keepdim=True), out, 0.0)
 
 
 def test_attention_is_pytorchs(kept):
     for attributes, t in cases(kept, "attention"):
-        expect_close(attributes, "out", t["out"], sdpa(t["q"], t["k"], t["v"], attributes["causal"]))
+        expect_close(attributes, "out", t["out"], sdpa(attributes, t, t["q"], t["k"], t["v"]))
 
 
 def test_attentions_gradients_are_pytorchs(kept):
     for attributes, t in cases(kept, "attention", "bwd"):
         q, k, v = (t[name].clone().requires_grad_() for name in "qkv")
-        sdpa(q, k, v, attributes["causal"]).backward(t["dout"])
+        sdpa(attributes, t, q, k, v).backward(t["dout"])
         for name, leaf in (("dq", q), ("dk", k), ("dv", v)):
             expect_close(attributes, name, t[name], leaf.grad)
+
+
+def test_decoding_is_pytorchs_attention_of_gathered_pages(kept):
+    for attributes, t in cases(kept, "decode"):
+        for b, length in enumerate(t["cache_seqlens"].long()):
+            pages = t["block_table"][b].long()
+            k, v = (t[name][pages].flatten(0, 1)[:length].transpose(0, 1) for name in ("k_cache", "v_cache"))  # (Hkv, tokens, D)
+            out = torch.nn.functional.scaled_dot_product_attention(t["q"][b, None, :, None], k[None], v[None], enable_gqa=True)
+            expect_close(attributes, "out", t["out"][b], out[0, :, 0])
 
 
 def test_a_recurrence_is_a_plain_loop(kept):

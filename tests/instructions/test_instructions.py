@@ -23,6 +23,8 @@ TOLERANCE = 0.03
 TRACKED = [
     ("attention/flash_tiled_cpu", "seq=512 heads=1 head_dim=64 causal=false", 512 * 512 * 64, 0.6566),
     ("attention/flash_tiled_cpu", "seq=512 heads=1 head_dim=64 causal=true", 512 * 513 // 2 * 64, 0.7170),
+    ("attention/flash_tiled_bwd_cpu", "pass=bwd seq=512 heads=1 head_dim=64 causal=false", 512 * 512 * 64, 1.4907),
+    ("attention/flash_tiled_bwd_cpu", "pass=bwd seq=512 heads=1 head_dim=64 causal=true window=64", (64 * 65 // 2 + 448 * 64) * 64, 2.3799),
     ("scan/selective_chunked_cpu", "seq=256 channels=128 state=16", 256 * 128 * 16, 3.8809),
     ("scan/ssd_chunked_cpu", "seq=256 heads=2 head_dim=64 state=64", 256 * 2 * 64 * 64, 0.8620),
     ("scan/recurrence_chunked_cpu", "seq=2048 channels=256", 2048 * 256, 1.6446),

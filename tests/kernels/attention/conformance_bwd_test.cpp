@@ -8,6 +8,7 @@
 
 #include "kernels/attention/ideal.hpp"
 #include "tests/kernels/attention/bwd_cases.hpp"
+#include "tests/support/torch_plugin.hpp"
 
 namespace bench::attention::backward {
 namespace {
@@ -52,6 +53,23 @@ INSTANTIATE_TEST_SUITE_P(Kernels, AttentionBackwardConformance,
                            return concat(short_name(std::get<0>(which.param)), "_",
                                          bench::to_text(std::get<1>(which.param)));
                          });
+
+// One test, not one per case: loading LibTorch takes longer than all of them. In bf16 the flash op sums its
+// gradients in bf16 from block to block, so only few blocks of it are as good as the op's rule wants.
+TEST(AttentionBackwardTorch, EqualsTheOracle) {
+  const std::string missing = support::load_torch_plugin();
+  if (!missing.empty()) GTEST_SKIP() << missing;
+  int tested = 0;
+  for (const Kernel* kernel : single_rank_kernels()) {
+    if (kernel->backend != Backend::torch) continue;
+    ++tested;
+    for (const bool causal : {false, true}) {
+      for (const DType dtype : {DType::f64, DType::f32}) check_on_one_rank(*kernel, dtype, causal);
+      check({kernel, {1, 2, 2, 47, 32}, DType::bf16, causal});
+    }
+  }
+  EXPECT_EQ(tested, 2) << "the flash op's backward and autograd through the math op";
+}
 
 constexpr Size kRankSizes[] = {
     {1, 2, 1, 1, 16},    // all ranks but one are empty

@@ -19,14 +19,34 @@ namespace {
 
 struct Shares {
   std::int64_t seq, head_dim, cut;
+  std::int64_t window = 0, keys = 0;  // 0: no window, no padding
 };
 constexpr Shares kShares[] = {
-    {1, 1, 1},       // nothing but one pair; the second share is empty
-    {50, 64, 13},    // the first rows see nothing of the second share: masked rows in a live strip
-    {250, 32, 201},  // more than one key block and two query blocks, then a share that some rows see partly
-    {97, 20, 96},    // a single key in the second share, seen by the last row only; D not whole vectors
-    {49, 128, 7},    // a row beyond the widest strip; keys that end within tiles of both kinds
-    {200, 9, 193},   // a key beyond the key block; D one beyond a tile
+    {1, 1, 1},        // nothing but one pair; the second share is empty
+    {50, 64, 13},     // the first rows see nothing of the second share: masked rows in a live strip
+    {250, 32, 201},   // more than one key block and two query blocks, then a share that some rows see partly
+    {97, 20, 96},     // a single key in the second share, seen by the last row only; D not whole vectors
+    {49, 128, 7},     // a row beyond the widest strip; keys that end within tiles of both kinds
+    {200, 9, 193},    // a key beyond the key block; D one beyond a tile
+    {50, 16, 13, 1},  // each row sees itself
+    {60, 16, 30, 7},  // windows end and begin around tiles of 4, 6 and 8 keys
+    {60, 16, 30, 8},
+    {60, 16, 30, 9},
+    {120, 16, 50, 47},  // around the widest strip
+    {120, 16, 50, 48},
+    {120, 16, 50, 49},
+    {420, 16, 200, 191},  // around a key block
+    {420, 16, 200, 192},
+    {420, 16, 200, 193},
+    {420, 16, 400, 20},   // blocks of keys and of rows that never meet
+    {60, 16, 50, 0, 23},  // padding from within a tile on, from its end on, a key later
+    {60, 16, 50, 0, 24},
+    {60, 16, 50, 0, 25},
+    {200, 16, 50, 0, 191},  // likewise of a key block
+    {200, 16, 50, 0, 192},
+    {200, 16, 50, 0, 193},
+    {200, 16, 120, 30, 97},  // rows that see nothing, in a live strip and whole blocks of them
+    {60, 16, 30, 9, 1},      // a single key
 };
 
 Tensor zeros(DType dtype, Shape shape) {
@@ -47,7 +67,7 @@ void add_forward(const Op& op, const AttentionProblem& p, std::span<const std::i
   }
 }
 
-/// One key/value head, two query heads, causal; keys arrive as [0, cut) and [cut, L).
+/// One key/value head, two query heads; keys arrive as [0, cut) and [cut, L).
 template <class T>
 Tensors backward_in_two(const GradEngine<RealOf<T>>& engine, const AttentionProblem& p, Tensors& tensors,
                         std::int64_t cut) {
@@ -65,8 +85,11 @@ Tensors backward_in_two(const GradEngine<RealOf<T>>& engine, const AttentionProb
   for (const char* name : {"dk", "dv"}) results.add(name, zeros(p.dtype, {1, 1, p.seq, p.head_dim}));
   begin_rows(work, shape, grad_rows<T>(tensors));
   const auto add = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = 0; r < work.row_stride; ++r)
-      work.visible[r] = std::clamp(std::min(r, p.seq - 1) + 1 - begin, std::int64_t{0}, end - begin);
+    for (std::int64_t r = 0; r < work.row_stride; ++r) {
+      const KeyRange keys = p.visible(0, r);
+      work.visible[r] = std::clamp(keys.end - begin, std::int64_t{0}, end - begin);
+      if (p.window > 0) work.hidden[r] = std::clamp(keys.first - begin, std::int64_t{0}, end - begin);
+    }
     const std::int64_t at = begin * p.head_dim;
     add_share<T>(work, shape, tensors["k"].as<T>() + at, tensors["v"].as<T>() + at, end - begin,
                  results["dk"].as<T>() + at, results["dv"].as<T>() + at, nullptr);
@@ -77,27 +100,40 @@ Tensors backward_in_two(const GradEngine<RealOf<T>>& engine, const AttentionProb
   return results;
 }
 
+AttentionProblem problem_of(const Shares& shares, DType dtype, bool causal) {
+  AttentionProblem p;
+  p.heads = 2;
+  p.kv_heads = 1;
+  p.seq = shares.seq;
+  p.head_dim = shares.head_dim;
+  p.causal = causal;
+  p.window = shares.window;
+  if (shares.keys > 0) p.key_lengths = {shares.keys};
+  p.dtype = dtype;
+  p.pass = "bwd";
+  return p;
+}
+
+template <class T>
+void check_engine(const GradEngine<RealOf<T>>& engine, const Shares& shares, DType dtype, bool causal) {
+  const Op& op = support::find_op("attention");
+  const AttentionProblem p = problem_of(shares, dtype, causal);
+  SCOPED_TRACE(concat(engine.isa, " ", bench::to_text(dtype), causal ? " causal" : " full", " L ", p.seq,
+                      " D ", p.head_dim, " window ", p.window, " keys ", shares.keys));
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(p.seq));
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  Tensors tensors = support::make_inputs(op, p, 2);
+  add_forward(op, p, rows, tensors);
+  const Tensors results = backward_in_two<T>(engine, p, tensors, shares.cut);
+  const Kernel all_outputs;
+  for (const auto& e : support::compare(all_outputs, op, p, tensors, results))
+    EXPECT_LE(e.error, e.tolerance) << e.text();
+}
+
 template <class T>
 void check_engine(const GradEngine<RealOf<T>>& engine, DType dtype) {
-  const Op& op = support::find_op("attention");
-  for (const Shares& shares : kShares) {
-    AttentionProblem p;
-    p.heads = 2;
-    p.kv_heads = 1;
-    p.seq = shares.seq;
-    p.head_dim = shares.head_dim;
-    p.dtype = dtype;
-    p.pass = "bwd";
-    SCOPED_TRACE(concat(engine.isa, " ", bench::to_text(dtype), " L ", p.seq, " D ", p.head_dim));
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(p.seq));
-    std::iota(rows.begin(), rows.end(), std::int64_t{0});
-    Tensors tensors = support::make_inputs(op, p, 2);
-    add_forward(op, p, rows, tensors);
-    const Tensors results = backward_in_two<T>(engine, p, tensors, shares.cut);
-    const Kernel all_outputs;
-    for (const auto& e : support::compare(all_outputs, op, p, tensors, results))
-      EXPECT_LE(e.error, e.tolerance) << e.text();
-  }
+  for (const Shares& shares : kShares)
+    for (const bool causal : {true, false}) check_engine<T>(engine, shares, dtype, causal);
 }
 
 TEST(GradShare, EqualsTheOracleOnEveryEngine) {

@@ -46,10 +46,10 @@ std::vector<Mask> masks(const std::string& pass = "fwd") {
     for (const std::int64_t window :
          {1, 2, 7, 48, 96, 130})  // itself; in and over strips; a query block; all of it
       list.push_back({1, 110, causal, window, {}});
-    list.push_back({3, 70, causal, 0, {70, 1, 37}});              // full, one key, some
-    list.push_back({3, 70, causal, 20, {70, 1, 37}});             // rows behind 37 + 20 see no key
-    list.push_back({1, 1, causal, 1, {}});                        // the smallest
-    if (pass == "fwd") list.push_back({1, 450, causal, 30, {}});  // a key block wholly left of the window
+    list.push_back({3, 70, causal, 0, {70, 1, 37}});                 // full, one key, some
+    list.push_back({3, 70, causal, 20, {70, 1, 37}});                // rows behind 37 + 20 see no key
+    list.push_back({1, 1, causal, 1, {}});                           // the smallest
+    list.push_back({1, pass == "fwd" ? 450 : 290, causal, 30, {}});  // a key block wholly left of the window
   }
   return list;
 }
@@ -88,7 +88,8 @@ void check_backend(Backend backend) {
 
 TEST(AttentionMask, EveryKernelThatTakesOneEqualsTheOracle) {
   check_backend(Backend::cpu);
-  for (const char* name : {"attention/naive_cpu", "attention/flash_tiled_cpu", "attention/naive_bwd_cpu"}) {
+  for (const char* name : {"attention/naive_cpu", "attention/flash_tiled_cpu", "attention/naive_bwd_cpu",
+                           "attention/flash_tiled_bwd_cpu"}) {
     const Kernel& kernel = support::find_kernel(name);
     EXPECT_EQ(check(kernel, DType::f64, kernel.passes[0]), static_cast<int>(masks(kernel.passes[0]).size()))
         << name << " takes all";
@@ -99,8 +100,11 @@ TEST(AttentionMaskTorch, EveryKernelThatTakesOneEqualsTheOracle) {
   const std::string missing = support::load_torch_plugin();
   if (!missing.empty()) GTEST_SKIP() << missing;
   check_backend(Backend::torch);
-  for (const char* name : {"attention/sdpa_math_torch", "attention/sdpa_flash_torch"})
-    EXPECT_GE(check(support::find_kernel(name), DType::f32, "fwd"), 10) << name;
+  for (const char* name : {"attention/sdpa_math_torch", "attention/sdpa_flash_torch",
+                           "attention/sdpa_math_bwd_torch", "attention/sdpa_flash_bwd_torch"}) {
+    const Kernel& kernel = support::find_kernel(name);
+    EXPECT_GE(check(kernel, DType::f32, kernel.passes[0]), 10) << name;
+  }
 }
 
 TEST(AttentionMask, VisibleKeysAreThoseOfTheDefinition) {
@@ -151,17 +155,34 @@ TEST(AttentionMask, OracleAveragesWhatARowSees) {
 TEST(AttentionMask, AWindowOfTheWholeSequenceChangesNoBit) {
   const Op& op = support::find_op("attention");
   for (const Kernel* kernel : Registry<Kernel>::instance().all()) {
-    if (kernel->op != "attention" || kernel->backend != Backend::cpu || kernel->passes[0] != "fwd") continue;
+    if (kernel->op != "attention" || kernel->backend != Backend::cpu) continue;
     for (const bool causal : {true, false}) {
-      const AttentionProblem wide = problem_of({1, 200, causal, 200, {}}, DType::f32);
+      const AttentionProblem wide = problem_of({1, 200, causal, 200, {}}, DType::f32, kernel->passes[0]);
       if (!supports_case(*kernel, wide).empty()) continue;
-      const AttentionProblem none = problem_of({1, 200, causal, 0, {}}, DType::f32);
+      const AttentionProblem none = problem_of({1, 200, causal, 0, {}}, DType::f32, kernel->passes[0]);
       const Tensors inputs = support::make_inputs(op, none, 1);
       const Tensors a = run(*kernel, wide, inputs), b = run(*kernel, none, inputs);
-      for (const char* name : {"out", "lse"})
-        EXPECT_EQ(std::memcmp(a[name].data(), b[name].data(), static_cast<std::size_t>(a[name].bytes())), 0)
-            << kernel->name << " " << name;
+      for (const TensorSpec& spec : op.outputs(none)) {
+        const Tensor &x = a[spec.name], &y = b[spec.name];
+        EXPECT_EQ(std::memcmp(x.data(), y.data(), static_cast<std::size_t>(x.bytes())), 0)
+            << kernel->name << " " << spec.name;
+      }
     }
+  }
+}
+
+// A gradient without a pair behind it is exactly zero: of rows that see no key, and of keys that are padding.
+TEST(AttentionMask, WhatMeetsNothingHasZeroGradients) {
+  const Op& op = support::find_op("attention");
+  for (const char* name : {"attention/naive_bwd_cpu", "attention/flash_tiled_bwd_cpu"}) {
+    const AttentionProblem p = problem_of({2, 300, true, 20, {300, 37}}, DType::f32, "bwd");
+    const Tensors gradients = run(support::find_kernel(name), p, support::make_inputs(op, p, 1));
+    const auto expect_zero = [&](const char* output, std::int64_t head, std::int64_t first) {
+      for (std::int64_t i = (head * p.seq + first) * p.head_dim; i < (head + 1) * p.seq * p.head_dim; ++i)
+        ASSERT_EQ(gradients[output].at(i), 0.0) << name << " " << output << " element " << i;
+    };
+    for (const std::int64_t head : {2, 3}) expect_zero("dq", head, 37 + 20 - 1);
+    for (const char* output : {"dk", "dv"}) expect_zero(output, 1, 37);
   }
 }
 

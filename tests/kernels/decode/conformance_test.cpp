@@ -19,8 +19,8 @@ constexpr Size kSizes[] = {
     {1, 2, 2, 15, 64, 16},                       // page - 1
     {1, 2, 2, 16, 64, 16},                       // page
     {1, 2, 2, 17, 64, 16},                       // page + 1
-    {2, 3, 1, 63, 80, 32},                       // block of 64 - 1; a group of 2 + 1 heads
-    {2, 4, 1, 65, 128, 64, Lengths::equal, 2},   // block + 1, page + 1; a group of 4
+    {2, 3, 1, 127, 80, 32},                      // block of 128 - 1; a group of 2 + 1 heads
+    {2, 4, 1, 129, 128, 64, Lengths::equal, 2},  // block + 1, page + 1; a group of 4
     {1, 8, 1, 255, 64, 256, Lengths::equal, 3},  // span of 256 - 1 = page - 1; a group of 8
     {1, 16, 1, 257, 128, 256, Lengths::equal,
      2},                                         // span + 1; 8 heads twice; one key/value head for 2 threads
