@@ -22,6 +22,14 @@ BS_HOST_DEVICE std::uint32_t swizzled(int row, int chunk, int rows) {
   return static_cast<std::uint32_t>(((page * rows + row) * kPageChunks + (within ^ (row % 8))) * kChunkBytes);
 }
 
+/// From the place of chunk `chunk` < 2 to that of chunk + 2 pairs in the same row: an exclusive or and a constant, where a place worked out
+/// anew would keep a register for every pair.
+BS_HOST_DEVICE std::uint32_t moved_by_pairs(std::uint32_t at, int pairs, int rows) {
+  constexpr int kPagePairs = kPageChunks / 2;
+  return (at ^ static_cast<std::uint32_t>(pairs % kPagePairs * 2 * kChunkBytes)) +
+         static_cast<std::uint32_t>(pairs / kPagePairs * rows * kPageChunks * kChunkBytes);
+}
+
 /// Bytes of a tile; `columns` a multiple of 64.
 BS_HOST_DEVICE constexpr int tile_bytes(int rows, int columns) { return rows * columns * 2; }
 
