@@ -24,6 +24,22 @@ struct Machine {
     return (static_cast<std::uint32_t>(__cvta_generic_to_shared(memory)) + 1023U) & ~1023U;
   }
 
+  /// The same memory for ordinary reads and writes, from its very beginning.
+  static __device__ __forceinline__ float* shared_floats() {
+    extern __shared__ std::uint8_t memory[];
+    return reinterpret_cast<float*>(memory);
+  }
+
+  struct Words {
+    std::uint32_t word[4];
+  };
+  /// 16 bytes of global memory that are read once: past L1.
+  static __device__ __forceinline__ Words load16(const void* from) {
+    Words w;
+    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(w.word[0]), "=r"(w.word[1]), "=r"(w.word[2]), "=r"(w.word[3]) : "l"(from));
+    return w;
+  }
+
   /// 16 bytes from global to shared memory, or zeros; arrives with wait(). `from` may not be read when `valid` is false.
   static __device__ __forceinline__ void copy16(std::uint32_t to, const void* from, bool valid) {
     const int bytes = valid ? 16 : 0;
@@ -75,6 +91,24 @@ struct Machine {
     else
       asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
     return both;
+  }
+
+  template <class T>
+  static __device__ __forceinline__ T round(float x) {
+    return T{static_cast<std::uint16_t>(pack<T>(x, 0.0F))};
+  }
+  /// The number in the low or the high half of a word.
+  template <class T>
+  static __device__ __forceinline__ float low(std::uint32_t word) {
+    if constexpr (std::is_same_v<T, Bf16>) return __uint_as_float(word << 16);
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(static_cast<std::uint16_t>(word)));
+    return x;
+  }
+  template <class T>
+  static __device__ __forceinline__ float high(std::uint32_t word) {
+    if constexpr (std::is_same_v<T, Bf16>) return __uint_as_float(word & 0xffff0000U);
+    return low<T>(word >> 16);
   }
 
   static __device__ __forceinline__ float shuffle_xor(float x, int lanes) { return __shfl_xor_sync(0xffffffffU, x, lanes); }

@@ -169,6 +169,7 @@ namespace host_machine {
 int thread() { return the_block->running->index; }
 int block() { return the_block->index; }
 void sync() { meet(the_block->all); }
+float* shared_floats() { return reinterpret_cast<float*>(the_block->shared.data()); }
 
 void copy16(std::uint32_t to, const void* from, bool valid) {
   shared_at(to);

@@ -10,6 +10,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <type_traits>
 
@@ -25,6 +26,7 @@ namespace host_machine {
 int thread();
 int block();
 void sync();
+float* shared_floats();
 void copy16(std::uint32_t to, const void* from, bool valid);
 void commit();
 void wait(int pending);
@@ -46,6 +48,18 @@ struct HostMachine {
   static void sync() { host_machine::sync(); }
   /// Any place but 0, where an address that was never set would go unnoticed.
   static std::uint32_t shared() { return 1024; }
+
+  static float* shared_floats() { return host_machine::shared_floats(); }
+
+  struct Words {
+    std::uint32_t word[4];
+  };
+  static Words load16(const void* from) {
+    BS_REQUIRE(reinterpret_cast<std::uintptr_t>(from) % 16 == 0, "16 bytes are read from an address that is no multiple of 16");
+    Words words;
+    std::memcpy(&words, from, sizeof words);
+    return words;
+  }
 
   static void copy16(std::uint32_t to, const void* from, bool valid) { host_machine::copy16(to, from, valid); }
   static void commit() { host_machine::commit(); }
@@ -80,6 +94,18 @@ struct HostMachine {
   template <class T>
   static std::uint32_t pack(float low, float high) {
     return pair(store<T>(low).bits, store<T>(high).bits);
+  }
+  template <class T>
+  static T round(float x) {
+    return store<T>(x);
+  }
+  template <class T>
+  static float low(std::uint32_t word) {
+    return to_float(T{static_cast<std::uint16_t>(word)});
+  }
+  template <class T>
+  static float high(std::uint32_t word) {
+    return to_float(T{static_cast<std::uint16_t>(word >> 16)});
   }
   static float shuffle_xor(float x, int lanes) {
     const auto word = std::bit_cast<std::uint32_t>(x);
