@@ -15,11 +15,10 @@
 #include <cuda_runtime.h>
 
 #include <memory>
-#include <utility>
 
+#include "kernels/attention/attention_on_device_cuda.hpp"
 #include "kernels/attention/flash_mma.hpp"
 #include "kernels/cuda/machine.cuh"
-#include "kernels/device_tensors_cuda.hpp"
 #include "src/device/check.hpp"
 
 namespace bench::attention {
@@ -28,7 +27,7 @@ namespace {
 constexpr int kAlignment_bytes = 1024;  // of the tiles; a launch's shared memory begins anywhere
 
 template <class Body>
-__global__ void __launch_bounds__(Body::kThreads) flash_mma(const __grid_constant__ FlashMmaJob job) {
+__global__ void __launch_bounds__(Body::kThreads) flash_mma(const __grid_constant__ DeviceJob job) {
   Body(job).run();
 }
 
@@ -44,20 +43,6 @@ void with_body(const AttentionProblem& p, F&& f) {
   of_type.template operator()<F16>();
 }
 
-class OnDevice final : public DeviceTensors {
- public:
-  OnDevice(const AttentionProblem& p, Tensors& tensors)
-      : DeviceTensors(tensors, {"out", "lse"}), key_lengths_(to_device(std::vector<std::int32_t>(p.key_lengths.begin(), p.key_lengths.end()))) {
-    job_ = flash_mma_job(p, data("q"), data("k"), data("v"), data("out"), reinterpret_cast<float*>(data("lse")),
-                         reinterpret_cast<const std::int32_t*>(key_lengths_.data()));
-  }
-  const FlashMmaJob& job() const { return job_; }
-
- private:
-  device::DeviceBuffer key_lengths_;  // nothing where no key is padding
-  FlashMmaJob job_;
-};
-
 std::string supports(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
   if (p.head_dim > 256 || p.head_dim % 8 != 0) return concat("head_dim = ", p.head_dim, ": this kernel takes multiples of 8 up to 256");
@@ -69,11 +54,11 @@ std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Cont
   with_body(p, [&]<class Body>() {
     BS_CUDA(cudaFuncSetAttribute(flash_mma<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + kAlignment_bytes));
   });
-  return std::make_unique<OnDevice>(p, tensors);
+  return std::make_unique<AttentionOnDevice>(p, tensors);
 }
 
 void run(const Problem& problem, Tensors&, Context& context) {
-  const FlashMmaJob& job = static_cast<const OnDevice&>(*context.prepared).job();
+  const DeviceJob& job = static_cast<const AttentionOnDevice&>(*context.prepared).job();
   with_body(problem_as<AttentionProblem>(problem), [&]<class Body>() {
     flash_mma<Body><<<Body::blocks(job), Body::kThreads, Body::kSharedBytes + kAlignment_bytes, static_cast<cudaStream_t>(context.stream)>>>(job);
     BS_CUDA(cudaGetLastError());

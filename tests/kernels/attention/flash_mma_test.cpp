@@ -30,8 +30,13 @@ Tensors on_the_host(const AttentionProblem& p, Tensors& inputs, std::uint64_t se
   Tensors outputs;
   for (const TensorSpec& spec : op.outputs(p)) poison(outputs.add(spec.name, Tensor(spec.dtype, spec.shape)));
   const std::vector<std::int32_t> lengths(p.key_lengths.begin(), p.key_lengths.end());
-  const FlashMmaJob job = flash_mma_job(p, inputs["q"].data(), inputs["k"].data(), inputs["v"].data(), outputs["out"].data(),
-                                        outputs["lse"].as<float>(), lengths.empty() ? nullptr : lengths.data());
+  DeviceJob job = device_job(p);
+  job.q = inputs["q"].data();
+  job.k = inputs["k"].data();
+  job.v = inputs["v"].data();
+  job.out = outputs["out"].data();
+  job.lse = outputs["lse"].as<float>();
+  job.key_lengths = lengths.empty() ? nullptr : lengths.data();
   for (int block = 0; block < Kernel::blocks(job); ++block)
     support::run_block(Kernel::kThreads, block, Kernel::kSharedBytes, seed + static_cast<std::uint64_t>(block), [&] { Kernel(job).run(); });
   return outputs;
