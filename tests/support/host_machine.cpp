@@ -1,65 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/host_machine.hpp"
 
-#include <ucontext.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <deque>
-#include <exception>
-#include <memory>
 #include <numeric>
 #include <random>
-#include <vector>
 
 #include "src/core/error.hpp"
+#include "tests/support/host_block.hpp"
 
 namespace bench::support {
+namespace host_machine {
 namespace {
-
-constexpr std::size_t kStack_bytes = 256 << 10;  // a thread's registers lie here, some 10 KB
-constexpr std::uint32_t kSharedBase = 1024;      // HostMachine::shared()
-
-/// Threads meet here; the last one opens it.
-struct Meeting {
-  int expected = 0, arrived = 0;
-  std::uint64_t opened = 0;
-};
-
-struct Copy {
-  std::uint32_t to;
-  const void* from;  // null: zeros
-};
-
-struct Thread {
-  ucontext_t context{};
-  std::unique_ptr<std::byte[]> stack;
-  int index = 0;
-  bool done = false;
-  const Meeting* waits_for = nullptr;
-  std::uint64_t until = 0;
-  std::vector<Copy> copies;              // not committed yet
-  std::deque<std::vector<Copy>> groups;  // committed, oldest first
-};
-
-struct Warp {
-  Meeting meeting{32};
-  std::uint32_t at[32] = {};
-  host_machine::WarpWords words{};
-};
-
-struct Block {
-  int index = 0;
-  std::vector<std::uint8_t> shared;
-  std::vector<Thread> threads;
-  std::vector<Warp> warps;
-  Meeting all;
-  ucontext_t scheduler{};
-  Thread* running = nullptr;
-  const std::function<void()>* body = nullptr;
-  std::exception_ptr failure;
-};
 
 thread_local Block* the_block = nullptr;
 
@@ -71,11 +24,7 @@ void meet(Meeting& meeting) {
     ++meeting.opened;
     return;
   }
-  Thread& self = *the_block->running;
-  self.waits_for = &meeting;
-  self.until = meeting.opened + 1;
-  leave_turn();
-  self.waits_for = nullptr;
+  wait_until([&meeting, until = meeting.opened + 1] { return meeting.opened >= until; });
 }
 
 void thread_main() {
@@ -99,9 +48,7 @@ void start(Block& block, Thread& thread, int index) {
   makecontext(&thread.context, thread_main, 0);
 }
 
-bool ready(const Thread& thread) {
-  return !thread.done && (thread.waits_for == nullptr || thread.waits_for->opened >= thread.until);
-}
+bool ready(const Thread& thread) { return !thread.done && (!thread.may_go_on || thread.may_go_on()); }
 
 /// Gives those of a warp's threads that can go on a turn each, in random order; false when none can.
 bool take_turns(Block& block, int warp, std::mt19937_64& random) {
@@ -120,9 +67,20 @@ bool take_turns(Block& block, int warp, std::mt19937_64& random) {
   return any;
 }
 
-/// A warp goes on alone for as long as it can, or until it is interrupted, and then another one does.
+/// One of the boxes on their way arrives, any one; false when there is none.
+bool deliver(Block& block, std::mt19937_64& random) {
+  if (block.engine.empty()) return false;
+  const auto which = block.engine.begin() + static_cast<std::ptrdiff_t>(random() % block.engine.size());
+  const Work copy = std::move(*which);
+  block.engine.erase(which);
+  copy();
+  return true;
+}
+
+/// A warp goes on alone for as long as it can, or until it is interrupted, and then another one does. Boxes arrive when nobody can go on, and
+/// now and then before.
 void run_warps(Block& block, std::mt19937_64& random) {
-  constexpr int kInterruption = 64;  // one turn in so many
+  constexpr int kInterruption = 64, kDelivery = 4;  // one turn in so many
   std::vector<int> warps(block.warps.size());
   std::iota(warps.begin(), warps.end(), 0);
   for (bool any = true; any;) {
@@ -133,21 +91,75 @@ void run_warps(Block& block, std::mt19937_64& random) {
         any = true;
         if (random() % kInterruption == 0) break;
       }
+    if (!any || random() % kDelivery == 0) any = deliver(block, random) || any;
   }
 }
 
 Warp& warp() { return the_block->warps[static_cast<std::size_t>(the_block->running->index / 32)]; }
 int lane() { return the_block->running->index % 32; }
 
-std::uint8_t* shared_at(std::uint32_t at) {
-  BS_REQUIRE(at >= kSharedBase && at + 16 <= kSharedBase + the_block->shared.size() && at % 16 == 0,
-             "16 bytes at ", at, " of ", the_block->shared.size(), " bytes of shared memory");
+}  // namespace
+
+Block& here() { return *the_block; }
+
+void wait_until(std::function<bool()> ready) {
+  Thread& self = *the_block->running;
+  self.may_go_on = std::move(ready);
+  leave_turn();
+  self.may_go_on = nullptr;
+}
+
+std::uint8_t* shared_at(std::uint32_t at, int bytes) {
+  BS_REQUIRE(at >= kSharedBase && at + static_cast<std::uint32_t>(bytes) <= kSharedBase + the_block->shared.size() && at % static_cast<std::uint32_t>(bytes) == 0,
+             bytes, " bytes at ", at, " of ", the_block->shared.size(), " bytes of shared memory");
   return the_block->shared.data() + (at - kSharedBase);
 }
 
-}  // namespace
+int thread() { return the_block->running->index; }
+int block() { return the_block->index; }
+void sync() { meet(the_block->all); }
+float* shared_floats() { return reinterpret_cast<float*>(the_block->shared.data()); }
+
+void copy16(std::uint32_t to, const void* from, bool valid) {
+  shared_at(to, 16);
+  BS_REQUIRE(!valid || reinterpret_cast<std::uintptr_t>(from) % 16 == 0, "16 bytes are copied from an address that is no multiple of 16");
+  the_block->running->copies.open.push_back({to, valid ? from : nullptr});
+}
+
+void commit() { the_block->running->copies.commit(); }
+
+void wait(int pending) {
+  the_block->running->copies.wait(pending, [](const Copy& copy) {
+    if (copy.from != nullptr)
+      std::memcpy(shared_at(copy.to, 16), copy.from, 16);
+    else
+      std::memset(shared_at(copy.to, 16), 0, 16);
+  });
+}
+
+Matrices exchange_rows(std::uint32_t at) {
+  Warp& mine = warp();
+  mine.at[lane()] = at;
+  meet(mine.meeting);
+  Matrices matrices;
+  for (int i = 0; i < 32; ++i) std::memcpy(matrices.rows[i / 8][i % 8], shared_at(mine.at[i], 16), 16);
+  meet(mine.meeting);
+  return matrices;
+}
+
+WarpWords exchange_words(const std::uint32_t* words, int count) {
+  Warp& mine = warp();
+  std::copy_n(words, count, mine.words.of[lane()]);
+  meet(mine.meeting);
+  const WarpWords all = mine.words;
+  meet(mine.meeting);
+  return all;
+}
+
+}  // namespace host_machine
 
 void run_block(int threads, int block_index, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body) {
+  using namespace host_machine;
   Block block;
   block.index = block_index;
   block.shared.assign(static_cast<std::size_t>(shared_bytes), 0xff);
@@ -162,58 +174,7 @@ void run_block(int threads, int block_index, std::int64_t shared_bytes, std::uin
   the_block = nullptr;
   for (const Thread& thread : block.threads)
     BS_REQUIRE(thread.done, "thread ", thread.index, " waits for threads that never come");
+  BS_REQUIRE(block.engine.empty(), "the block ended with copies on their way");
 }
 
-namespace host_machine {
-
-int thread() { return the_block->running->index; }
-int block() { return the_block->index; }
-void sync() { meet(the_block->all); }
-float* shared_floats() { return reinterpret_cast<float*>(the_block->shared.data()); }
-
-void copy16(std::uint32_t to, const void* from, bool valid) {
-  shared_at(to);
-  BS_REQUIRE(!valid || reinterpret_cast<std::uintptr_t>(from) % 16 == 0, "16 bytes are copied from an address that is no multiple of 16");
-  the_block->running->copies.push_back({to, valid ? from : nullptr});
-}
-
-void commit() {
-  Thread& self = *the_block->running;
-  self.groups.push_back(std::move(self.copies));
-  self.copies.clear();
-}
-
-void wait(int pending) {
-  auto& groups = the_block->running->groups;
-  while (groups.size() > static_cast<std::size_t>(pending)) {
-    for (const Copy& copy : groups.front()) {
-      if (copy.from != nullptr)
-        std::memcpy(shared_at(copy.to), copy.from, 16);
-      else
-        std::memset(shared_at(copy.to), 0, 16);
-    }
-    groups.pop_front();
-  }
-}
-
-Matrices exchange_rows(std::uint32_t at) {
-  Warp& here = warp();
-  here.at[lane()] = at;
-  meet(here.meeting);
-  Matrices matrices;
-  for (int i = 0; i < 32; ++i) std::memcpy(matrices.rows[i / 8][i % 8], shared_at(here.at[i]), 16);
-  meet(here.meeting);
-  return matrices;
-}
-
-WarpWords exchange_words(const std::uint32_t* words, int count) {
-  Warp& here = warp();
-  std::copy_n(words, count, here.words.of[lane()]);
-  meet(here.meeting);
-  const WarpWords all = here.words;
-  meet(here.meeting);
-  return all;
-}
-
-}  // namespace host_machine
 }  // namespace bench::support

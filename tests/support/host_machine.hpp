@@ -114,7 +114,7 @@ struct HostMachine {
   static float exp2(float x) { return std::exp2(x); }
   static float log(float x) { return std::log(x); }
 
- private:
+ protected:
   static std::uint32_t pair(std::uint16_t low, std::uint16_t high) { return static_cast<std::uint32_t>(high) << 16 | low; }
   template <class T>
   static double half_of(std::uint32_t word, int which) {
