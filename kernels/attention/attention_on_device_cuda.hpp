@@ -9,7 +9,7 @@
 
 namespace bench::attention {
 
-class AttentionOnDevice final : public DeviceTensors {
+class AttentionOnDevice : public DeviceTensors {
  public:
   AttentionOnDevice(const AttentionProblem& p, Tensors& tensors)
       : DeviceTensors(tensors, {"out", "lse"}), key_lengths_(to_device(std::vector<std::int32_t>(p.key_lengths.begin(), p.key_lengths.end()))), job_(device_job(p)) {

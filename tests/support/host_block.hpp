@@ -81,6 +81,8 @@ struct Block {
   Meeting all;
   std::map<std::uint32_t, Barrier> barriers;
   std::vector<Work> engine;  // copies of whole boxes that are on their way
+  std::uint64_t rounds = 0;   // of turns
+  int asleep = 0;
   ucontext_t scheduler{};
   Thread* running = nullptr;
   const std::function<void()>* body = nullptr;
@@ -90,6 +92,8 @@ struct Block {
 Block& here();
 /// Until `ready` says so; others go on meanwhile.
 void wait_until(std::function<bool()> ready);
+/// For a few rounds of turns: what is waited for takes its time.
+void sleep();
 std::uint8_t* shared_at(std::uint32_t at, int bytes);
 
 }  // namespace bench::support::host_machine

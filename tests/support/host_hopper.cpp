@@ -82,6 +82,7 @@ void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t at, int 
 void add_product(std::function<void()> product) { here().running->products.open.push_back(std::move(product)); }
 void commit_products() { here().running->products.commit(); }
 void wait_products(int pending) {
+  sleep();
   here().running->products.wait(pending, [](const Work& product) { product(); });
 }
 

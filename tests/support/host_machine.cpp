@@ -92,6 +92,8 @@ void run_warps(Block& block, std::mt19937_64& random) {
         if (random() % kInterruption == 0) break;
       }
     if (!any || random() % kDelivery == 0) any = deliver(block, random) || any;
+    ++block.rounds;
+    any = any || block.asleep > 0;
   }
 }
 
@@ -107,6 +109,13 @@ void wait_until(std::function<bool()> ready) {
   self.may_go_on = std::move(ready);
   leave_turn();
   self.may_go_on = nullptr;
+}
+
+void sleep() {
+  constexpr std::uint64_t kRounds = 3;  // enough for others to meet, copy and overwrite
+  ++the_block->asleep;
+  wait_until([until = the_block->rounds + kRounds] { return the_block->rounds >= until; });
+  --the_block->asleep;
 }
 
 std::uint8_t* shared_at(std::uint32_t at, int bytes) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One block's work of attention on Hopper (sm_90a): kConsumers warpgroups of 64 query rows each, and one that feeds them. The body only:
-// flash_wgmma_cuda.cu launches it, and a test runs it on the host.
+// flash_sm90_cuda.cu launches it, and a test runs it on the host.
 //
 // Algorithm: FlashAttention-3's plain form (Shah et al. 2024, warp specialisation without its overlaps): a producer thread has the copy engine
 // bring Q once and K and V block by block into kStages places each; consumers multiply by wgmma, scores and output in registers, weights from
@@ -18,12 +18,12 @@ namespace bench::attention {
 
 /// The tensors as the copy engine knows them: q (B H, L, D) in boxes of 64 rows, k and v (B Hkv, L, D) in boxes of kKeys, 64 columns each.
 template <class M>
-struct FlashWgmmaJob : DeviceJob {
+struct FlashSm90Job : DeviceJob {
   typename M::TensorMap q_map, k_map, v_map;
 };
 
 template <class M, class T, int kDim, int kConsumers>
-class FlashWgmma {
+class FlashSm90 {
  public:
   static constexpr int kKeys = 128, kStages = 2, kRows = 64 * kConsumers;
   static constexpr int kThreads = 128 * (kConsumers + 1);
@@ -31,7 +31,7 @@ class FlashWgmma {
 
   static BS_HOST_DEVICE int blocks(const DeviceJob& job) { return job.row_blocks(kRows) * job.batch * job.heads; }
 
-  BS_DEVICE explicit FlashWgmma(const FlashWgmmaJob<M>& job)
+  BS_DEVICE explicit FlashSm90(const FlashSm90Job<M>& job)
       : job_(job), at_(job, M::block(), kRows), keys_(at_.mask, at_.row0, kRows, kKeys), shared_(M::shared()) {}
 
   BS_DEVICE void run() {
@@ -144,7 +144,7 @@ class FlashWgmma {
     M::pin(rows.out[0]);
   }
 
-  const FlashWgmmaJob<M>& job_;
+  const FlashSm90Job<M>& job_;
   BlockOfRows at_;
   KeyBlocks keys_;
   std::uint32_t shared_;
