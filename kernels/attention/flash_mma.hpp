@@ -77,7 +77,9 @@ class FlashMma {
       M::sync();  // V is here for all, and nobody reads this K
       if (block > keys.begin()) fetch<kKeys>(k_, job_.k, at_.kv_head, (block - 1) * kKeys);
       if (keys.hides_some(block)) rows_.hide(keys.mask, block * kKeys);
-      rows_.soften(job_.scale_log2);
+      float shrink[kTiles][2];
+      rows_.soften(job_.scale_log2, shrink);
+      rows_.shrink_output(shrink);
       weigh();
     }
   }

@@ -2,7 +2,8 @@
 // One block's work of attention on Hopper (sm_90a): kConsumers warpgroups of 64 query rows each, and one that feeds them. The body only:
 // flash_sm90_cuda.cu launches it, and a test runs it on the host.
 //
-// Algorithm: FlashAttention-3's plain form (Shah et al. 2024, warp specialisation without its overlaps): a producer thread has the copy engine
+// Algorithm: FlashAttention-3 (Shah et al. 2024), warp specialisation with or without its overlap of a block's softmax with the product of the
+// one before (kOverlap): a producer thread has the copy engine
 // bring Q once and K and V block by block into kStages places each; consumers multiply by wgmma, scores and output in registers, weights from
 // registers. Every place has a barrier for "full" (bytes arrived) and one for "empty" (all consumer warps are done with it), whose parity tells
 // the rounds apart. Blocks are taken from the last one to the first; only those at the ends of the visible range run masked code.
@@ -22,7 +23,7 @@ struct FlashSm90Job : DeviceJob {
   typename M::TensorMap q_map, k_map, v_map;
 };
 
-template <class M, class T, int kDim, int kConsumers>
+template <class M, class T, int kDim, int kConsumers, bool kOverlap>
 class FlashSm90 {
  public:
   static constexpr int kKeys = 128, kStages = 2, kRows = 64 * kConsumers;
@@ -93,55 +94,109 @@ class FlashSm90 {
     }
   }
 
+  using Rows = SoftmaxRegisters<M, T, 1, kKeys, kDim>;
+  using Weights = std::uint32_t[kKeys / 16][4];
+
   BS_DEVICE void consume() {
-    const int consumer = M::thread() / 128 - 1;
+    const int consumer = M::thread() / 128 - 1, count = keys_.end() - keys_.begin();
     Rows rows;
     rows.clear(at_.row0 + consumer * 64 + M::thread() % 128 / 32 * 16);
-    if (keys_.end() > keys_.begin()) M::await(queries_here(), 0);
-    for (int i = 0; i < keys_.end() - keys_.begin(); ++i) {
-      const int stage = i % kStages, parity = i / kStages % 2, block = keys_.end() - 1 - i;
-      M::await(full(kK, stage), parity);
-      score(rows, query_tile(consumer), tile(kK, stage));
-      leave(kK, stage);
-      if (keys_.hides_some(block)) rows.hide(keys_.mask, block * kKeys);
-      rows.soften(job_.scale_log2);
-      M::await(full(kV, stage), parity);
-      weigh(rows, tile(kV, stage));
-      leave(kV, stage);
+    if (count > 0) {
+      M::await(queries_here(), 0);
+      if constexpr (kOverlap)
+        attend_overlapped(rows, query_tile(consumer), count);
+      else
+        attend(rows, query_tile(consumer), count);
     }
     const std::int64_t before = static_cast<std::int64_t>(at_.head) * job_.seq;
     rows.finish(job_.scale_log2, job_.seq, job_.head_dim, static_cast<T*>(job_.out) + before * job_.head_dim, job_.lse + before);
   }
 
-  using Rows = SoftmaxRegisters<M, T, 1, kKeys, kDim>;
-
-  /// A place is left by one lane a warp: a warp's part of a product reads all of it.
-  BS_DEVICE void leave(Tensor tensor, int stage) const {
-    if (M::thread() % 32 == 0) M::arrive(empty(tensor, stage));
+  /// One product after the other, each waited for.
+  BS_DEVICE void attend(Rows& rows, std::uint32_t q, int count) {
+    for (int i = 0; i < count; ++i) {
+      start_scores(rows, q, i);
+      M::template wait_products<0>();
+      M::pin(rows.scores[0]);
+      leave(kK, i);
+      float shrink[1][2];
+      soften(rows, i, shrink);
+      rows.shrink_output(shrink);
+      Weights p;
+      pack(rows, p);
+      start_output(rows, p, i);
+      M::template wait_products<0>();
+      M::pin(rows.out[0]);
+      leave(kV, i);
+    }
   }
 
-  BS_DEVICE static void score(Rows& rows, std::uint32_t q, std::uint32_t k) {
+  /// The next block's scores and softmax while this one's output is computed.
+  BS_DEVICE void attend_overlapped(Rows& rows, std::uint32_t q, int count) {
+    float shrink[1][2];
+    Weights p;
+    start_scores(rows, q, 0);
+    M::template wait_products<0>();
+    M::pin(rows.scores[0]);
+    leave(kK, 0);
+    soften(rows, 0, shrink);
+    pack(rows, p);
+    for (int i = 0; i + 1 < count; ++i) {
+      start_scores(rows, q, i + 1);
+      start_output(rows, p, i);
+      M::template wait_products<1>();
+      M::pin(rows.scores[0]);
+      leave(kK, i + 1);
+      soften(rows, i + 1, shrink);
+      M::template wait_products<0>();
+      M::pin(rows.out[0]);
+      leave(kV, i);
+      rows.shrink_output(shrink);
+      pack(rows, p);
+    }
+    start_output(rows, p, count - 1);
+    M::template wait_products<0>();
+    M::pin(rows.out[0]);
+    leave(kV, count - 1);
+  }
+
+  BS_DEVICE void soften(Rows& rows, int i, float (&shrink)[1][2]) const {
+    const int block = keys_.end() - 1 - i;
+    if (keys_.hides_some(block)) rows.hide(keys_.mask, block * kKeys);
+    rows.soften(job_.scale_log2, shrink);
+  }
+
+  BS_DEVICE static void pack(const Rows& rows, Weights& p) {
+    BS_UNROLL
+    for (int n = 0; n < kKeys / 16; ++n) rows.weights(0, n, p[n]);
+  }
+
+  /// Waits for block number i's keys and has its scores computed.
+  BS_DEVICE void start_scores(Rows& rows, std::uint32_t q, int i) const {
+    const std::uint32_t k = tile(kK, i % kStages);
+    M::await(full(kK, i % kStages), i / kStages % 2);
     M::pin(rows.scores[0]);
     M::product_fence();
     BS_UNROLL
     for (int d = 0; d < kDim / 16; ++d)
       M::template product<T>(rows.scores[0], cuda::columns_descriptor(q, 64, 0, d), cuda::columns_descriptor(k, kKeys, 0, d), d > 0);
     M::commit_products();
-    M::template wait_products<0>();
-    M::pin(rows.scores[0]);
   }
 
-  BS_DEVICE static void weigh(Rows& rows, std::uint32_t v) {
-    std::uint32_t p[kKeys / 16][4];
-    BS_UNROLL
-    for (int n = 0; n < kKeys / 16; ++n) rows.weights(0, n, p[n]);
+  /// Waits for block number i's values and has them added up with weights p.
+  BS_DEVICE void start_output(Rows& rows, const Weights& p, int i) const {
+    const std::uint32_t v = tile(kV, i % kStages);
+    M::await(full(kV, i % kStages), i / kStages % 2);
     M::pin(rows.out[0]);
     M::product_fence();
     BS_UNROLL
     for (int n = 0; n < kKeys / 16; ++n) M::template product<T>(rows.out[0], p[n], cuda::rows_descriptor(v, kKeys, n));
     M::commit_products();
-    M::template wait_products<0>();
-    M::pin(rows.out[0]);
+  }
+
+  /// Block number i's place is left by one lane a warp: a warp's part of a product reads all of it.
+  BS_DEVICE void leave(Tensor tensor, int i) const {
+    if (M::thread() % 32 == 0) M::arrive(empty(tensor, i % kStages));
   }
 
   const FlashSm90Job<M>& job_;

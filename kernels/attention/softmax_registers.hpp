@@ -57,8 +57,8 @@ struct SoftmaxRegisters {
     }
   }
 
-  /// Scores become weights 2^(c (s - max)), c = scale_log2; sums and outputs follow the new maximum.
-  BS_DEVICE void soften(float scale_log2) {
+  /// Scores become weights 2^(c (s - max)), c = scale_log2, sums follow the new maximum; `shrink` is what the output has to be multiplied by.
+  BS_DEVICE void soften(float scale_log2, float (&shrink)[kTiles][2]) {
     BS_UNROLL
     for (int tile = 0; tile < kTiles; ++tile) {
       BS_UNROLL
@@ -69,9 +69,9 @@ struct SoftmaxRegisters {
         highest = fmaxf(highest, M::shuffle_xor(highest, 1));
         highest = fmaxf(highest, M::shuffle_xor(highest, 2));
         const float shift = highest == kNothing ? 0.0F : highest * scale_log2;  // a row that has seen no key yet
-        const float shrink = M::exp2(most[tile][half] * scale_log2 - shift);
+        shrink[tile][half] = M::exp2(most[tile][half] * scale_log2 - shift);
         most[tile][half] = highest;
-        float total = sum[tile][half] * shrink;
+        float total = sum[tile][half] * shrink[tile][half];
         BS_UNROLL
         for (int n = 0; n < kKeys / 8; ++n) {
           BS_UNROLL
@@ -81,12 +81,15 @@ struct SoftmaxRegisters {
           }
         }
         sum[tile][half] = total;
-        BS_UNROLL
-        for (int n = 0; n < kDim / 8; ++n) {
-          out[tile][n * 4 + half * 2] *= shrink;
-          out[tile][n * 4 + half * 2 + 1] *= shrink;
-        }
       }
+    }
+  }
+
+  BS_DEVICE void shrink_output(const float (&shrink)[kTiles][2]) {
+    BS_UNROLL
+    for (int tile = 0; tile < kTiles; ++tile) {
+      BS_UNROLL
+      for (int i = 0; i < kDim / 2; ++i) out[tile][i] *= shrink[tile][i % 4 / 2];
     }
   }
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 BUILD = Path(os.environ.get("BENCH_SCALE_BUILD", "build/release"))
-OBJECT = BUILD / "kernels/CMakeFiles/bench_kernels_sm90.dir/attention/flash_sm90_cuda.cu.o"
+OBJECTS = BUILD / "kernels/CMakeFiles/bench_kernels_sm90.dir/attention"
+# kernel, waits of its machine code: one after the scores and one after the output; overlapped also those before and behind the loop.
+KERNELS = [("flash_plain_sm90_cuda", 2), ("flash_overlap_sm90_cuda", 4)]
 
 
 def disassembler():
@@ -22,24 +24,31 @@ def disassembler():
     return str(own) if own.is_file() else shutil.which("cuobjdump")
 
 
-def functions():
-    """Name -> instructions of every device function."""
+def functions(kernel):
+    """Name -> instructions of every device function of a kernel's file."""
     command = disassembler()
     path = os.pathsep.join([str(Path(command).parent), os.environ["PATH"]])  # it starts nvdisasm
-    text = subprocess.run([command, "-sass", OBJECT], capture_output=True, text=True, check=True, env=dict(os.environ, PATH=path)).stdout
+    text = subprocess.run([command, "-sass", OBJECTS / f"{kernel}.cu.o"], capture_output=True, text=True, check=True, env=dict(os.environ, PATH=path)).stdout
     parts = re.split(r"Function : (\S+)", text)[1:]
     return {name: re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", body) for name, body in zip(parts[::2], parts[1::2])}
 
 
-@pytest.mark.skipif(not OBJECT.is_file(), reason="this build has no CUDA")
+@pytest.mark.skipif(not OBJECTS.is_dir(), reason="this build has no CUDA")
 @pytest.mark.skipif(disassembler() is None, reason="cuobjdump is not installed")
-def test_hoppers_kernels_multiply_on_the_tensor_cores_and_keep_everything_in_registers():
-    found = functions()
+@pytest.mark.parametrize("kernel, waits", KERNELS)
+def test_hoppers_kernels_multiply_on_the_tensor_cores_and_nobody_serialises_them(kernel, waits):
+    found = functions(kernel)
     assert len(found) == 4, "two element types, two head dimensions"
     for name, code in found.items():
-        products = [i for i in code if i.startswith("HGMMA")]
-        waits = [i for i in code if i.startswith("WARPGROUP.DEPBAR")]
-        assert len(products) >= 12, f"{name}: D / 16 products for the scores, 8 for the output"
-        assert len(waits) == 2, f"{name}: one wait for the scores and one for the output; more, and products are serialised"
+        assert len([i for i in code if i.startswith("HGMMA")]) >= 12, f"{name}: D / 16 products for the scores, 8 for the output"
+        assert len([i for i in code if i.startswith("WARPGROUP.DEPBAR")]) == waits, f"{name}: more waits than were written: products are serialised"
         assert [i for i in code if i.startswith("USETMAXREG")], f"{name}: the change of registers was ignored"
-        assert not [i for i in code if i.startswith(("LDL", "STL"))], f"{name}: something lies in local memory"
+
+
+@pytest.mark.skipif(not OBJECTS.is_dir(), reason="this build has no CUDA")
+@pytest.mark.skipif(disassembler() is None, reason="cuobjdump is not installed")
+@pytest.mark.parametrize("kernel, waits", KERNELS)
+def test_hoppers_kernels_keep_everything_in_registers(kernel, waits):
+    for name, code in functions(kernel).items():
+        local = [i for i in code if i.startswith(("LDL", "STL"))]
+        assert not local, f"{name}: {len(local)} accesses to local memory"
