@@ -25,10 +25,10 @@ void end_phase_if_complete(Barrier& barrier) {
 /// The 128-byte swizzle: bits 4 to 6 of an address, by those from 7 to 9.
 std::uint32_t swizzled_address(std::uint32_t at) { return at ^ (at >> 7 & 7) << 4; }
 
-std::uint16_t element_at(std::uint32_t at) {
-  std::uint16_t bits;
-  std::memcpy(&bits, shared_at(swizzled_address(at), 2), 2);
-  return bits;
+Chunk chunk_at(std::uint32_t at) {
+  Chunk chunk;
+  std::memcpy(chunk.data(), shared_at(swizzled_address(at), 16), 16);
+  return chunk;
 }
 
 struct Fields {
@@ -86,15 +86,15 @@ void wait_products(int pending) {
   here().running->products.wait(pending, [](const Work& product) { product(); });
 }
 
-std::uint16_t element_of_columns(std::uint64_t descriptor, int r, int k) {
+Chunk chunk_of_columns(std::uint64_t descriptor, int r, int k) {
   const Fields at = fields_of(descriptor);
-  return element_at(at.start + static_cast<std::uint32_t>(r / 8) * at.stride + static_cast<std::uint32_t>(r % 8 * 128 + k * 2));
+  return chunk_at(at.start + static_cast<std::uint32_t>(r / 8) * at.stride + static_cast<std::uint32_t>(r % 8 * 128 + k * 16));
 }
 
-std::uint16_t element_of_rows(std::uint64_t descriptor, int k, int n) {
+Chunk chunk_of_rows(std::uint64_t descriptor, int k, int n) {
   const Fields at = fields_of(descriptor);
-  return element_at(at.start + static_cast<std::uint32_t>(n / 64) * at.leading + static_cast<std::uint32_t>(k / 8) * at.stride +
-                    static_cast<std::uint32_t>(k % 8 * 128 + n % 64 * 2));
+  return chunk_at(at.start + static_cast<std::uint32_t>(n / 8) * at.leading + static_cast<std::uint32_t>(k / 8) * at.stride +
+                  static_cast<std::uint32_t>(k % 8 * 128 + n % 8 * 16));
 }
 
 }  // namespace bench::support::host_machine

@@ -4,7 +4,10 @@
 // elements lie is worked out from the descriptor's fields by the rules of the PTX ISA (9.7.15.5, canonical layouts with a 128-byte swizzle).
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
+#include <vector>
 
 #include "tests/support/host_machine.hpp"
 
@@ -25,9 +28,11 @@ void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t barrier,
 void add_product(std::function<void()> product);
 void commit_products();
 void wait_products(int pending);
-/// Element bits of an operand with 16 columns k (row r), and of one with its 16 rows k as they lie (column n).
-std::uint16_t element_of_columns(std::uint64_t descriptor, int r, int k);
-std::uint16_t element_of_rows(std::uint64_t descriptor, int k, int n);
+/// Eight neighbouring elements in 16 bytes: of an operand with 16 columns, columns 8 k.. of row r; of one with its 16 rows as they lie, columns
+/// 8 n.. of row k.
+using Chunk = std::array<std::uint16_t, 8>;
+Chunk chunk_of_columns(std::uint64_t descriptor, int r, int k);
+Chunk chunk_of_rows(std::uint64_t descriptor, int k, int n);
 }  // namespace host_machine
 
 struct HostHopper : HostMachine {
@@ -57,11 +62,16 @@ struct HostHopper : HostMachine {
   static void product(float (&c)[kCount], std::uint64_t a, std::uint64_t b, bool add) {
     const int first_row = thread() % 128 / 32 * 16 + thread() % 32 / 4, column = thread() % 4 * 2;
     host_machine::add_product([&c, a, b, add, first_row, column] {
+      const std::array<Row, 2> rows{columns_of<T>(a, first_row), columns_of<T>(a, first_row + 8)};
       for (int i = 0; i < kCount; ++i) {
-        const int r = first_row + i % 4 / 2 * 8, n = i / 4 * 8 + column + i % 2;
-        double sum = add ? c[i] : 0.0;
-        for (int k = 0; k < 16; ++k) sum += value<T>(host_machine::element_of_columns(a, r, k)) * value<T>(host_machine::element_of_columns(b, n, k));
-        c[i] = static_cast<float>(sum);
+        if (i % 4 > 1) continue;  // the second row's turn comes with the first one's
+        const Row right = columns_of<T>(b, i / 4 * 8 + column + i % 2);
+        for (int half = 0; half < 2; ++half) {
+          float& to = c[i + half * 2];
+          double sum = add ? to : 0.0;
+          for (std::size_t k = 0; k < 16; ++k) sum += rows[static_cast<std::size_t>(half)][k] * right[k];
+          to = static_cast<float>(sum);
+        }
       }
     });
   }
@@ -70,19 +80,29 @@ struct HostHopper : HostMachine {
     const auto all = host_machine::exchange_words(a, 4);
     const int row = thread() % 32 / 4, column = thread() % 4 * 2;
     host_machine::add_product([&c, all, b, row, column] {
-      for (int i = 0; i < kCount; ++i) {
-        const int n = i / 4 * 8 + column + i % 2;
-        double sum = c[i];
-        for (int k = 0; k < 16; ++k) sum += a_element<T>(all, row + i % 4 / 2 * 8, k) * value<T>(host_machine::element_of_rows(b, k, n));
-        c[i] = static_cast<float>(sum);
+      std::vector<double> sums(c, c + kCount);
+      for (int k = 0; k < 16; ++k) {
+        const double left[2] = {a_element<T>(all, row, k), a_element<T>(all, row + 8, k)};
+        for (int n = 0; n < kCount / 4; ++n) {
+          const host_machine::Chunk right = host_machine::chunk_of_rows(b, k, n);
+          for (int i = 0; i < 4; ++i)
+            sums[static_cast<std::size_t>(n * 4 + i)] += left[i / 2] * to_float(T{right[static_cast<std::size_t>(column + i % 2)]});
+        }
       }
+      for (int i = 0; i < kCount; ++i) c[i] = static_cast<float>(sums[static_cast<std::size_t>(i)]);
     });
   }
 
  private:
+  using Row = std::array<double, 16>;
   template <class T>
-  static double value(std::uint16_t bits) {
-    return to_float(T{bits});
+  static Row columns_of(std::uint64_t descriptor, int r) {
+    Row row;
+    for (int k = 0; k < 2; ++k) {
+      const host_machine::Chunk chunk = host_machine::chunk_of_columns(descriptor, r, k);
+      for (std::size_t i = 0; i < 8; ++i) row[static_cast<std::size_t>(k) * 8 + i] = to_float(T{chunk[i]});
+    }
+    return row;
   }
 };
 
