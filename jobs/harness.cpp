@@ -55,10 +55,11 @@ struct Harness::Running {
   Timer* timer = nullptr;     // of the kernel's backend
 
   void run() { kernel.run(*problem, tensors, context); }
-  /// A device's kernel is only queued by run().
+  /// A device's kernel is only queued by run(), and its outputs are there, not here.
   void run_to_the_end() {
     run();
     timer->wait();
+    if (prepared) prepared->collect(tensors);
   }
   std::vector<std::span<const std::byte>> memory() const {
     std::vector<std::span<const std::byte>> parts{{workspace.data(), static_cast<std::size_t>(workspace.bytes())}};

@@ -28,6 +28,8 @@ struct Prepared {
   virtual ~Prepared() = default;
   /// What run reads of it: a case with cold caches drops it from them before each sample, as it does the tensors.
   virtual std::vector<std::span<const std::byte>> memory() const { return {}; }
+  /// Brings home to `tensors` what run left elsewhere, as on a device. After run has ended, before outputs are read; not timed.
+  virtual void collect(Tensors& tensors) const { static_cast<void>(tensors); }
 };
 
 /// What a kernel is given besides its data. All of it outlives the case.

@@ -26,6 +26,11 @@ std::string load_torch() {
   return concat("LibTorch could not be loaded: ", why != nullptr ? why : "no reason given");
 }
 
+std::string why_missing(const GatedKernel& gated, const std::string& torch_reason) {
+  if (gated.feature == "cuda") return "this build has no CUDA";
+  return torch_reason.empty() ? "not part of the LibTorch plug-in" : torch_reason;
+}
+
 }  // namespace
 
 std::vector<scaling::MissingKernel> load_gated_kernels() {
@@ -33,7 +38,7 @@ std::vector<scaling::MissingKernel> load_gated_kernels() {
   std::vector<scaling::MissingKernel> missing;
   for (const GatedKernel& gated : kGatedKernels)
     if (Registry<Kernel>::instance().find(gated.name) == nullptr)
-      missing.push_back({std::string(gated.name), reason.empty() ? "not part of the LibTorch plug-in" : reason});
+      missing.push_back({std::string(gated.name), why_missing(gated, reason)});
   return missing;
 }
 

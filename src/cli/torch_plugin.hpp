@@ -9,7 +9,7 @@
 
 namespace bench::cli {
 
-/// Loads the plug-in once. Returns the kernels that are known by name but not to be had here, each with the reason.
+/// Loads the plug-in once. What is compiled in (CUDA) is known by name, too, in a build without it. Returns the kernels that are known by name but not to be had here, each with the reason.
 std::vector<scaling::MissingKernel> load_gated_kernels();
 
 }  // namespace bench::cli

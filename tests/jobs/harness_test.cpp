@@ -54,6 +54,12 @@ TEST(Harness, FindsAnElementThatWasNeverWritten) {
   EXPECT_NE(record.reason.find("never written"), std::string::npos) << record.reason;
 }
 
+TEST(Harness, BringsHomeWhatAKernelLeavesElsewhere) {
+  const auto record = visit_alone("toy/away");
+  EXPECT_EQ(record.outcome, Outcome::ok) << record.reason;
+  EXPECT_FALSE(record.rank_time_s.empty());
+}
+
 TEST(Harness, RunsAWrongKernelOnceAndNoMore) {
   toy::reset_calls();
   visit_alone("toy/forgetful");

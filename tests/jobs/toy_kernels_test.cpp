@@ -85,6 +85,27 @@ Kernel elsewhere() {
 }
 const Registrar<Kernel> f{elsewhere()};
 
+/// Leaves its output in memory of its own, as a device's kernel does, until it is collected.
+struct Away : Prepared {
+  Tensor out{DType::f32, {0}};
+  void collect(Tensors& tensors) const override {
+    for (std::int64_t i = 0; i < out.count(); ++i) tensors["out"].set(i, out.at(i));
+  }
+};
+Kernel away() {
+  Kernel k = kernel("toy/away", [](const Problem&, Tensors& tensors, Context& context) {
+    Tensor& out = static_cast<Away*>(context.prepared)->out;
+    for (std::int64_t i = 0; i < out.count(); ++i) out.set(i, 2.0 * tensors["x"].at(i));
+  });
+  k.prepare = [](const Problem&, Tensors& tensors, Context&) -> std::unique_ptr<Prepared> {
+    auto prepared = std::make_unique<Away>();
+    prepared->out = Tensor(DType::f32, tensors["out"].shape());
+    return prepared;
+  };
+  return k;
+}
+const Registrar<Kernel> g{away()};
+
 }  // namespace
 
 scaling::Case make_case(const std::string& name, std::int64_t ranks, std::int64_t length) {

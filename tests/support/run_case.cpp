@@ -99,6 +99,7 @@ void run_rank(const Kernel& kernel, const Problem& problem, Tensors& share, Link
   if (kernel.prepare != nullptr) prepared = kernel.prepare(problem, share, context);
   context.prepared = prepared.get();
   kernel.run(problem, share, context);
+  if (prepared) prepared->collect(share);
 }
 
 Tensors gather(const Op& op, const Problem& problem, std::vector<Tensors>& shares,

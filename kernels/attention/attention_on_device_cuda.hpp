@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// A forward pass's tensors on the device and the job over them: what the cuda kernels of attention make in prepare.
+#pragma once
+
+#include <vector>
+
+#include "kernels/attention/device_job.hpp"
+#include "kernels/device_tensors_cuda.hpp"
+
+namespace bench::attention {
+
+class AttentionOnDevice : public DeviceTensors {
+ public:
+  AttentionOnDevice(const AttentionProblem& p, Tensors& tensors)
+      : DeviceTensors(tensors, {"out", "lse"}), key_lengths_(to_device(std::vector<std::int32_t>(p.key_lengths.begin(), p.key_lengths.end()))), job_(device_job(p)) {
+    job_.q = data("q");
+    job_.k = data("k");
+    job_.v = data("v");
+    job_.out = data("out");
+    job_.lse = reinterpret_cast<float*>(data("lse"));
+    job_.key_lengths = reinterpret_cast<const std::int32_t*>(key_lengths_.data());
+  }
+  const DeviceJob& job() const { return job_; }
+
+ private:
+  device::DeviceBuffer key_lengths_;  // nothing where no key is padding
+  DeviceJob job_;
+};
+
+}  // namespace bench::attention

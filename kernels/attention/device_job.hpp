@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a launch of a forward attention kernel on a device is told.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/attention/attention.hpp"
+#include "kernels/attention/key_blocks.hpp"
+#include "src/device/function.hpp"
+
+namespace bench::attention {
+
+/// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D), lse (B, H, L); rows of whole 16 bytes. Whoever has the tensors sets the pointers.
+struct DeviceJob {
+  const void *q, *k, *v;
+  void* out;
+  float* lse;
+  const std::int32_t* key_lengths;  // (B), or null: all L
+  int batch, heads, group, seq, head_dim, window;
+  bool causal;
+  float scale_log2;  // log2(e) / sqrt(D)
+
+  BS_HOST_DEVICE int row_blocks(int rows) const { return (seq + rows - 1) / rows; }
+};
+
+inline DeviceJob device_job(const AttentionProblem& p) {
+  const auto small = [](std::int64_t n) { return static_cast<int>(n); };
+  DeviceJob job{};
+  job.batch = small(p.batch);
+  job.heads = small(p.heads);
+  job.group = small(p.group());
+  job.seq = small(p.seq);
+  job.head_dim = small(p.head_dim);
+  job.window = small(std::min(p.window, p.seq));
+  job.causal = p.causal;
+  job.scale_log2 = static_cast<float>(p.scale() * 1.4426950408889634);
+  return job;
+}
+
+/// One block's piece: kRows rows of one head. Blocks with the most keys to see come first, so that causal ones end together.
+struct BlockOfRows {
+  int sequence, head, kv_head, row0;  // heads over batch and heads
+  RowMask mask;
+
+  BS_DEVICE BlockOfRows(const DeviceJob& job, int block, int rows) {
+    const int all = job.batch * job.heads;
+    head = block % all;
+    row0 = (job.row_blocks(rows) - 1 - block / all) * rows;
+    sequence = head / job.heads;
+    kv_head = sequence * (job.heads / job.group) + head % job.heads / job.group;
+    mask = {job.seq, job.key_lengths != nullptr ? job.key_lengths[sequence] : job.seq, job.window, job.causal};
+  }
+};
+
+}  // namespace bench::attention

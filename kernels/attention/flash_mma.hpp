@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// One block's work of attention on tensor cores of sm_80 and later (mma.sync), for 128 threads: kRows query rows of one head against
+// all keys they see. The body only: flash_mma_cuda.cu launches it, and a test runs it on the host.
+//
+// Algorithm: FlashAttention-2 (Dao 2023). Each of four warps owns kRows / 4 rows and all keys, so that a row's softmax needs the four
+// lanes of a quad and no shared memory. Keys and values come in blocks of kKeys, by asynchronous copies: V flies while the scores are
+// computed, the next K while P V is. Blocks are taken from the last one to the first: only those at the ends of the visible range run
+// masked code. Weights go from the accumulators of Q K^T straight into the operand of P V. Softmax in base 2.
+//
+// Shared memory: Q, K and V tiles, swizzled (kernels/cuda/swizzle.hpp). Head dimensions below kDim are filled up with zeros.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/attention/device_job.hpp"
+#include "kernels/attention/softmax_registers.hpp"
+#include "kernels/cuda/swizzle.hpp"
+
+namespace bench::attention {
+
+template <class M, class T, int kDim, int kRows, int kKeys>
+class FlashMma {
+ public:
+  static constexpr int kThreads = 128;
+  static constexpr int kSharedBytes = cuda::tile_bytes(kRows + 2 * kKeys, kDim);
+
+  static BS_HOST_DEVICE int blocks(const DeviceJob& job) { return job.row_blocks(kRows) * job.batch * job.heads; }
+
+  BS_DEVICE explicit FlashMma(const DeviceJob& job)
+      : job_(job),
+        at_(job, M::block(), kRows),
+        q_(M::shared()),
+        k_(q_ + cuda::tile_bytes(kRows, kDim)),
+        v_(k_ + cuda::tile_bytes(kKeys, kDim)) {}
+
+  BS_DEVICE void run() {
+    const KeyBlocks keys(at_.mask, at_.row0, kRows, kKeys);
+    rows_.clear(at_.row0 + M::thread() / 32 * kTiles * 16);
+    if (keys.end() > keys.begin()) attend(keys);
+    const std::int64_t before = static_cast<std::int64_t>(at_.head) * job_.seq;
+    rows_.finish(job_.scale_log2, job_.seq, job_.head_dim, static_cast<T*>(job_.out) + before * job_.head_dim, job_.lse + before);
+  }
+
+ private:
+  static constexpr int kTiles = kRows / 64;  // of 16 rows, a warp
+  static constexpr std::uint32_t kTileStep = 16 * cuda::kPageChunks * cuda::kChunkBytes;  // from a page's rows to those 16 below
+
+  BS_DEVICE static int lane() { return M::thread() % 32; }
+
+  /// Asks for rows first .. first + kCount - 1 of a head's `tensor`; what lies behind row L or column D is zero. Eight threads a 128-byte
+  /// row; a thread's chunk is the same in all its rows.
+  template <int kCount>
+  BS_DEVICE void fetch(std::uint32_t to, const void* tensor, int head, int first) const {
+    constexpr int kPages = kDim / cuda::kPageColumns, kStep = kThreads / 8 / kPages;
+    const int chunk = M::thread() / 8 % kPages * cuda::kPageChunks + M::thread() % 8, column = chunk * cuda::kChunkElements;
+    const int row = M::thread() / 8 / kPages;
+    const auto* from = static_cast<const T*>(tensor) + (static_cast<std::int64_t>(head) * job_.seq + first + row) * job_.head_dim + column;
+    const int rows = column < job_.head_dim ? job_.seq - first - row : 0;  // that are there, from this thread's first one
+    BS_UNROLL
+    for (int i = 0; i < kCount / kStep; ++i) {
+      const bool there = i * kStep < rows;
+      M::copy16(to + cuda::swizzled(row + i * kStep, chunk, kCount), there ? from : tensor, there);
+      from += kStep * job_.head_dim;
+    }
+    M::commit();
+  }
+
+  BS_DEVICE void attend(const KeyBlocks& keys) {
+    fetch<kRows>(q_, job_.q, at_.head, at_.row0);
+    fetch<kKeys>(k_, job_.k, at_.kv_head, (keys.end() - 1) * kKeys);
+    for (int block = keys.end() - 1; block >= keys.begin(); --block) {
+      M::template wait<0>();
+      M::sync();  // K is here for all, and nobody reads the old V
+      fetch<kKeys>(v_, job_.v, at_.kv_head, block * kKeys);
+      score();
+      M::template wait<0>();
+      M::sync();  // V is here for all, and nobody reads this K
+      if (block > keys.begin()) fetch<kKeys>(k_, job_.k, at_.kv_head, (block - 1) * kKeys);
+      if (keys.hides_some(block)) rows_.hide(keys.mask, block * kKeys);
+      float shrink[kTiles][2];
+      rows_.soften(job_.scale_log2, shrink);
+      rows_.shrink_output(shrink);
+      weigh();
+    }
+  }
+
+  /// Columns 8 n .. 8 n + 7 of an accumulator.
+  template <int kCount>
+  BS_DEVICE static float (&eight(float (&accumulator)[kCount], int n))[4] {
+    return *reinterpret_cast<float(*)[4]>(&accumulator[n * 4]);
+  }
+
+  /// scores = Q K^T, unscaled.
+  BS_DEVICE void score() {
+    BS_UNROLL
+    for (int tile = 0; tile < kTiles; ++tile) {
+      BS_UNROLL
+      for (int i = 0; i < kKeys / 2; ++i) rows_.scores[tile][i] = 0.0F;
+    }
+    const std::uint32_t q_at = q_ + cuda::swizzled(M::thread() / 32 * kTiles * 16 + lane() % 16, lane() / 16, kRows);
+    const std::uint32_t k_at = k_ + cuda::swizzled(lane() % 8 + lane() / 16 * 8, lane() / 8 % 2, kKeys);
+    BS_UNROLL
+    for (int d = 0; d < kDim / 16; ++d) {
+      std::uint32_t q[kTiles][4];
+      BS_UNROLL
+      for (int tile = 0; tile < kTiles; ++tile) M::load_matrix(q[tile], cuda::moved_by_pairs(q_at, d, kRows) + tile * kTileStep);
+      BS_UNROLL
+      for (int n = 0; n < kKeys / 16; ++n) {
+        std::uint32_t k[4];  // keys 16 n .. + 7, columns 16 d .. + 7 and + 8 .. + 15; then the next eight keys
+        M::load_matrix(k, cuda::moved_by_pairs(k_at, d, kKeys) + n * kTileStep);
+        BS_UNROLL
+        for (int tile = 0; tile < kTiles; ++tile) {
+          M::template multiply_add<T>(eight(rows_.scores[tile], 2 * n), q[tile], k[0], k[1]);
+          M::template multiply_add<T>(eight(rows_.scores[tile], 2 * n + 1), q[tile], k[2], k[3]);
+        }
+      }
+    }
+  }
+
+  /// out += P V.
+  BS_DEVICE void weigh() {
+    const std::uint32_t v_at = v_ + cuda::swizzled(lane() % 16, lane() / 16, kKeys);
+    BS_UNROLL
+    for (int n = 0; n < kKeys / 16; ++n) {
+      std::uint32_t p[kTiles][4];
+      BS_UNROLL
+      for (int tile = 0; tile < kTiles; ++tile) rows_.weights(tile, n, p[tile]);
+      BS_UNROLL
+      for (int d = 0; d < kDim / 16; ++d) {
+        std::uint32_t v[4];  // columns 16 d .. + 7 of keys 16 n .. + 7 and + 8 .. + 15; then the next eight columns
+        M::load_matrix_transposed(v, cuda::moved_by_pairs(v_at, d, kKeys) + n * kTileStep);
+        BS_UNROLL
+        for (int tile = 0; tile < kTiles; ++tile) {
+          M::template multiply_add<T>(eight(rows_.out[tile], 2 * d), p[tile], v[0], v[1]);
+          M::template multiply_add<T>(eight(rows_.out[tile], 2 * d + 1), p[tile], v[2], v[3]);
+        }
+      }
+    }
+  }
+
+  DeviceJob job_;
+  BlockOfRows at_;
+  std::uint32_t q_, k_, v_;
+  SoftmaxRegisters<M, T, kTiles, kKeys, kDim> rows_;
+};
+
+}  // namespace bench::attention

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// flash_plain_sm90_cuda: attention's forward pass on Hopper by wgmma, operands brought by the copy engine: the first rung.
+//
+// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in bf16 or fp16, lse (B, H, L) in fp32. Layouts: flash_sm90.hpp.
+//
+// Algorithm: FlashAttention-3's warp specialisation alone: a warpgroup waits for each of its products.
+// Tiles: D <= 64 three warpgroups of 64 rows, D <= 128 two; 128 keys a block, two places each for K and V; one block an SM.
+//
+// Work: 4 D flops and one exponential a visible pair, whole blocks of keys at the ends of a row's range. Bytes: K and V once per block of
+// rows, mostly from L2. Accumulation fp32, weights rounded to 16 bits before P V. Bits do not depend on the order of blocks.
+//
+// Right choice: to see what overlapping is worth. Preconditions: compute capability 9.0; D <= 128, a multiple of 8.
+#include "kernels/attention/flash_sm90_launch.cuh"
+
+namespace bench::attention {
+
+static const Registrar<Kernel> registrar{{
+    .name = "attention/flash_plain_sm90_cuda",
+    .op = "attention",
+    .backend = Backend::cuda,
+    .dtypes = {DType::bf16, DType::f16},
+    .about = "warp-specialised on Hopper: the copy engine feeds warpgroups that multiply by wgmma",
+    .supports = hopper_supports,
+    .prepare = prepare_on_hopper<false>,
+    .run = run_on_hopper<false>,
+}};
+
+}  // namespace bench::attention

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows of a query block as one lane of a warp holds them in the accumulators of a tensor core: scores, output, maximum and sum, and
+// what an online softmax does with them. Shared by the mma.sync and the wgmma kernel, whose accumulators are laid out alike: of a tile of 16 rows
+// lane l has rows l / 4 and l / 4 + 8, and of every eight columns the two from 2 (l mod 4) on.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/attention/key_blocks.hpp"
+#include "src/device/function.hpp"
+
+namespace bench::attention {
+
+/// kTiles tiles of 16 rows, `kTileRows` rows apart, with kKeys scores and kDim outputs a row.
+template <class M, class T, int kTiles, int kKeys, int kDim>
+struct SoftmaxRegisters {
+  static constexpr float kNothing = -INFINITY;
+
+  float scores[kTiles][kKeys / 2];  // [columns / 8][row half][2]
+  float out[kTiles][kDim / 2];
+  float most[kTiles][2], sum[kTiles][2];  // of raw scores; sums of this lane's own columns only, until the end
+  int first_row;                          // of tile 0, in the sequence
+
+  BS_DEVICE static int lane() { return M::thread() % 32; }
+  BS_DEVICE int row(int tile, int half) const { return first_row + tile * 16 + half * 8 + lane() / 4; }
+  BS_DEVICE static int column(int n) { return n * 8 + lane() % 4 * 2; }
+
+  BS_DEVICE void clear(int row0) {
+    first_row = row0;
+    BS_UNROLL
+    for (int tile = 0; tile < kTiles; ++tile) {
+      BS_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        most[tile][half] = kNothing;
+        sum[tile][half] = 0.0F;
+      }
+      BS_UNROLL
+      for (int i = 0; i < kDim / 2; ++i) out[tile][i] = 0.0F;
+    }
+  }
+
+  /// Minus infinity where a row does not see a key; keys from key0 on.
+  BS_DEVICE void hide(const RowMask& mask, int key0) {
+    BS_UNROLL
+    for (int tile = 0; tile < kTiles; ++tile) {
+      BS_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        const int first = mask.first(row(tile, half)) - key0, end = mask.end(row(tile, half)) - key0;
+        BS_UNROLL
+        for (int n = 0; n < kKeys / 8; ++n) {
+          BS_UNROLL
+          for (int i = 0; i < 2; ++i)
+            if (column(n) + i < first || column(n) + i >= end) scores[tile][n * 4 + half * 2 + i] = kNothing;
+        }
+      }
+    }
+  }
+
+  /// Scores become weights 2^(c (s - max)), c = scale_log2, sums follow the new maximum; `shrink` is what the output has to be multiplied by.
+  BS_DEVICE void soften(float scale_log2, float (&shrink)[kTiles][2]) {
+    BS_UNROLL
+    for (int tile = 0; tile < kTiles; ++tile) {
+      BS_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        float highest = most[tile][half];
+        BS_UNROLL
+        for (int n = 0; n < kKeys / 8; ++n) highest = fmaxf(highest, fmaxf(scores[tile][n * 4 + half * 2], scores[tile][n * 4 + half * 2 + 1]));
+        highest = fmaxf(highest, M::shuffle_xor(highest, 1));
+        highest = fmaxf(highest, M::shuffle_xor(highest, 2));
+        const float shift = highest == kNothing ? 0.0F : highest * scale_log2;  // a row that has seen no key yet
+        shrink[tile][half] = M::exp2(most[tile][half] * scale_log2 - shift);
+        most[tile][half] = highest;
+        float total = sum[tile][half] * shrink[tile][half];
+        BS_UNROLL
+        for (int n = 0; n < kKeys / 8; ++n) {
+          BS_UNROLL
+          for (int i = n * 4 + half * 2; i < n * 4 + half * 2 + 2; ++i) {
+            scores[tile][i] = M::exp2(scores[tile][i] * scale_log2 - shift);
+            total += scores[tile][i];
+          }
+        }
+        sum[tile][half] = total;
+      }
+    }
+  }
+
+  BS_DEVICE void shrink_output(const float (&shrink)[kTiles][2]) {
+    BS_UNROLL
+    for (int tile = 0; tile < kTiles; ++tile) {
+      BS_UNROLL
+      for (int i = 0; i < kDim / 2; ++i) out[tile][i] *= shrink[tile][i % 4 / 2];
+    }
+  }
+
+  /// Weights of keys 16 n .. 16 n + 15 as the left operand of a product: two neighbouring 8-column accumulators, rounded to 16 bits.
+  BS_DEVICE void weights(int tile, int n, std::uint32_t (&p)[4]) const {
+    BS_UNROLL
+    for (int i = 0; i < 4; ++i) p[i] = M::template pack<T>(scores[tile][n * 8 + i * 2], scores[tile][n * 8 + i * 2 + 1]);
+  }
+
+  /// Rows below L: out (L, D) in T and lse (L), both of this head.
+  BS_DEVICE void finish(float scale_log2, int seq, int head_dim, T* head_out, float* head_lse) const {
+    constexpr float kLn2 = 0x1.62e43p-1F;
+    BS_UNROLL
+    for (int tile = 0; tile < kTiles; ++tile) {
+      BS_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        float total = sum[tile][half];
+        total += M::shuffle_xor(total, 1);
+        total += M::shuffle_xor(total, 2);
+        const int at = row(tile, half);
+        if (at >= seq) continue;
+        const float share = total > 0.0F ? 1.0F / total : 0.0F;
+        T* const to = head_out + static_cast<std::int64_t>(at) * head_dim;
+        BS_UNROLL
+        for (int n = 0; n < kDim / 8; ++n)
+          if (column(n) < head_dim)
+            *reinterpret_cast<std::uint32_t*>(to + column(n)) = M::template pack<T>(out[tile][n * 4 + half * 2] * share, out[tile][n * 4 + half * 2 + 1] * share);
+        if (lane() % 4 == 0) head_lse[at] = total > 0.0F ? most[tile][half] * scale_log2 * kLn2 + M::log(total) : kNothing;
+      }
+    }
+  }
+};
+
+}  // namespace bench::attention

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine of sm_90a: besides Machine's, tensor-core products of a whole warpgroup (wgmma), the copy engine (TMA) and barriers in shared
+// memory that both complete on (mbarrier). PTX ISA 8.5, sections 9.7.15 (wgmma), 9.7.9.25 (cp.async.bulk.tensor), 9.7.13.15 (mbarrier).
+//
+// A product is asynchronous: product_fence() before the first one after registers it uses were written, commit_products(), then
+// wait_products() before its accumulators are read or its tiles are overwritten.
+#pragma once
+
+#include <cuda.h>
+
+#include "kernels/cuda/machine.cuh"
+#include "kernels/cuda/product_asm.cuh"
+
+namespace bench::cuda {
+
+struct HopperMachine : Machine {
+  using TensorMap = CUtensorMap;
+
+  static __device__ __forceinline__ void start_barrier(std::uint32_t barrier, int arrivals) {
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
+  }
+  /// After the last start_barrier and before the block's sync(): the copy engine sees them, too.
+  static __device__ __forceinline__ void publish_barriers() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
+  static __device__ __forceinline__ void arrive(std::uint32_t barrier) {
+    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+  }
+  /// Arrives, and lets the barrier wait for so many bytes of copies besides.
+  static __device__ __forceinline__ void arrive_with_bytes(std::uint32_t barrier, int bytes) {
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+  }
+  /// Until the phase of that parity is over; at once for parity 1 of a barrier that has just been started.
+  static __device__ __forceinline__ void await(std::uint32_t barrier, int parity) {
+    asm volatile(
+        "{\n"
+        ".reg .pred done;\n"
+        "again:\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
+        "@!done bra again;\n"
+        "}" ::"r"(barrier),
+        "r"(parity)
+        : "memory");
+  }
+
+  /// A box of a tensor into shared memory, its bytes counted on `barrier`. What lies outside of the tensor is zero.
+  static __device__ __forceinline__ void copy_box(std::uint32_t to, const TensorMap& map, std::uint32_t barrier, int x, int y, int z) {
+    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
+                 "l"(reinterpret_cast<std::uint64_t>(&map)), "r"(barrier), "r"(x), "r"(y), "r"(z)
+                 : "memory");
+  }
+  static __device__ __forceinline__ void prefetch_map(const TensorMap& map) {
+    asm volatile("prefetch.tensormap [%0];" ::"l"(reinterpret_cast<std::uint64_t>(&map)) : "memory");
+  }
+
+  /// Registers a thread of this warpgroup from here on; all its warps say so.
+  template <int kCount>
+  static __device__ __forceinline__ void take_registers() {
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kCount));
+  }
+  template <int kCount>
+  static __device__ __forceinline__ void give_registers() {
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kCount));
+  }
+
+  static __device__ __forceinline__ void product_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+  static __device__ __forceinline__ void commit_products() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+  template <int kPending>
+  static __device__ __forceinline__ void wait_products() {
+    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
+  }
+  /// The compiler must neither keep these in other registers over a product nor move their use across it.
+  template <int kCount>
+  static __device__ __forceinline__ void pin(float (&x)[kCount]) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) asm volatile("" : "+f"(x[i])::"memory");
+  }
+
+  /// c (64 x 2 kCount, fp32) = (kAdd ? c : 0) + a (64 x 16) b^T, both in shared memory, both with 16 columns; accumulators as in multiply_add, 16 rows a warp.
+  template <class T, int kCount>
+  static __device__ __forceinline__ void product(float (&c)[kCount], std::uint64_t a, std::uint64_t b, bool add) {
+    product_of_tiles<T>(c, a, b, add);
+  }
+  /// c += a (64 x 16, in registers as multiply_add has it) b (16 x 2 kCount, in shared memory, rows as they lie).
+  template <class T, int kCount>
+  static __device__ __forceinline__ void product(float (&c)[kCount], const std::uint32_t (&a)[4], std::uint64_t b) {
+    product_of_registers<T>(c, a, b);
+  }
+};
+
+}  // namespace bench::cuda

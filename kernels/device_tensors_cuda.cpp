@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/device_tensors_cuda.hpp"
+
+#include <cuda_runtime_api.h>
+
+#include "src/device/check.hpp"
+
+namespace bench {
+
+void copy_to_device(std::byte* to, const void* from, std::int64_t bytes) {
+  if (bytes == 0) return;
+  BS_CUDA(cudaMemcpy(to, from, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice));
+  BS_CUDA(cudaStreamSynchronize(nullptr));  // from pageable memory the call returns before the data are there
+}
+
+DeviceTensors::DeviceTensors(Tensors& tensors, std::vector<std::string> outputs) : outputs_(std::move(outputs)) {
+  for (const auto& [name, tensor] : tensors.all()) {
+    const auto& buffer = buffers_.emplace(name, device::DeviceBuffer(tensor.bytes())).first->second;
+    copy_to_device(buffer.data(), tensor.data(), tensor.bytes());
+  }
+}
+
+void DeviceTensors::collect(Tensors& tensors) const {
+  for (const std::string& name : outputs_) {
+    Tensor& tensor = tensors[name];
+    if (tensor.bytes() > 0) BS_CUDA(cudaMemcpy(tensor.data(), data(name), static_cast<std::size_t>(tensor.bytes()), cudaMemcpyDeviceToHost));
+  }
+}
+
+}  // namespace bench

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every attention kernel of the cuda backend on a device, against the fp64 oracle.
+#include "kernels/attention/attention.hpp"
+#include "tests/device/kernels_on_device.hpp"
+
+namespace bench::attention {
+namespace {
+
+using AttentionOnDevice = device::test::WithDevice;
+
+AttentionProblem problem(DType dtype, std::int64_t seq, std::int64_t head_dim, bool causal) {
+  AttentionProblem p;
+  p.dtype = dtype;
+  p.seq = seq;
+  p.head_dim = head_dim;
+  p.causal = causal;
+  p.heads = 4;
+  p.kv_heads = 2;
+  return p;
+}
+
+TEST_F(AttentionOnDevice, EveryKernelEqualsTheOracleAtOddLengths) {
+  int taken = 0;
+  for (const Kernel* kernel : test::kernels_on_device("attention"))
+    for (const DType dtype : kernel->dtypes)
+      for (const std::int64_t head_dim : {8, 64, 96, 128, 256})
+        for (const bool causal : {false, true})
+          // One row, and both sides of tiles of 64, 128 and 192 rows or keys; 799 and 1023 are whole multiples of nothing.
+          for (const std::int64_t seq : {1, 63, 65, 127, 128, 129, 193, 239, 799, 1023, 1024})
+            taken += test::check(*kernel, problem(dtype, seq, head_dim, causal), concat("L ", seq, " D ", head_dim, causal ? " causal" : " full"));
+  EXPECT_GE(taken, 200) << "flash_mma_cuda alone takes 220";
+}
+
+TEST_F(AttentionOnDevice, EveryKernelKnowsWindowsAndPaddingOrSaysNo) {
+  int taken = 0;
+  for (const Kernel* kernel : test::kernels_on_device("attention"))
+    for (const bool causal : {false, true})
+      for (const std::int64_t window : {0, 1, 64, 130, 1000}) {
+        AttentionProblem p = problem(DType::bf16, 300, 64, causal);
+        p.batch = 3;
+        p.window = window;
+        p.key_lengths = {300, 1, 129};
+        taken += test::check(*kernel, p, concat("window ", window, causal ? " causal" : " full"));
+      }
+  EXPECT_GE(taken, 10) << "flash_mma_cuda takes all";
+}
+
+TEST_F(AttentionOnDevice, AHundredRunsHaveTheSameBits) {
+  for (const Kernel* kernel : test::kernels_on_device("attention")) test::expect_the_same_bits(*kernel, problem(kernel->dtypes.front(), 1000, 128, true));
+}
+
+}  // namespace
+}  // namespace bench::attention

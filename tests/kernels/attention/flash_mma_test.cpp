@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tensor-core kernel's body, run on the host thread by thread and held against the fp64 oracle; and its index arithmetic against brute
+// force.
+#include "kernels/attention/flash_mma.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/kernels/attention/host_launch.hpp"
+#include "tests/support/host_machine.hpp"
+
+namespace bench::attention {
+namespace {
+
+template <class T, int kDim, int kRows, int kKeys>
+struct Mma {
+  using Kernel = FlashMma<support::HostMachine, T, kDim, kRows, kKeys>;
+  static void launch(const AttentionProblem&, const DeviceJob& job, std::uint64_t seed) {
+    for (int block = 0; block < Kernel::blocks(job); ++block)
+      support::run_block(Kernel::kThreads, block, Kernel::kSharedBytes, seed + static_cast<std::uint64_t>(block), [&] { Kernel(job).run(); });
+  }
+};
+
+TEST(FlashMma, EqualsTheOracleAtEveryEdgeOfATile) {
+  for (const bool causal : {false, true})
+    for (const std::int64_t seq : {1, 7, 63, 64, 65, 127, 128, 129, 200}) {  // of 64 rows and 64 keys
+      SCOPED_TRACE(concat("L ", seq, " causal ", causal));
+      test::expect_the_oracles_answer<Mma<Bf16, 64, 64, 64>>(test::one_head(seq, 64, causal));
+    }
+}
+
+TEST(FlashMma, EqualsTheOracleInTheShapesThatAreLaunched) {
+  test::expect_the_oracles_answer<Mma<Bf16, 64, 128, 128>>(test::one_head(257, 64, true));
+  test::expect_the_oracles_answer<Mma<Bf16, 128, 128, 64>>(test::one_head(193, 128, true));
+  test::expect_the_oracles_answer<Mma<Bf16, 256, 64, 64>>(test::one_head(129, 256, false));
+}
+
+TEST(FlashMma, FillsUpOddHeadDimensionsWithZeros) {
+  for (const std::int64_t head_dim : {8, 40, 56}) test::expect_the_oracles_answer<Mma<Bf16, 64, 64, 64>>(test::one_head(70, head_dim, true));
+  test::expect_the_oracles_answer<Mma<Bf16, 128, 64, 64>>(test::one_head(70, 96, false));
+}
+
+TEST(FlashMma, ComputesHalfPrecisionToo) {
+  test::expect_the_oracles_answer<Mma<F16, 64, 64, 64>>(test::with(test::one_head(130, 64, true), "dtype", std::string("fp16")));
+}
+
+TEST(FlashMma, KnowsGroupsBatchesWindowsAndPadding) {
+  test::for_masks_and_groups([](const Params& changes) { test::expect_the_oracles_answer<Mma<Bf16, 64, 64, 64>>(changes); });
+}
+
+TEST(FlashMma, HasTheSameBitsInWhateverOrderThreadsTakeTurns) { test::expect_the_same_bits<Mma<Bf16, 64, 64, 64>>(test::one_head(100, 64, true)); }
+
+TEST(KeyBlocks, HoldEveryVisiblePairAndHideOnlyWhereSomePairIsHidden) {
+  AttentionProblem p;
+  for (const std::int64_t seq : {1, 5, 16, 33})
+    for (const bool causal : {false, true})
+      for (const std::int64_t window : {0, 1, 3, 16, 40})
+        for (std::int64_t keys = 1; keys <= seq; ++keys) {
+          p.seq = seq;
+          p.causal = causal;
+          p.window = window;
+          p.key_lengths = {keys};
+          const RowMask mask{static_cast<int>(seq), static_cast<int>(keys), static_cast<int>(window), causal};
+          for (int row0 = 0; row0 < seq; row0 += 8) {
+            const KeyBlocks blocks(mask, row0, 8, 4);
+            for (int row = row0; row < std::min<int>(row0 + 8, static_cast<int>(seq)); ++row)
+              for (int key = 0; key < seq; ++key) {
+                const KeyRange visible = p.visible(0, row);
+                const bool sees = key >= visible.first && key < visible.end;
+                ASSERT_EQ(mask.sees(row, key), sees) << row << ' ' << key;
+                const bool visited = key / 4 >= blocks.begin() && key / 4 < blocks.end();
+                ASSERT_TRUE(visited || !sees) << row << ' ' << key;
+                ASSERT_TRUE(sees || !visited || blocks.hides_some(key / 4)) << row << ' ' << key;
+              }
+          }
+        }
+}
+
+TEST(Swizzle, PutsEveryChunkInAPlaceOfItsOwn) {
+  for (const int columns : {64, 128, 256}) {
+    std::set<std::uint32_t> places;
+    for (int row = 0; row < 24; ++row)
+      for (int chunk = 0; chunk < columns / 8; ++chunk) places.insert(cuda::swizzled(row, chunk, 24));
+    EXPECT_EQ(places.size(), 24U * static_cast<unsigned>(columns) / 8);
+    EXPECT_EQ(*places.rbegin() + 16, static_cast<unsigned>(cuda::tile_bytes(24, columns)));
+  }
+}
+
+TEST(Swizzle, LetsEightRowsAndEightChunksMeetInNoBank) {
+  const auto banks = [](auto place) {
+    std::set<std::uint32_t> sets;  // of four banks
+    for (int i = 0; i < 8; ++i) sets.insert(place(i) % 128 / 16);
+    return sets.size();
+  };
+  for (int chunk = 0; chunk < 16; ++chunk) EXPECT_EQ(banks([&](int i) { return cuda::swizzled(40 + i, chunk, 64); }), 8U) << "as ldmatrix reads";
+  for (int row = 0; row < 8; ++row) EXPECT_EQ(banks([&](int i) { return cuda::swizzled(row, 8 + i, 64); }), 8U) << "as copies write";
+}
+
+TEST(Swizzle, MovesByPairsAsIfWorkedOutAnew) {
+  for (int row = 0; row < 64; ++row)
+    for (int chunk = 0; chunk < 2; ++chunk)
+      for (int pairs = 0; pairs < 16; ++pairs)
+        EXPECT_EQ(cuda::moved_by_pairs(1024 + cuda::swizzled(row, chunk, 64), pairs, 64), 1024 + cuda::swizzled(row, chunk + 2 * pairs, 64));
+}
+
+}  // namespace
+}  // namespace bench::attention

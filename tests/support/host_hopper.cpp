@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/host_hopper.hpp"
+
+#include <cstring>
+
+#include "src/core/error.hpp"
+#include "tests/support/host_block.hpp"
+
+namespace bench::support::host_machine {
+namespace {
+
+Barrier& barrier_at(std::uint32_t at) {
+  shared_at(at, 8);
+  const auto found = here().barriers.find(at);
+  BS_REQUIRE(found != here().barriers.end(), "there is no barrier at ", at);
+  return found->second;
+}
+
+void end_phase_if_complete(Barrier& barrier) {
+  if (barrier.missing > 0 || barrier.bytes > 0) return;
+  ++barrier.phases;
+  barrier.missing = barrier.expected;
+}
+
+/// The 128-byte swizzle: bits 4 to 6 of an address, by those from 7 to 9.
+std::uint32_t swizzled_address(std::uint32_t at) { return at ^ (at >> 7 & 7) << 4; }
+
+Chunk chunk_at(std::uint32_t at) {
+  Chunk chunk;
+  std::memcpy(chunk.data(), shared_at(swizzled_address(at), 16), 16);
+  return chunk;
+}
+
+struct Fields {
+  std::uint32_t start, leading, stride;
+};
+Fields fields_of(std::uint64_t descriptor) {
+  BS_REQUIRE(descriptor >> 62 == 1, "a descriptor without the 128-byte swizzle");
+  const auto bytes = [&](int bit) { return static_cast<std::uint32_t>(descriptor >> bit & 0x3fff) << 4; };
+  return {bytes(0), bytes(16), bytes(32)};
+}
+
+void copy_rows(std::uint32_t to, const HostTensorMap& map, int x, int y, int z) {
+  for (int row = 0; row < map.box_y; ++row)
+    for (int column = 0; column < 64; ++column) {
+      const bool there = x + column < map.x && y + row < map.y && z < map.z;
+      const std::uint16_t bits = there ? map.base[(z * map.y + y + row) * map.x + x + column] : std::uint16_t{0};
+      std::memcpy(shared_at(swizzled_address(to + static_cast<std::uint32_t>(row * 128 + column * 2)), 2), &bits, 2);
+    }
+}
+
+}  // namespace
+
+void start_barrier(std::uint32_t barrier, int arrivals) {
+  shared_at(barrier, 8);
+  here().barriers[barrier] = {arrivals, arrivals, 0, 0};
+}
+
+void arrive(std::uint32_t at, int bytes) {
+  Barrier& barrier = barrier_at(at);
+  BS_REQUIRE(barrier.missing > 0, "one arrival too many at a barrier");
+  barrier.bytes += bytes;
+  --barrier.missing;
+  end_phase_if_complete(barrier);
+}
+
+void await(std::uint32_t at, int parity) {
+  const Barrier& barrier = barrier_at(at);
+  wait_until([&barrier, parity] { return static_cast<int>(barrier.phases % 2) != parity; });
+}
+
+void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t at, int x, int y, int z) {
+  BS_REQUIRE(to % 1024 == 0, "a box with a 128-byte swizzle begins at ", to);
+  Barrier& barrier = barrier_at(at);
+  here().engine.push_back([to, &map, &barrier, x, y, z] {
+    copy_rows(to, map, x, y, z);
+    barrier.bytes -= map.box_y * 128;
+    end_phase_if_complete(barrier);
+  });
+}
+
+void add_product(std::function<void()> product) { here().running->products.open.push_back(std::move(product)); }
+void commit_products() { here().running->products.commit(); }
+void wait_products(int pending) {
+  sleep();
+  here().running->products.wait(pending, [](const Work& product) { product(); });
+}
+
+Chunk chunk_of_columns(std::uint64_t descriptor, int r, int k) {
+  const Fields at = fields_of(descriptor);
+  return chunk_at(at.start + static_cast<std::uint32_t>(r / 8) * at.stride + static_cast<std::uint32_t>(r % 8 * 128 + k * 16));
+}
+
+Chunk chunk_of_rows(std::uint64_t descriptor, int k, int n) {
+  const Fields at = fields_of(descriptor);
+  return chunk_at(at.start + static_cast<std::uint32_t>(n / 8) * at.leading + static_cast<std::uint32_t>(k / 8) * at.stride +
+                  static_cast<std::uint32_t>(k % 8 * 128 + n % 8 * 16));
+}
+
+}  // namespace bench::support::host_machine

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine of kernels/cuda/hopper_machine.cuh on the host, as host_machine.hpp is that of machine.cuh. Products are computed when they are
+// waited for, from what shared memory holds then; boxes arrive in any order, at any time after they were asked for. Where an operand's
+// elements lie is worked out from the descriptor's fields by the rules of the PTX ISA (9.7.15.5, canonical layouts with a 128-byte swizzle).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "tests/support/host_machine.hpp"
+
+namespace bench::support {
+
+/// A tensor of 16-bit elements (z, y, x), rows of x contiguous, and the box that a copy takes of it: (1, box_y, 64).
+struct HostTensorMap {
+  const std::uint16_t* base = nullptr;
+  std::int64_t x = 0, y = 0, z = 0;
+  int box_y = 0;
+};
+
+namespace host_machine {
+void start_barrier(std::uint32_t barrier, int arrivals);
+void arrive(std::uint32_t barrier, int bytes);
+void await(std::uint32_t barrier, int parity);
+void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t barrier, int x, int y, int z);
+void add_product(std::function<void()> product);
+void commit_products();
+void wait_products(int pending);
+/// Eight neighbouring elements in 16 bytes: of an operand with 16 columns, columns 8 k.. of row r; of one with its 16 rows as they lie, columns
+/// 8 n.. of row k.
+using Chunk = std::array<std::uint16_t, 8>;
+Chunk chunk_of_columns(std::uint64_t descriptor, int r, int k);
+Chunk chunk_of_rows(std::uint64_t descriptor, int k, int n);
+}  // namespace host_machine
+
+struct HostHopper : HostMachine {
+  using TensorMap = HostTensorMap;
+
+  static void start_barrier(std::uint32_t barrier, int arrivals) { host_machine::start_barrier(barrier, arrivals); }
+  static void publish_barriers() {}
+  static void arrive(std::uint32_t barrier) { host_machine::arrive(barrier, 0); }
+  static void arrive_with_bytes(std::uint32_t barrier, int bytes) { host_machine::arrive(barrier, bytes); }
+  static void await(std::uint32_t barrier, int parity) { host_machine::await(barrier, parity); }
+  static void copy_box(std::uint32_t to, const TensorMap& map, std::uint32_t barrier, int x, int y, int z) { host_machine::copy_box(to, map, barrier, x, y, z); }
+  static void prefetch_map(const TensorMap&) {}
+  template <int>
+  static void take_registers() {}
+  template <int>
+  static void give_registers() {}
+  static void product_fence() {}
+  static void commit_products() { host_machine::commit_products(); }
+  template <int kPending>
+  static void wait_products() {
+    host_machine::wait_products(kPending);
+  }
+  template <int kCount>
+  static void pin(float (&)[kCount]) {}
+
+  template <class T, int kCount>
+  static void product(float (&c)[kCount], std::uint64_t a, std::uint64_t b, bool add) {
+    const int first_row = thread() % 128 / 32 * 16 + thread() % 32 / 4, column = thread() % 4 * 2;
+    host_machine::add_product([&c, a, b, add, first_row, column] {
+      const std::array<Row, 2> rows{columns_of<T>(a, first_row), columns_of<T>(a, first_row + 8)};
+      for (int i = 0; i < kCount; ++i) {
+        if (i % 4 > 1) continue;  // the second row's turn comes with the first one's
+        const Row right = columns_of<T>(b, i / 4 * 8 + column + i % 2);
+        for (int half = 0; half < 2; ++half) {
+          float& to = c[i + half * 2];
+          double sum = add ? to : 0.0;
+          for (std::size_t k = 0; k < 16; ++k) sum += rows[static_cast<std::size_t>(half)][k] * right[k];
+          to = static_cast<float>(sum);
+        }
+      }
+    });
+  }
+  template <class T, int kCount>
+  static void product(float (&c)[kCount], const std::uint32_t (&a)[4], std::uint64_t b) {
+    const auto all = host_machine::exchange_words(a, 4);
+    const int row = thread() % 32 / 4, column = thread() % 4 * 2;
+    host_machine::add_product([&c, all, b, row, column] {
+      std::vector<double> sums(c, c + kCount);
+      for (int k = 0; k < 16; ++k) {
+        const double left[2] = {a_element<T>(all, row, k), a_element<T>(all, row + 8, k)};
+        for (int n = 0; n < kCount / 4; ++n) {
+          const host_machine::Chunk right = host_machine::chunk_of_rows(b, k, n);
+          for (int i = 0; i < 4; ++i)
+            sums[static_cast<std::size_t>(n * 4 + i)] += left[i / 2] * to_float(T{right[static_cast<std::size_t>(column + i % 2)]});
+        }
+      }
+      for (int i = 0; i < kCount; ++i) c[i] = static_cast<float>(sums[static_cast<std::size_t>(i)]);
+    });
+  }
+
+ private:
+  using Row = std::array<double, 16>;
+  template <class T>
+  static Row columns_of(std::uint64_t descriptor, int r) {
+    Row row;
+    for (int k = 0; k < 2; ++k) {
+      const host_machine::Chunk chunk = host_machine::chunk_of_columns(descriptor, r, k);
+      for (std::size_t i = 0; i < 8; ++i) row[static_cast<std::size_t>(k) * 8 + i] = to_float(T{chunk[i]});
+    }
+    return row;
+  }
+};
+
+}  // namespace bench::support

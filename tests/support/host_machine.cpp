@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/host_machine.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <numeric>
+#include <random>
+
+#include "src/core/error.hpp"
+#include "tests/support/host_block.hpp"
+
+namespace bench::support {
+namespace host_machine {
+namespace {
+
+thread_local Block* the_block = nullptr;
+
+void leave_turn() { swapcontext(&the_block->running->context, &the_block->scheduler); }
+
+void meet(Meeting& meeting) {
+  if (++meeting.arrived == meeting.expected) {
+    meeting.arrived = 0;
+    ++meeting.opened;
+    return;
+  }
+  wait_until([&meeting, until = meeting.opened + 1] { return meeting.opened >= until; });
+}
+
+void thread_main() {
+  Thread& self = *the_block->running;
+  try {
+    (*the_block->body)();
+  } catch (...) {
+    the_block->failure = std::current_exception();
+  }
+  self.done = true;
+  leave_turn();
+}
+
+void start(Block& block, Thread& thread, int index) {
+  thread.index = index;
+  thread.stack = std::make_unique<std::byte[]>(kStack_bytes);
+  getcontext(&thread.context);
+  thread.context.uc_stack.ss_sp = thread.stack.get();
+  thread.context.uc_stack.ss_size = kStack_bytes;
+  thread.context.uc_link = &block.scheduler;
+  makecontext(&thread.context, thread_main, 0);
+}
+
+bool ready(const Thread& thread) { return !thread.done && (!thread.may_go_on || thread.may_go_on()); }
+
+/// Gives those of a warp's threads that can go on a turn each, in random order; false when none can.
+bool take_turns(Block& block, int warp, std::mt19937_64& random) {
+  std::array<int, 32> order;
+  std::iota(order.begin(), order.end(), warp * 32);
+  std::ranges::shuffle(order, random);
+  bool any = false;
+  for (const int i : order) {
+    Thread& thread = block.threads[static_cast<std::size_t>(i)];
+    if (!ready(thread)) continue;
+    any = true;
+    block.running = &thread;
+    swapcontext(&block.scheduler, &thread.context);
+    if (block.failure) std::rethrow_exception(block.failure);
+  }
+  return any;
+}
+
+/// One of the boxes on their way arrives, any one; false when there is none.
+bool deliver(Block& block, std::mt19937_64& random) {
+  if (block.engine.empty()) return false;
+  const auto which = block.engine.begin() + static_cast<std::ptrdiff_t>(random() % block.engine.size());
+  const Work copy = std::move(*which);
+  block.engine.erase(which);
+  copy();
+  return true;
+}
+
+/// A warp goes on alone for as long as it can, or until it is interrupted, and then another one does. Boxes arrive when nobody can go on, and
+/// now and then before.
+void run_warps(Block& block, std::mt19937_64& random) {
+  constexpr int kInterruption = 64, kDelivery = 4;  // one turn in so many
+  std::vector<int> warps(block.warps.size());
+  std::iota(warps.begin(), warps.end(), 0);
+  for (bool any = true; any;) {
+    any = false;
+    std::ranges::shuffle(warps, random);
+    for (const int warp : warps)
+      while (take_turns(block, warp, random)) {
+        any = true;
+        if (random() % kInterruption == 0) break;
+      }
+    if (!any || random() % kDelivery == 0) any = deliver(block, random) || any;
+    ++block.rounds;
+    any = any || block.asleep > 0;
+  }
+}
+
+Warp& warp() { return the_block->warps[static_cast<std::size_t>(the_block->running->index / 32)]; }
+int lane() { return the_block->running->index % 32; }
+
+}  // namespace
+
+Block& here() { return *the_block; }
+
+void wait_until(std::function<bool()> ready) {
+  Thread& self = *the_block->running;
+  self.may_go_on = std::move(ready);
+  leave_turn();
+  self.may_go_on = nullptr;
+}
+
+void sleep() {
+  constexpr std::uint64_t kRounds = 3;  // enough for others to meet, copy and overwrite
+  ++the_block->asleep;
+  wait_until([until = the_block->rounds + kRounds] { return the_block->rounds >= until; });
+  --the_block->asleep;
+}
+
+std::uint8_t* shared_at(std::uint32_t at, int bytes) {
+  BS_REQUIRE(at >= kSharedBase && at + static_cast<std::uint32_t>(bytes) <= kSharedBase + the_block->shared.size() && at % static_cast<std::uint32_t>(bytes) == 0,
+             bytes, " bytes at ", at, " of ", the_block->shared.size(), " bytes of shared memory");
+  return the_block->shared.data() + (at - kSharedBase);
+}
+
+int thread() { return the_block->running->index; }
+int block() { return the_block->index; }
+void sync() { meet(the_block->all); }
+float* shared_floats() { return reinterpret_cast<float*>(the_block->shared.data()); }
+
+void copy16(std::uint32_t to, const void* from, bool valid) {
+  shared_at(to, 16);
+  BS_REQUIRE(!valid || reinterpret_cast<std::uintptr_t>(from) % 16 == 0, "16 bytes are copied from an address that is no multiple of 16");
+  the_block->running->copies.open.push_back({to, valid ? from : nullptr});
+}
+
+void commit() { the_block->running->copies.commit(); }
+
+void wait(int pending) {
+  the_block->running->copies.wait(pending, [](const Copy& copy) {
+    if (copy.from != nullptr)
+      std::memcpy(shared_at(copy.to, 16), copy.from, 16);
+    else
+      std::memset(shared_at(copy.to, 16), 0, 16);
+  });
+}
+
+Matrices exchange_rows(std::uint32_t at) {
+  Warp& mine = warp();
+  mine.at[lane()] = at;
+  meet(mine.meeting);
+  Matrices matrices;
+  for (int i = 0; i < 32; ++i) std::memcpy(matrices.rows[i / 8][i % 8], shared_at(mine.at[i], 16), 16);
+  meet(mine.meeting);
+  return matrices;
+}
+
+WarpWords exchange_words(const std::uint32_t* words, int count) {
+  Warp& mine = warp();
+  std::copy_n(words, count, mine.words.of[lane()]);
+  meet(mine.meeting);
+  const WarpWords all = mine.words;
+  meet(mine.meeting);
+  return all;
+}
+
+}  // namespace host_machine
+
+void run_block(int threads, int block_index, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body) {
+  using namespace host_machine;
+  Block block;
+  block.index = block_index;
+  block.shared.assign(static_cast<std::size_t>(shared_bytes), 0xff);
+  block.threads.resize(static_cast<std::size_t>(threads));
+  block.warps.resize(static_cast<std::size_t>(threads / 32));
+  block.all.expected = threads;
+  block.body = &body;
+  the_block = &block;
+  for (int i = 0; i < threads; ++i) start(block, block.threads[static_cast<std::size_t>(i)], i);
+  std::mt19937_64 random(seed);
+  run_warps(block, random);
+  the_block = nullptr;
+  for (const Thread& thread : block.threads)
+    BS_REQUIRE(thread.done, "thread ", thread.index, " waits for threads that never come");
+  BS_REQUIRE(block.engine.empty(), "the block ended with copies on their way");
+}
+
+}  // namespace bench::support

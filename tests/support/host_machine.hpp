@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine of kernels/cuda/machine.cuh on the host: runs a block of a tensor-core kernel's body thread by thread, so that its layouts,
+// masks and order are tested with no device. It is none to time anything by.
+//
+// Every thread of a block is a coroutine with a stack of its own. Warps run ahead of each other as far as sync() lets them, and threads take
+// turns in an order that is drawn, so that a missing sync() shows. An asynchronous copy happens when it is waited for, not before: a missing wait() shows, too. What the instructions do is
+// written down from the PTX ISA (ldmatrix, mma.m16n8k16), not from the kernels.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <type_traits>
+
+#include "src/core/dtype.hpp"
+
+namespace bench::support {
+
+/// Runs `body` on `threads` threads of block `block` with so many bytes of shared memory, filled with NaN. The order of turns comes from `seed`.
+/// Throws Error(internal) when threads wait for each other for ever (a collective that not all of them reach).
+void run_block(int threads, int block, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body);
+
+namespace host_machine {
+int thread();
+int block();
+void sync();
+float* shared_floats();
+void copy16(std::uint32_t to, const void* from, bool valid);
+void commit();
+void wait(int pending);
+/// Of matrix i the row r that lane 8 i + r names, element by element: rows[i][r][column].
+struct Matrices {
+  std::uint16_t rows[4][8][8];
+};
+Matrices exchange_rows(std::uint32_t at);
+/// What every lane of the warp has in so many words.
+struct WarpWords {
+  std::uint32_t of[32][10];
+};
+WarpWords exchange_words(const std::uint32_t* words, int count);
+}  // namespace host_machine
+
+struct HostMachine {
+  static int thread() { return host_machine::thread(); }
+  static int block() { return host_machine::block(); }
+  static void sync() { host_machine::sync(); }
+  /// Any place but 0, where an address that was never set would go unnoticed.
+  static std::uint32_t shared() { return 1024; }
+
+  static float* shared_floats() { return host_machine::shared_floats(); }
+
+  struct Words {
+    std::uint32_t word[4];
+  };
+  static Words load16(const void* from) {
+    BS_REQUIRE(reinterpret_cast<std::uintptr_t>(from) % 16 == 0, "16 bytes are read from an address that is no multiple of 16");
+    Words words;
+    std::memcpy(&words, from, sizeof words);
+    return words;
+  }
+
+  static void copy16(std::uint32_t to, const void* from, bool valid) { host_machine::copy16(to, from, valid); }
+  static void commit() { host_machine::commit(); }
+  template <int kPending>
+  static void wait() {
+    host_machine::wait(kPending);
+  }
+
+  static void load_matrix(std::uint32_t (&out)[4], std::uint32_t at) {
+    const auto m = host_machine::exchange_rows(at);
+    const int row = thread() % 32 / 4, column = thread() % 4 * 2;
+    for (int i = 0; i < 4; ++i) out[i] = pair(m.rows[i][row][column], m.rows[i][row][column + 1]);
+  }
+  static void load_matrix_transposed(std::uint32_t (&out)[4], std::uint32_t at) {
+    const auto m = host_machine::exchange_rows(at);
+    const int column = thread() % 32 / 4, row = thread() % 4 * 2;
+    for (int i = 0; i < 4; ++i) out[i] = pair(m.rows[i][row][column], m.rows[i][row + 1][column]);
+  }
+
+  template <class T>
+  static void multiply_add(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+    const std::uint32_t mine[6] = {a[0], a[1], a[2], a[3], b0, b1};
+    const auto all = host_machine::exchange_words(mine, 6);
+    const int row = thread() % 32 / 4, column = thread() % 4 * 2;
+    for (int i = 0; i < 4; ++i) {
+      double sum = c[i];
+      for (int k = 0; k < 16; ++k) sum += a_element<T>(all, row + i / 2 * 8, k) * b_element<T>(all, k, column + i % 2);
+      c[i] = static_cast<float>(sum);
+    }
+  }
+
+  template <class T>
+  static std::uint32_t pack(float low, float high) {
+    return pair(store<T>(low).bits, store<T>(high).bits);
+  }
+  template <class T>
+  static T round(float x) {
+    return store<T>(x);
+  }
+  template <class T>
+  static float low(std::uint32_t word) {
+    return to_float(T{static_cast<std::uint16_t>(word)});
+  }
+  template <class T>
+  static float high(std::uint32_t word) {
+    return to_float(T{static_cast<std::uint16_t>(word >> 16)});
+  }
+  static float shuffle_xor(float x, int lanes) {
+    const auto word = std::bit_cast<std::uint32_t>(x);
+    return std::bit_cast<float>(host_machine::exchange_words(&word, 1).of[(thread() % 32) ^ lanes][0]);
+  }
+  static float exp2(float x) { return std::exp2(x); }
+  static float log(float x) { return std::log(x); }
+
+ protected:
+  static std::uint32_t pair(std::uint16_t low, std::uint16_t high) { return static_cast<std::uint32_t>(high) << 16 | low; }
+  template <class T>
+  static double half_of(std::uint32_t word, int which) {
+    return to_float(T{static_cast<std::uint16_t>(which == 0 ? word : word >> 16)});
+  }
+  /// Row r, column k of the 16 x 16 operand: register (r / 8) + 2 (k / 8) of lane 4 (r mod 8) + (k mod 8) / 2.
+  template <class T>
+  static double a_element(const host_machine::WarpWords& all, int r, int k) {
+    return half_of<T>(all.of[r % 8 * 4 + k % 8 / 2][r / 8 + k / 8 * 2], k % 2);
+  }
+  /// Row k, column n of the 16 x 8 operand: register k / 8 of lane 4 n + (k mod 8) / 2.
+  template <class T>
+  static double b_element(const host_machine::WarpWords& all, int k, int n) {
+    return half_of<T>(all.of[n * 4 + k % 8 / 2][4 + k / 8], k % 2);
+  }
+};
+
+}  // namespace bench::support
