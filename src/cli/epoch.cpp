@@ -37,9 +37,12 @@ constexpr std::int64_t kFreshLinks = -1;  // a generation that no visit has: at 
 
 int exit_code(const analysis::RunRecord& run, bool complete) {
   if (!complete) return kStoppedEarly;
-  for (const analysis::VisitRecord& visit : run.visits)
-    if (visit.outcome != Outcome::ok) return kSomeFailed;
-  return kAllMeasured;
+  bool all_skipped = !run.visits.empty();  // no device here, say
+  for (const analysis::VisitRecord& visit : run.visits) {
+    if (visit.outcome != Outcome::ok && visit.outcome != Outcome::skipped) return kSomeFailed;
+    all_skipped = all_skipped && visit.outcome == Outcome::skipped;
+  }
+  return all_skipped ? kUnavailable : kAllMeasured;
 }
 
 }  // namespace

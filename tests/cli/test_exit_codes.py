@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every exit code of docs/exit-codes.md, and the words that go with it."""
+from pathlib import Path
+
 import pytest
 from conftest import FAST
 
@@ -54,6 +56,20 @@ def test_2_with_place_and_nearest_name_for_an_unknown_key(bench, tmp_path):
     done = bench("run", "--study", study)
     assert done.code == 2
     assert "mine.yaml:6:" in done.err and "sek" in done.err and "seq" in done.err
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU")
+def test_4_when_nothing_could_be_measured_for_want_of_a_device(bench):
+    done = bench(*SMALL[:3], "-k", "attention/flash_mma_cuda", "-o", bench.folder)
+    assert done.code == 4, done.err
+    assert "CUDA" in done.err
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU")
+def test_0_when_a_device_is_missing_and_the_rest_was_measured(bench):
+    done = bench("run", "--study", "smoke", "-W", "decode", "--seq", "32", *FAST, "-o", bench.folder)
+    assert done.code == 0, done.err
+    assert {visit["outcome"] for visit in done.visits()} <= {"ok", "skipped"}
 
 
 def test_4_when_an_asked_for_kernel_is_not_here(bench):
