@@ -7,7 +7,7 @@
 
 #include "kernels/attention/attention.hpp"
 #include "kernels/attention/key_blocks.hpp"
-#include "src/device/function.hpp"
+#include "kernels/cuda/function.hpp"
 
 namespace bench::attention {
 

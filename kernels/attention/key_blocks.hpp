@@ -3,7 +3,7 @@
 // on the host share. The same rule as AttentionProblem::visible.
 #pragma once
 
-#include "src/device/function.hpp"
+#include "kernels/cuda/function.hpp"
 
 namespace bench::attention {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "kernels/attention/key_blocks.hpp"
-#include "src/device/function.hpp"
+#include "kernels/cuda/function.hpp"
 
 namespace bench::attention {
 

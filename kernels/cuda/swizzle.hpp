@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "src/device/function.hpp"
+#include "kernels/cuda/function.hpp"
 
 namespace bench::cuda {
 

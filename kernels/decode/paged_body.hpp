@@ -12,9 +12,9 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/cuda/function.hpp"
 #include "kernels/decode/decode.hpp"
 #include "kernels/decode/paged_split.hpp"
-#include "src/device/function.hpp"
 
 namespace bench::decode {
 
