@@ -38,7 +38,7 @@ Usage: ./setup.sh VERB [ARGUMENTS]
   --help             this text
 
 Examples:
-  ./setup.sh run                          the built-in study "quick", about three minutes
+  ./setup.sh run                          the built-in study "quick", about four minutes
   ./setup.sh run list                     another verb of bench_scale
   ./setup.sh test -R ring                 only the tests whose names match "ring"
 
