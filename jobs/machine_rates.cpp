@@ -8,6 +8,7 @@
 #include "src/core/units.hpp"
 
 namespace bench::jobs {
+
 std::vector<MachineRate> machine_rates(std::int64_t cores, const Clock& clock) {
   std::vector<MachineRate> rates;
   const auto add = [&](std::string name, const char* unit, auto&& rate) {

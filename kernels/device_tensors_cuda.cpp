@@ -13,6 +13,11 @@ void copy_to_device(std::byte* to, const void* from, std::int64_t bytes) {
   BS_CUDA(cudaStreamSynchronize(nullptr));  // from pageable memory the call returns before the data are there
 }
 
+std::string needs_whole_chunks(std::int64_t head_dim, std::int64_t most) {
+  if (head_dim <= most && head_dim % 8 == 0) return {};
+  return concat("head_dim = ", head_dim, ": this kernel takes multiples of 8 up to ", most);
+}
+
 DeviceTensors::DeviceTensors(Tensors& tensors, std::vector<std::string> outputs) : outputs_(std::move(outputs)) {
   for (const auto& [name, tensor] : tensors.all()) {
     const auto& buffer = buffers_.emplace(name, device::DeviceBuffer(tensor.bytes())).first->second;

@@ -27,6 +27,9 @@ class DeviceTensors : public Prepared {
   std::vector<std::string> outputs_;
 };
 
+/// Why a kernel that moves rows of 16-bit elements in whole 16 bytes does not take a head dimension; empty when it does.
+std::string needs_whole_chunks(std::int64_t head_dim, std::int64_t most);
+
 /// A device's copy of `count` elements of T.
 template <class T>
 device::DeviceBuffer to_device(const std::vector<T>& values);

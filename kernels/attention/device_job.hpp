@@ -7,6 +7,7 @@
 
 #include "kernels/attention/attention.hpp"
 #include "kernels/attention/key_blocks.hpp"
+#include "kernels/attention/softmax_state.hpp"
 #include "kernels/cuda/function.hpp"
 
 namespace bench::attention {
@@ -34,7 +35,7 @@ inline DeviceJob device_job(const AttentionProblem& p) {
   job.head_dim = small(p.head_dim);
   job.window = small(std::min(p.window, p.seq));
   job.causal = p.causal;
-  job.scale_log2 = static_cast<float>(p.scale() * 1.4426950408889634);
+  job.scale_log2 = static_cast<float>(p.scale() * kLog2E);
   return job;
 }
 

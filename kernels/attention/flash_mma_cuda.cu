@@ -24,8 +24,6 @@
 namespace bench::attention {
 namespace {
 
-constexpr int kAlignment_bytes = 1024;  // of the tiles; a launch's shared memory begins anywhere
-
 template <class Body>
 __global__ void __launch_bounds__(Body::kThreads) flash_mma(const __grid_constant__ DeviceJob job) {
   Body(job).run();
@@ -44,15 +42,13 @@ void with_body(const AttentionProblem& p, F&& f) {
 }
 
 std::string supports(const Problem& problem) {
-  const auto& p = problem_as<AttentionProblem>(problem);
-  if (p.head_dim > 256 || p.head_dim % 8 != 0) return concat("head_dim = ", p.head_dim, ": this kernel takes multiples of 8 up to 256");
-  return {};
+  return needs_whole_chunks(problem_as<AttentionProblem>(problem).head_dim, 256);
 }
 
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context&) {
   const auto& p = problem_as<AttentionProblem>(problem);
   with_body(p, [&]<class Body>() {
-    BS_CUDA(cudaFuncSetAttribute(flash_mma<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + kAlignment_bytes));
+    BS_CUDA(cudaFuncSetAttribute(flash_mma<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + cuda::kTileAlignment_bytes));
   });
   return std::make_unique<AttentionOnDevice>(p, tensors);
 }
@@ -60,7 +56,7 @@ std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Cont
 void run(const Problem& problem, Tensors&, Context& context) {
   const DeviceJob& job = static_cast<const AttentionOnDevice&>(*context.prepared).job();
   with_body(problem_as<AttentionProblem>(problem), [&]<class Body>() {
-    flash_mma<Body><<<Body::blocks(job), Body::kThreads, Body::kSharedBytes + kAlignment_bytes, static_cast<cudaStream_t>(context.stream)>>>(job);
+    flash_mma<Body><<<Body::blocks(job), Body::kThreads, Body::kSharedBytes + cuda::kTileAlignment_bytes, static_cast<cudaStream_t>(context.stream)>>>(job);
     BS_CUDA(cudaGetLastError());
   });
 }

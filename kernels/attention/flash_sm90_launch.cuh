@@ -18,8 +18,6 @@ namespace bench::attention {
 using cuda::HopperMachine;
 using HopperJob = FlashSm90Job<HopperMachine>;
 
-inline constexpr int kTileAlignment_bytes = 1024;  // of the tiles; a launch's shared memory begins anywhere
-
 template <class Body>
 __global__ void __launch_bounds__(Body::kThreads, 1) flash_sm90(const __grid_constant__ HopperJob job) {
   Body(job).run();
@@ -37,22 +35,17 @@ void with_hopper_body(const AttentionProblem& p, F&& f) {
   of_type.template operator()<F16>();
 }
 
-struct OnHopper final : Prepared {
-  OnHopper(const AttentionProblem& p, Tensors& host, int keys)
-      : tensors(p, host),
-        job{tensors.job(), cuda::tensor_map(tensors.job().q, p.batch * p.heads, p.seq, p.head_dim, 64),
-            cuda::tensor_map(tensors.job().k, p.batch * p.kv_heads, p.seq, p.head_dim, keys),
-            cuda::tensor_map(tensors.job().v, p.batch * p.kv_heads, p.seq, p.head_dim, keys)} {}
-  void collect(Tensors& host) const override { tensors.collect(host); }
-
-  AttentionOnDevice tensors;
-  HopperJob job;
+struct OnHopper final : AttentionOnDevice {
+  OnHopper(const AttentionProblem& p, Tensors& tensors, int keys)
+      : AttentionOnDevice(p, tensors),
+        hopper_job{job(), cuda::tensor_map(job().q, p.batch * p.heads, p.seq, p.head_dim, 64),
+                   cuda::tensor_map(job().k, p.batch * p.kv_heads, p.seq, p.head_dim, keys),
+                   cuda::tensor_map(job().v, p.batch * p.kv_heads, p.seq, p.head_dim, keys)} {}
+  HopperJob hopper_job;
 };
 
 inline std::string hopper_supports(const Problem& problem) {
-  const auto& p = problem_as<AttentionProblem>(problem);
-  if (p.head_dim > 128 || p.head_dim % 8 != 0) return concat("head_dim = ", p.head_dim, ": this kernel takes multiples of 8 up to 128");
-  return {};
+  return needs_whole_chunks(problem_as<AttentionProblem>(problem).head_dim, 128);
 }
 
 template <bool kOverlap>
@@ -63,7 +56,7 @@ std::unique_ptr<Prepared> prepare_on_hopper(const Problem& problem, Tensors& ten
     throw Error(ErrorKind::unavailable, concat("needs compute capability 9.0 (Hopper); ", device.name, " has ", device.major, '.', device.minor));
   std::unique_ptr<Prepared> prepared;
   with_hopper_body<kOverlap>(p, [&]<class Body>() {
-    BS_CUDA(cudaFuncSetAttribute(flash_sm90<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + kTileAlignment_bytes));
+    BS_CUDA(cudaFuncSetAttribute(flash_sm90<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + cuda::kTileAlignment_bytes));
     prepared = std::make_unique<OnHopper>(p, tensors, Body::kKeys);
   });
   return prepared;
@@ -71,9 +64,9 @@ std::unique_ptr<Prepared> prepare_on_hopper(const Problem& problem, Tensors& ten
 
 template <bool kOverlap>
 void run_on_hopper(const Problem& problem, Tensors&, Context& context) {
-  const HopperJob& job = static_cast<const OnHopper&>(*context.prepared).job;
+  const HopperJob& job = static_cast<const OnHopper&>(*context.prepared).hopper_job;
   with_hopper_body<kOverlap>(problem_as<AttentionProblem>(problem), [&]<class Body>() {
-    flash_sm90<Body><<<Body::blocks(job), Body::kThreads, Body::kSharedBytes + kTileAlignment_bytes, static_cast<cudaStream_t>(context.stream)>>>(job);
+    flash_sm90<Body><<<Body::blocks(job), Body::kThreads, Body::kSharedBytes + cuda::kTileAlignment_bytes, static_cast<cudaStream_t>(context.stream)>>>(job);
     BS_CUDA(cudaGetLastError());
   });
 }

@@ -21,7 +21,6 @@ struct RowMask {
     if (window > 0 && row + window < last) last = row + window;
     return keys < last ? keys : last;
   }
-  BS_HOST_DEVICE bool sees(int row, int key) const { return key >= first(row) && key < end(row); }
 };
 
 /// Rows row0 .. row0 + rows - 1, of which those from L on do not count, against keys in blocks of `size`.

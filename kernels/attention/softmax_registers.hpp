@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernels/attention/key_blocks.hpp"
+#include "kernels/attention/softmax_state.hpp"
 #include "kernels/cuda/function.hpp"
 
 namespace bench::attention {
@@ -101,7 +102,6 @@ struct SoftmaxRegisters {
 
   /// Rows below L: out (L, D) in T and lse (L), both of this head.
   BS_DEVICE void finish(float scale_log2, int seq, int head_dim, T* head_out, float* head_lse) const {
-    constexpr float kLn2 = 0x1.62e43p-1F;
     BS_UNROLL
     for (int tile = 0; tile < kTiles; ++tile) {
       BS_UNROLL
@@ -117,7 +117,7 @@ struct SoftmaxRegisters {
         for (int n = 0; n < kDim / 8; ++n)
           if (column(n) < head_dim)
             *reinterpret_cast<std::uint32_t*>(to + column(n)) = M::template pack<T>(out[tile][n * 4 + half * 2] * share, out[tile][n * 4 + half * 2 + 1] * share);
-        if (lane() % 4 == 0) head_lse[at] = total > 0.0F ? most[tile][half] * scale_log2 * kLn2 + M::log(total) : kNothing;
+        if (lane() % 4 == 0) head_lse[at] = total > 0.0F ? most[tile][half] * scale_log2 * static_cast<float>(kLn2) + M::log(total) : kNothing;
       }
     }
   }

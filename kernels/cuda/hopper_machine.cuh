@@ -47,9 +47,6 @@ struct HopperMachine : Machine {
                  "l"(reinterpret_cast<std::uint64_t>(&map)), "r"(barrier), "r"(x), "r"(y), "r"(z)
                  : "memory");
   }
-  static __device__ __forceinline__ void prefetch_map(const TensorMap& map) {
-    asm volatile("prefetch.tensormap [%0];" ::"l"(reinterpret_cast<std::uint64_t>(&map)) : "memory");
-  }
 
   /// Registers a thread of this warpgroup from here on; all its warps say so.
   template <int kCount>
@@ -74,7 +71,7 @@ struct HopperMachine : Machine {
     for (int i = 0; i < kCount; ++i) asm volatile("" : "+f"(x[i])::"memory");
   }
 
-  /// c (64 x 2 kCount, fp32) = (kAdd ? c : 0) + a (64 x 16) b^T, both in shared memory, both with 16 columns; accumulators as in multiply_add, 16 rows a warp.
+  /// c (64 x 2 kCount, fp32) = (add ? c : 0) + a (64 x 16) b^T, both in shared memory, both with 16 columns; accumulators as in multiply_add, 16 rows a warp.
   template <class T, int kCount>
   static __device__ __forceinline__ void product(float (&c)[kCount], std::uint64_t a, std::uint64_t b, bool add) {
     product_of_tiles<T>(c, a, b, add);

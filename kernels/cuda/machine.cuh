@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/cuda/swizzle.hpp"
 #include "src/core/dtype.hpp"
 
 namespace bench::cuda {
@@ -18,10 +19,11 @@ struct Machine {
   static __device__ __forceinline__ int block() { return static_cast<int>(blockIdx.x); }
   static __device__ __forceinline__ void sync() { __syncthreads(); }
 
-  /// The block's dynamic shared memory, 1024-byte aligned: the launch asks for as much again (kSharedAlignment).
+  /// The block's dynamic shared memory, aligned for tiles.
   static __device__ __forceinline__ std::uint32_t shared() {
     extern __shared__ std::uint8_t memory[];
-    return (static_cast<std::uint32_t>(__cvta_generic_to_shared(memory)) + 1023U) & ~1023U;
+    constexpr std::uint32_t kLow = kTileAlignment_bytes - 1;
+    return (static_cast<std::uint32_t>(__cvta_generic_to_shared(memory)) + kLow) & ~kLow;
   }
 
   /// The same memory for ordinary reads and writes, from its very beginning.

@@ -30,6 +30,9 @@ BS_HOST_DEVICE std::uint32_t moved_by_pairs(std::uint32_t at, int pairs, int row
          static_cast<std::uint32_t>(pairs / kPagePairs * rows * kPageChunks * kChunkBytes);
 }
 
+/// A block's dynamic shared memory begins anywhere; a launch asks for so much more than its tiles take, and Machine::shared() rounds up.
+inline constexpr int kTileAlignment_bytes = 1024;
+
 /// Bytes of a tile; `columns` a multiple of 64.
 BS_HOST_DEVICE constexpr int tile_bytes(int rows, int columns) { return rows * columns * 2; }
 

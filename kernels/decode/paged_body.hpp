@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/attention/softmax_state.hpp"
 #include "kernels/cuda/function.hpp"
 #include "kernels/decode/decode.hpp"
 #include "kernels/decode/paged_split.hpp"
@@ -43,12 +44,12 @@ inline PagedJob paged_job(const DecodeProblem& problem, const SplitPlan& plan) {
   job.splits = small(plan.splits);
   job.span = small(plan.span);
   job.page_bits = std::countr_zero(static_cast<std::uint64_t>(problem.page));
-  job.scale_log2 = static_cast<float>(problem.scale() * 1.4426950408889634);
+  job.scale_log2 = static_cast<float>(problem.scale() * attention::kLog2E);
   return job;
 }
 
 inline constexpr float kNoScore = -INFINITY;
-inline constexpr float kLog2 = 0x1.62e43p-1F;
+inline constexpr float kLn2 = static_cast<float>(attention::kLn2);
 
 /// 2^(a - b), 0 where there was no score at all.
 template <class M>
@@ -217,7 +218,7 @@ class PagedSplit {
         sum += weight * *team_sum(t, g);
         out += weight * team_out(t, g)[d];
       }
-      if (d < job_.head_dim) leave(g, d, sum > 0.0F ? out / sum : 0.0F, sum > 0.0F ? most * kLog2 + M::log(sum) : kNoScore);
+      if (d < job_.head_dim) leave(g, d, sum > 0.0F ? out / sum : 0.0F, sum > 0.0F ? most * kLn2 + M::log(sum) : kNoScore);
     }
   }
 
@@ -245,16 +246,16 @@ struct PagedMerge {
   static constexpr int kThreads = 128;
 
   static BS_DEVICE void run(const PagedJob& job) {
-    constexpr float kPerLog2 = 1.0F / kLog2;
+    constexpr float kPerLn2 = 1.0F / kLn2;
     const std::int64_t row = M::block();
     const float* lse = job.part_lse + row * job.splits;
     float most = kNoScore, sum = 0.0F;
     for (int s = 0; s < job.splits; ++s) most = fmaxf(most, lse[s]);
-    for (int s = 0; s < job.splits; ++s) sum += weight_of<M>(lse[s] * kPerLog2, most * kPerLog2);
+    for (int s = 0; s < job.splits; ++s) sum += weight_of<M>(lse[s] * kPerLn2, most * kPerLn2);
     for (int d = M::thread(); d < job.head_dim; d += kThreads) {
       float out = 0.0F;
       for (int s = 0; s < job.splits; ++s)
-        out += weight_of<M>(lse[s] * kPerLog2, most * kPerLog2) * job.part_out[(row * job.splits + s) * job.head_dim + d];
+        out += weight_of<M>(lse[s] * kPerLn2, most * kPerLn2) * job.part_out[(row * job.splits + s) * job.head_dim + d];
       static_cast<T*>(job.out)[row * job.head_dim + d] = M::template round<T>(out / sum);
     }
     if (M::thread() == 0) job.lse[row] = most + M::log(sum);

@@ -96,7 +96,7 @@ class OnDevice final : public DeviceTensors {
 
 std::string supports(const Problem& problem) {
   const auto& p = problem_as<DecodeProblem>(problem);
-  if (p.head_dim > 256 || p.head_dim % 8 != 0) return concat("head_dim = ", p.head_dim, ": this kernel takes multiples of 8 up to 256");
+  if (const std::string reason = needs_whole_chunks(p.head_dim, 256); !reason.empty()) return reason;
   if (!std::has_single_bit(static_cast<std::uint64_t>(p.page))) return concat("page = ", p.page, ": this kernel takes powers of two");
   return {};
 }

@@ -4,6 +4,7 @@
 No device is needed. ptxas says by a line of its own (C7504 and its like) when it serialises a warpgroup's products or ignores a change of registers; in the
 machine code both show: a wait after every product, and no USETMAXREG.
 """
+import functools
 import os
 import re
 import shutil
@@ -24,6 +25,7 @@ def disassembler():
     return str(own) if own.is_file() else shutil.which("cuobjdump")
 
 
+@functools.cache
 def functions(kernel):
     """Name -> instructions of every device function of a kernel's file."""
     command = disassembler()

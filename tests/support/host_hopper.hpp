@@ -44,7 +44,6 @@ struct HostHopper : HostMachine {
   static void arrive_with_bytes(std::uint32_t barrier, int bytes) { host_machine::arrive(barrier, bytes); }
   static void await(std::uint32_t barrier, int parity) { host_machine::await(barrier, parity); }
   static void copy_box(std::uint32_t to, const TensorMap& map, std::uint32_t barrier, int x, int y, int z) { host_machine::copy_box(to, map, barrier, x, y, z); }
-  static void prefetch_map(const TensorMap&) {}
   template <int>
   static void take_registers() {}
   template <int>

@@ -167,6 +167,8 @@ WarpWords exchange_words(const std::uint32_t* words, int count) {
 
 }  // namespace host_machine
 
+namespace {
+
 void run_block(int threads, int block_index, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body) {
   using namespace host_machine;
   Block block;
@@ -184,6 +186,12 @@ void run_block(int threads, int block_index, std::int64_t shared_bytes, std::uin
   for (const Thread& thread : block.threads)
     BS_REQUIRE(thread.done, "thread ", thread.index, " waits for threads that never come");
   BS_REQUIRE(block.engine.empty(), "the block ended with copies on their way");
+}
+
+}  // namespace
+
+void run_blocks(int blocks, int threads, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body) {
+  for (int block = 0; block < blocks; ++block) run_block(threads, block, shared_bytes, seed + static_cast<std::uint64_t>(block), body);
 }
 
 }  // namespace bench::support

@@ -18,9 +18,9 @@
 
 namespace bench::support {
 
-/// Runs `body` on `threads` threads of block `block` with so many bytes of shared memory, filled with NaN. The order of turns comes from `seed`.
-/// Throws Error(internal) when threads wait for each other for ever (a collective that not all of them reach).
-void run_block(int threads, int block, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body);
+/// Runs `body` on so many blocks of so many threads, one block after the other, each with so many bytes of shared memory, filled with NaN. The order of
+/// turns comes from `seed`. Throws Error(internal) when threads wait for each other for ever (a collective that not all of them reach).
+void run_blocks(int blocks, int threads, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body);
 
 namespace host_machine {
 int thread();

@@ -23,8 +23,7 @@ struct Sm90 {
       return support::HostTensorMap{static_cast<const std::uint16_t*>(base), p.head_dim, p.seq, p.batch * heads, rows};
     };
     FlashSm90Job<HostHopper> job{tensors, map(tensors.q, p.heads, 64), map(tensors.k, p.kv_heads, Kernel::kKeys), map(tensors.v, p.kv_heads, Kernel::kKeys)};
-    for (int block = 0; block < Kernel::blocks(job); ++block)
-      support::run_block(Kernel::kThreads, block, Kernel::kSharedBytes, seed + static_cast<std::uint64_t>(block), [&] { Kernel(job).run(); });
+    support::run_blocks(Kernel::blocks(job), Kernel::kThreads, Kernel::kSharedBytes, seed, [&] { Kernel(job).run(); });
   }
 };
 

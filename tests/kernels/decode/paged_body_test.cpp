@@ -13,11 +13,6 @@ namespace {
 
 using support::HostMachine;
 
-template <class Body>
-void run_blocks(int blocks, std::int64_t shared_bytes, const std::function<void()>& body) {
-  for (int block = 0; block < blocks; ++block) support::run_block(Body::kThreads, block, shared_bytes, 1 + static_cast<std::uint64_t>(block), body);
-}
-
 /// Split into spans of `span` tokens; one split where it covers all.
 template <class T, int kDim, int kGroup>
 void expect_the_oracles_answer(const Params& changes, std::int64_t span) {
@@ -45,9 +40,9 @@ void expect_the_oracles_answer(const Params& changes, std::int64_t span) {
   job.part_out = part_out.data();
   job.part_lse = part_lse.data();
   using Split = PagedSplit<HostMachine, T, kDim, kGroup>;
-  run_blocks<Split>(Split::blocks(job), Split::kSharedBytes, [&] { Split(job).run(); });
+  support::run_blocks(Split::blocks(job), Split::kThreads, Split::kSharedBytes, 1, [&] { Split(job).run(); });
   using Merge = PagedMerge<HostMachine, T>;
-  if (splits > 1) run_blocks<Merge>(job.batch * job.heads, 0, [&] { Merge::run(job); });
+  if (splits > 1) support::run_blocks(job.batch * job.heads, Merge::kThreads, 0, 1, [&] { Merge::run(job); });
   for (const auto& error : support::compare(support::find_kernel("decode/naive_cpu"), op, p, inputs, outputs)) EXPECT_LE(error.error, error.tolerance) << error.text();
 }
 
