@@ -50,41 +50,48 @@ class GemmFma {
     float x[4];
   };
 
-  /// Element e of a tile of kExtent rows (or columns) by kDepth of K, neighbours in memory side by side: {row or column, k}.
+  /// A tile is kExtent rows (of A) or columns (of B) by kDepth of K; elements that are neighbours in memory belong to neighbouring threads. A thread's
+  /// first element, and how far its next one is.
   struct Element {
     int x, k;
   };
   template <bool kAlong, int kExtent>
-  BS_DEVICE static Element element(int i) {
-    const int e = M::thread() + i * kThreads;
-    if constexpr (kAlong) return {e / kDepth, e % kDepth};
-    return {e % kExtent, e / kExtent};
+  BS_DEVICE static Element first() {
+    if constexpr (kAlong) return {M::thread() / kDepth, M::thread() % kDepth};
+    return {M::thread() % kExtent, M::thread() / kExtent};
+  }
+  template <bool kAlong, int kExtent>
+  BS_DEVICE static constexpr Element stride() {
+    if constexpr (kAlong) return {kThreads / kDepth, 0};
+    return {0, kThreads / kExtent};
   }
 
   template <bool kAlong, int kExtent, int kEach>
   BS_DEVICE static void fetch(float (&held)[kEach], const float* matrix, int pitch, int x0, int extent, int k0, int k_end) {
+    constexpr Element kNext = stride<kAlong, kExtent>();
+    const Element e = first<kAlong, kExtent>();
+    const int x = x0 + e.x, k = k0 + e.k;
+    const float* from = matrix + (kAlong ? static_cast<std::int64_t>(x) * pitch + k : static_cast<std::int64_t>(k) * pitch + x);
     BS_UNROLL
     for (int i = 0; i < kEach; ++i) {
-      const Element e = element<kAlong, kExtent>(i);
-      const std::int64_t x = x0 + e.x, k = k0 + e.k;
-      held[i] = x < extent && k < k_end ? matrix[kAlong ? x * pitch + k : k * pitch + x] : 0.0F;
+      held[i] = x + i * kNext.x < extent && k + i * kNext.k < k_end ? *from : 0.0F;
+      from += (kNext.x + kNext.k) * pitch;
     }
   }
   BS_DEVICE void fetch_step(int k0, int k_end) {
     fetch<kAlongA, kRows>(next_a_, a_, job_.pitch_a, at_.row0, job_.m, k0, k_end);
     fetch<kAlongB, kColumns>(next_b_, b_, job_.pitch_b, at_.column0, job_.n, k0, k_end);
   }
+  template <bool kAlong, int kExtent, int kEach>
+  BS_DEVICE static void keep(float* tile, const float (&held)[kEach]) {
+    constexpr Element kNext = stride<kAlong, kExtent>();
+    const Element e = first<kAlong, kExtent>();
+    BS_UNROLL
+    for (int i = 0; i < kEach; ++i) tile[(e.k + i * kNext.k) * (kExtent + 4) + e.x + i * kNext.x] = held[i];
+  }
   BS_DEVICE void keep_step(float* buffer) const {
-    BS_UNROLL
-    for (int i = 0; i < kEachA; ++i) {
-      const Element e = element<kAlongA, kRows>(i);
-      buffer[e.k * kPitchA + e.x] = next_a_[i];
-    }
-    BS_UNROLL
-    for (int i = 0; i < kEachB; ++i) {
-      const Element e = element<kAlongB, kColumns>(i);
-      buffer[kDepth * kPitchA + e.k * kPitchB + e.x] = next_b_[i];
-    }
+    keep<kAlongA, kRows>(buffer, next_a_);
+    keep<kAlongB, kColumns>(buffer + kDepth * kPitchA, next_b_);
   }
 
   BS_DEVICE void multiply_all(const GemmSteps& range) {
