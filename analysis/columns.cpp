@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analysis/columns.hpp"
+#include "analysis/add_column.hpp"
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <map>
 #include <set>
 
 namespace bench::analysis {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-
 using Doubles = std::vector<double>;
 using Ints = std::vector<std::int64_t>;
 using Strings = std::vector<std::string>;
-
-/// Adds a column by calling `get` for every row.
-template <class Rows, class Get>
-void add(std::vector<Column>& columns, const char* name, const char* unit, const char* long_name, const Rows& rows, Get&& get) {
-  using T = std::decay_t<decltype(get(*rows.begin()))>;
-  std::vector<T> values;
-  for (const auto& row : rows) values.push_back(get(row));
-  columns.push_back({name, unit, long_name, std::move(values)});
-}
-
-double lo(const std::optional<Estimate>& e) { return e && e->interval ? e->interval->lo : kNone; }
-double hi(const std::optional<Estimate>& e) { return e && e->interval ? e->interval->hi : kNone; }
-double value(const std::optional<Estimate>& e) { return e ? e->value : kNone; }
-double positive(double x) { return x > 0.0 ? x : kNone; }
 
 Strings outcome_names() { return {kOutcomeNames.begin(), kOutcomeNames.end()}; }
 
