@@ -90,6 +90,16 @@ Section case_section(const RunRecord& run, Rows rows) {
   return section;
 }
 
+/// "a, b and 3 more".
+std::string first_of(const std::set<std::string>& kernels) {
+  constexpr std::size_t kNamed = 3;
+  std::string text;
+  std::size_t named = 0;
+  for (const std::string& kernel : kernels)
+    if (named++ < kNamed) text += (text.empty() ? "" : ", ") + kernel;
+  return kernels.size() > kNamed ? fmt::format("{} and {} more", text, kernels.size() - kNamed) : text;
+}
+
 }  // namespace
 
 std::vector<Section> case_sections(const RunRecord& run, const Results& results) {
@@ -102,13 +112,20 @@ std::vector<Section> case_sections(const RunRecord& run, const Results& results)
 }
 
 Section untimed_section(const RunRecord& run, const Results& results) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::int64_t> counts;
-  for (const CaseResult& result : results.cases)
-    if (result.outcome != Outcome::ok)
-      ++counts[{std::string(bench::to_text(result.outcome)), run.cases[result.case_index].kernel, result.reason}];
+  struct Group {
+    std::set<std::string> kernels;
+    std::int64_t cases = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Group> groups;  // by outcome and reason
+  for (const CaseResult& result : results.cases) {
+    if (result.outcome == Outcome::ok) continue;
+    Group& group = groups[{std::string(bench::to_text(result.outcome)), result.reason}];
+    group.kernels.insert(run.cases[result.case_index].kernel);
+    ++group.cases;
+  }
   Section section{"without times", {{{"outcome"}, {"kernel"}, {"cases", true}, {"reason"}}, {}}, {}};
-  for (const auto& [key, count] : counts)
-    section.table.rows.push_back({std::get<0>(key), std::get<1>(key), fmt::format("{}", count), std::get<2>(key)});
+  for (const auto& [key, group] : groups)
+    section.table.rows.push_back({key.first, first_of(group.kernels), fmt::format("{}", group.cases), key.second});
   return section;
 }
 
