@@ -47,15 +47,15 @@ class FlashMma {
 
   BS_DEVICE static int lane() { return M::thread() % 32; }
 
-  /// Asks for rows first .. first + kCount - 1 of a head's `tensor`; what lies behind row L or column D is zero. Eight threads a 128-byte
+  /// Asks for rows first .. first + kCount - 1 of a head's `tensor`; what lies behind its last row or column is zero. Eight threads a 128-byte
   /// row; a thread's chunk is the same in all its rows.
   template <int kCount>
-  BS_DEVICE void fetch(std::uint32_t to, const void* tensor, int head, int first) const {
+  BS_DEVICE void fetch(std::uint32_t to, const void* tensor, int length, int head, int first) const {
     constexpr int kPages = kDim / cuda::kPageColumns, kStep = kThreads / 8 / kPages;
     const int chunk = M::thread() / 8 % kPages * cuda::kPageChunks + M::thread() % 8, column = chunk * cuda::kChunkElements;
     const int row = M::thread() / 8 / kPages;
-    const auto* from = static_cast<const T*>(tensor) + (static_cast<std::int64_t>(head) * job_.seq + first + row) * job_.head_dim + column;
-    const int rows = column < job_.head_dim ? job_.seq - first - row : 0;  // that are there, from this thread's first one
+    const auto* from = static_cast<const T*>(tensor) + (static_cast<std::int64_t>(head) * length + first + row) * job_.head_dim + column;
+    const int rows = column < job_.head_dim ? length - first - row : 0;  // that are there, from this thread's first one
     BS_UNROLL
     for (int i = 0; i < kCount / kStep; ++i) {
       const bool there = i * kStep < rows;
@@ -66,16 +66,17 @@ class FlashMma {
   }
 
   BS_DEVICE void attend(const KeyBlocks& keys) {
-    fetch<kRows>(q_, job_.q, at_.head, at_.row0);
-    fetch<kKeys>(k_, job_.k, at_.kv_head, (keys.end() - 1) * kKeys);
+    fetch<kRows>(q_, job_.q, job_.seq, at_.head, at_.row0);
+    fetch<kKeys>(k_, job_.k, job_.kv_seq, at_.kv_head, (keys.end() - 1) * kKeys);
     for (int block = keys.end() - 1; block >= keys.begin(); --block) {
       M::template wait<0>();
       M::sync();  // K is here for all, and nobody reads the old V
-      fetch<kKeys>(v_, job_.v, at_.kv_head, block * kKeys);
+      fetch<kKeys>(v_, job_.v, job_.kv_seq, at_.kv_head, block * kKeys);
       score();
       M::template wait<0>();
       M::sync();  // V is here for all, and nobody reads this K
-      if (block > keys.begin()) fetch<kKeys>(k_, job_.k, at_.kv_head, (block - 1) * kKeys);
+      if (block > keys.begin()) fetch<kKeys>(k_, job_.k, job_.kv_seq, at_.kv_head, (block - 1) * kKeys);
+      if (job_.cap > 0.0F) rows_.cap(job_.cap);
       if (keys.hides_some(block)) rows_.hide(keys.mask, block * kKeys);
       float shrink[kTiles][2];
       rows_.soften(job_.scale_log2, shrink);

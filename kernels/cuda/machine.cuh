@@ -120,6 +120,12 @@ struct Machine {
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
   }
+  /// 1 / x, one ulp (rcp.approx); 0 for infinity.
+  static __device__ __forceinline__ float reciprocal(float x) {
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+  }
   static __device__ __forceinline__ float log(float x) { return logf(x); }
 };
 

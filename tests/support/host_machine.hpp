@@ -112,6 +112,7 @@ struct HostMachine {
     return std::bit_cast<float>(host_machine::exchange_words(&word, 1).of[(thread() % 32) ^ lanes][0]);
   }
   static float exp2(float x) { return std::exp2(x); }
+  static float reciprocal(float x) { return 1.0F / x; }
   static float log(float x) { return std::log(x); }
 
  protected:
