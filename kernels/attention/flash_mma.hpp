@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "kernels/attention/device_job.hpp"
+#include "kernels/attention/softmax_products.hpp"
 #include "kernels/attention/softmax_registers.hpp"
 #include "kernels/cuda/swizzle.hpp"
 
@@ -43,9 +44,6 @@ class FlashMma {
 
  private:
   static constexpr int kTiles = kRows / 64;  // of 16 rows, a warp
-  static constexpr std::uint32_t kTileStep = 16 * cuda::kPageChunks * cuda::kChunkBytes;  // from a page's rows to those 16 below
-
-  BS_DEVICE static int lane() { return M::thread() % 32; }
 
   /// Asks for rows first .. first + kCount - 1 of a head's `tensor`; what lies behind its last row or column is zero. Eight threads a 128-byte
   /// row; a thread's chunk is the same in all its rows.
@@ -72,7 +70,7 @@ class FlashMma {
       M::template wait<0>();
       M::sync();  // K is here for all, and nobody reads the old V
       fetch<kKeys>(v_, job_.v, job_.kv_seq, at_.kv_head, block * kKeys);
-      score();
+      score(rows_, SharedRows{q_, kRows, M::thread() / 32 * kTiles * 16}, SharedRows{k_, kKeys, 0});
       M::template wait<0>();
       M::sync();  // V is here for all, and nobody reads this K
       if (block > keys.begin()) fetch<kKeys>(k_, job_.k, job_.kv_seq, at_.kv_head, (block - 1) * kKeys);
@@ -81,61 +79,7 @@ class FlashMma {
       float shrink[kTiles][2];
       rows_.soften(job_.scale_log2, shrink);
       rows_.shrink_output(shrink);
-      weigh();
-    }
-  }
-
-  /// Columns 8 n .. 8 n + 7 of an accumulator.
-  template <int kCount>
-  BS_DEVICE static float (&eight(float (&accumulator)[kCount], int n))[4] {
-    return *reinterpret_cast<float(*)[4]>(&accumulator[n * 4]);
-  }
-
-  /// scores = Q K^T, unscaled.
-  BS_DEVICE void score() {
-    BS_UNROLL
-    for (int tile = 0; tile < kTiles; ++tile) {
-      BS_UNROLL
-      for (int i = 0; i < kKeys / 2; ++i) rows_.scores[tile][i] = 0.0F;
-    }
-    const std::uint32_t q_at = q_ + cuda::swizzled(M::thread() / 32 * kTiles * 16 + lane() % 16, lane() / 16, kRows);
-    const std::uint32_t k_at = k_ + cuda::swizzled(lane() % 8 + lane() / 16 * 8, lane() / 8 % 2, kKeys);
-    BS_UNROLL
-    for (int d = 0; d < kDim / 16; ++d) {
-      std::uint32_t q[kTiles][4];
-      BS_UNROLL
-      for (int tile = 0; tile < kTiles; ++tile) M::load_matrix(q[tile], cuda::moved_by_pairs(q_at, d, kRows) + tile * kTileStep);
-      BS_UNROLL
-      for (int n = 0; n < kKeys / 16; ++n) {
-        std::uint32_t k[4];  // keys 16 n .. + 7, columns 16 d .. + 7 and + 8 .. + 15; then the next eight keys
-        M::load_matrix(k, cuda::moved_by_pairs(k_at, d, kKeys) + n * kTileStep);
-        BS_UNROLL
-        for (int tile = 0; tile < kTiles; ++tile) {
-          M::template multiply_add<T>(eight(rows_.scores[tile], 2 * n), q[tile], k[0], k[1]);
-          M::template multiply_add<T>(eight(rows_.scores[tile], 2 * n + 1), q[tile], k[2], k[3]);
-        }
-      }
-    }
-  }
-
-  /// out += P V.
-  BS_DEVICE void weigh() {
-    const std::uint32_t v_at = v_ + cuda::swizzled(lane() % 16, lane() / 16, kKeys);
-    BS_UNROLL
-    for (int n = 0; n < kKeys / 16; ++n) {
-      std::uint32_t p[kTiles][4];
-      BS_UNROLL
-      for (int tile = 0; tile < kTiles; ++tile) rows_.weights(tile, n, p[tile]);
-      BS_UNROLL
-      for (int d = 0; d < kDim / 16; ++d) {
-        std::uint32_t v[4];  // columns 16 d .. + 7 of keys 16 n .. + 7 and + 8 .. + 15; then the next eight columns
-        M::load_matrix_transposed(v, cuda::moved_by_pairs(v_at, d, kKeys) + n * kTileStep);
-        BS_UNROLL
-        for (int tile = 0; tile < kTiles; ++tile) {
-          M::template multiply_add<T>(eight(rows_.out[tile], 2 * d), p[tile], v[0], v[1]);
-          M::template multiply_add<T>(eight(rows_.out[tile], 2 * d + 1), p[tile], v[2], v[3]);
-        }
-      }
+      weigh(rows_, SharedRows{v_, kKeys, 0});
     }
   }
 

@@ -99,6 +99,7 @@ struct HostMachine {
   static T round(float x) {
     return store<T>(x);
   }
+  static float number(std::uint32_t word) { return std::bit_cast<float>(word); }
   template <class T>
   static float low(std::uint32_t word) {
     return to_float(T{static_cast<std::uint16_t>(word)});
