@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "analysis/halved_flops.hpp"
+
 namespace bench::analysis {
 namespace {
 
@@ -86,6 +88,8 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
   add(columns, "bytes_written", "byte", "of those, written", rows, [&](const auto& r) { return of(r).cost.bytes_written; });
   add(columns, "exps", "1", "exponentials of one call, all ranks", rows, [&](const auto& r) { return of(r).cost.exps; });
   add(columns, "flops_per_s", "FLOP s-1", "flops / time", rows, [](const auto& r) { return positive(r.flops_per_s); });
+  add(columns, "flops_per_s_halved", "FLOP s-1", "attention's rate as FlashAttention's benchmarks count: causal is half of all pairs", rows,
+      [&](const auto& r) { return r.n > 0 ? halved_flops(of(r)).value_or(kNone) / r.time_s.value : kNone; });
   add(columns, "bytes_per_s", "byte s-1", "bytes / time", rows, [](const auto& r) { return positive(r.bytes_per_s); });
   add(columns, "limit", "", "resource whose measured rate bounds the op: compute, memory or exp", rows, [](const auto& r) { return r.limit; });
   add(columns, "limit_time", "s", "time at that bound", rows, [](const auto& r) { return positive(r.limit_s); });
