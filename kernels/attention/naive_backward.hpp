@@ -3,13 +3,13 @@
 // (kernels/cuda/machine.cuh), and what the products are told.
 //
 // S = Q K^T and dP = dO V^T in fp32; row by row delta_i = sum_d dO_id O_id, P_ij = 2^(c s_ij - lse_i log2 e) and dS_ij = P_ij (dP_ij - delta_i), both in the tensors' type;
-// dV = P^T dO, dQ = dS K / sqrt(D), dK = dS^T Q / sqrt(D). Query heads of a group lie behind one another, so the sum over them in dK and dV is a longer product.
+// dV = P^T dO, dQ = dS K / sqrt(D), dK = dS^T Q / sqrt(D). Under a cap s is the capped score, and dS is multiplied by its slope 1 - (s / cap)^2. Query heads of a group lie behind one another, so the sum over them in dK and dV is a longer product.
 #pragma once
 
 #include <cstdint>
 #include <type_traits>
 
-#include "kernels/attention/naive_products.hpp"
+#include "kernels/attention/naive_softmax.hpp"
 
 namespace bench::attention {
 
@@ -39,13 +39,13 @@ inline cuda::GemmJob dq_product(const NaiveBackwardJob& job) {
   return product;
 }
 
-/// rows^T right, of a group's query heads together: rows (B, H, L, pitch), right (B, H, L, D) -> (B, Hkv, L, D).
+/// rows^T right, of a group's query heads together: rows (B, H, L, pitch), right (B, H, L, D) -> (B, Hkv, Lk, D).
 inline cuda::GemmJob keys_product(const NaiveJob& job, const void* rows, const void* right, void* result, float scale) {
   const DeviceJob& d = job.attention;
   return {.a = rows,
           .b = right,
           .c = result,
-          .m = d.seq,
+          .m = d.kv_seq,
           .n = d.head_dim,
           .k = d.group * d.seq,
           .pitch_a = job.pitch,
@@ -53,7 +53,7 @@ inline cuda::GemmJob keys_product(const NaiveJob& job, const void* rows, const v
           .pitch_c = d.head_dim,
           .step_a = d.group * job.scores_step(),
           .step_b = d.group * job.rows_step(),
-          .step_c = job.rows_step(),
+          .step_c = job.keys_step(),
           .batch = d.batch * d.heads / d.group,
           .scale = scale};
 }
@@ -121,8 +121,10 @@ class NaiveSoftmaxBackward {
       BS_UNROLL
       for (int j = 0; j < 4; ++j) {
         if (column + j < first || column + j >= end) continue;
-        p[j] = M::exp2(scores.x[j] * job_.forward.attention.scale_log2 - shift);
-        ds[j] = p[j] * (dweights.x[j] - delta);
+        const float cap = job_.forward.attention.cap, score = capped_score<M>(scores.x[j], cap);
+        const float slope = cap == 0.0F ? 1.0F : 1.0F - (score / cap) * (score / cap);
+        p[j] = M::exp2(score * job_.forward.attention.scale_log2 - shift);
+        ds[j] = p[j] * (dweights.x[j] - delta) * slope;
       }
     }
     keep(static_cast<T*>(job_.forward.weights) + at, p);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // naive_bwd_cuda: attention's backward pass with all scores written out: five products and one launch over the rows between them.
 //
-// q dout (B, H, L, D), k v (B, Hkv, L, D), and out, lse of a forward pass (naive_cuda's, made in prepare) -> dq (B, H, L, D), dk dv (B, Hkv, L, D) in fp32, bf16 or
+// q dout (B, H, L, D), k v (B, Hkv, Lk, D), and out, lse of a forward pass (naive_cuda's, made in prepare) -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D) in fp32, bf16 or
 // fp16. Formulas and bodies: naive_backward.hpp; products: this project's own.
 //
 // Work: 10 D flops a pair, whether it is visible or not. Bytes: 20 a pair for 16-bit tensors (S and dP in fp32 and P and dS in 16 bits, written and read; P and dS^T are
-// read once, dS twice), which binds it. Memory: B H L^2 of 12 bytes (8 in fp32). Error against fp64: weights and their gradients are rounded to 16 bits before the products
+// read once, dS twice), which binds it. Memory: B H L Lk of 12 bytes (8 in fp32). Error against fp64: weights and their gradients are rounded to 16 bits before the products
 // that follow. Bits do not depend on the order of blocks: nobody adds to what another one writes.
 //
 // Right choice: none but as a baseline, and where tensors are fp32. Precondition: D a multiple of 8 for 16-bit tensors.
@@ -27,10 +27,11 @@ class OnDevice final : public DeviceTensors {
  public:
   OnDevice(const AttentionProblem& p, Tensors& tensors)
       : DeviceTensors(tensors, {"dq", "dk", "dv"}),
-        key_lengths_(to_device(std::vector<std::int32_t>(p.key_lengths.begin(), p.key_lengths.end()))),
+        key_lengths_(to_device(key_lengths_of(p))),
+        bounds_(to_device(bounds_of(p))),
         out_(p.batch * p.heads * p.seq * p.head_dim * size_of(p.dtype)),
         lse_(p.batch * p.heads * p.seq * 4) {
-    const std::int64_t count = p.batch * p.heads * p.seq * score_pitch(p.seq);
+    const std::int64_t count = p.batch * p.heads * p.seq * score_pitch(p.kv_length());
     const bool in_place = p.dtype == DType::f32;
     scores_ = device::DeviceBuffer(count * 4);
     dweights_ = device::DeviceBuffer(count * 4);
@@ -43,7 +44,8 @@ class OnDevice final : public DeviceTensors {
     attention.out = out_.data();
     attention.lse = reinterpret_cast<float*>(lse_.data());
     attention.key_lengths = reinterpret_cast<const std::int32_t*>(key_lengths_.data());
-    job_.forward = {attention, reinterpret_cast<float*>(scores_.data()), in_place ? scores_.data() : weights_.data(), static_cast<int>(score_pitch(p.seq))};
+    attention.bounds = reinterpret_cast<const std::int32_t*>(bounds_.data());
+    job_.forward = {attention, reinterpret_cast<float*>(scores_.data()), in_place ? scores_.data() : weights_.data(), static_cast<int>(score_pitch(p.kv_length()))};
     job_.dout = data("dout");
     job_.dweights = reinterpret_cast<float*>(dweights_.data());
     job_.dscores = in_place ? dweights_.data() : dscores_.data();
@@ -55,7 +57,7 @@ class OnDevice final : public DeviceTensors {
   const NaiveBackwardJob& job() const { return job_; }
 
  private:
-  device::DeviceBuffer key_lengths_, out_, lse_, scores_, dweights_, weights_, dscores_;
+  device::DeviceBuffer key_lengths_, bounds_, out_, lse_, scores_, dweights_, weights_, dscores_;
   NaiveBackwardJob job_{};
 };
 
@@ -73,7 +75,7 @@ void launch_rows(const NaiveBackwardJob& job, cudaStream_t stream) {
     naive_softmax_backward<Body><<<Body::blocks(job), Body::kThreads, 0, stream>>>(job);
     BS_CUDA(cudaGetLastError());
   };
-  if (job.forward.attention.seq <= kLongestWarpRow) return launch.template operator()<NaiveSoftmaxBackward<cuda::Machine, T, 32>>();
+  if (job.forward.attention.kv_seq <= kLongestWarpRow) return launch.template operator()<NaiveSoftmaxBackward<cuda::Machine, T, 32>>();
   launch.template operator()<NaiveSoftmaxBackward<cuda::Machine, T, 256>>();
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // naive_cublas_cuda: naive_cuda with cuBLAS' products, the honest upper bound of attention that writes its scores out.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in fp32, bf16 or fp16, lse (B, H, L) in fp32. S = Q K^T and O = P V by cublasGemmStridedBatchedEx,
+// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D) in fp32, bf16 or fp16, lse (B, H, L) in fp32. S = Q K^T and O = P V by cublasGemmStridedBatchedEx,
 // accumulation in fp32, no TF32; the softmax is naive_cuda's. Query heads of a group lie behind one another, so they are one matrix of H / Hkv L rows against their
 // key/value head's: no pointers, no copies. libcublas is opened at run time (kernels/cuda/cublas_cuda.hpp); where there is none, the case is skipped with the loader's reason.
 //

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // naive_cuda: attention in three launches on a GPU, all scores written out: S = Q K^T, P = softmax(S), O = P V.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in fp32, bf16 or fp16, lse (B, H, L) in fp32. Products: this project's own, on tensor cores for 16-bit
+// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D) in fp32, bf16 or fp16, lse (B, H, L) in fp32. Products: this project's own, on tensor cores for 16-bit
 // tensors (kernels/cuda/gemm_mma.hpp) and by plain multiply-adds for fp32 (gemm_fma.hpp); softmax: naive_softmax.hpp.
 //
 // Work: 4 D flops a pair, whether it is visible or not: what a user writes down first, and what LibTorch's composite op does. Bytes: 12 a pair (S in fp32 written and
-// read, P in 16 bits written and read; 16 in fp32), which binds it from L of some 1000 on. Memory: B H L^2 of 6 bytes (4 in fp32). Error against fp64: the rounding
+// read, P in 16 bits written and read; 16 in fp32), which binds it from L of some 1000 on. Memory: B H L Lk of 6 bytes (4 in fp32). Error against fp64: the rounding
 // of weights and output. Bits do not depend on the order of blocks.
 //
 // Right choice: none but as a baseline, and where tensors are fp32. Its variant without the tiles that a mask empties: naive_skip_cuda; with

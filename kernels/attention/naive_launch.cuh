@@ -30,7 +30,7 @@ void launch_softmax_body(const NaiveJob& job, cudaStream_t stream) {
 }
 template <class T, bool kSkip>
 void launch_softmax(const NaiveJob& job, cudaStream_t stream) {
-  if (job.attention.seq <= kLongestWarpRow) return launch_softmax_body<NaiveSoftmax<cuda::Machine, T, 32, kSkip>>(job, stream);
+  if (job.attention.kv_seq <= kLongestWarpRow) return launch_softmax_body<NaiveSoftmax<cuda::Machine, T, 32, kSkip>>(job, stream);
   launch_softmax_body<NaiveSoftmax<cuda::Machine, T, 256, kSkip>>(job, stream);
 }
 

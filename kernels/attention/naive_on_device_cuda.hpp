@@ -7,19 +7,19 @@
 
 namespace bench::attention {
 
-/// B H L^2 scores in fp32, and as many weights in 16-bit tensors' type.
+/// B H L Lk scores in fp32, and as many weights in 16-bit tensors' type.
 class NaiveOnDevice : public AttentionOnDevice {
  public:
   NaiveOnDevice(const AttentionProblem& p, Tensors& tensors)
       : AttentionOnDevice(p, tensors),
         scores_(count(p) * 4),
         weights_(p.dtype == DType::f32 ? 0 : count(p) * size_of(p.dtype)),
-        naive_{job(), reinterpret_cast<float*>(scores_.data()), p.dtype == DType::f32 ? scores_.data() : weights_.data(), static_cast<int>(score_pitch(p.seq))} {}
+        naive_{job(), reinterpret_cast<float*>(scores_.data()), p.dtype == DType::f32 ? scores_.data() : weights_.data(), static_cast<int>(score_pitch(p.kv_length()))} {}
 
   const NaiveJob& naive() const { return naive_; }
 
  private:
-  static std::int64_t count(const AttentionProblem& p) { return p.batch * p.heads * p.seq * score_pitch(p.seq); }
+  static std::int64_t count(const AttentionProblem& p) { return p.batch * p.heads * p.seq * score_pitch(p.kv_length()); }
 
   device::DeviceBuffer scores_, weights_;
   NaiveJob naive_;

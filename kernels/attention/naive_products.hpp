@@ -11,15 +11,16 @@
 namespace bench::attention {
 
 /// Elements of a row of scores or weights: rows begin at whole 16 bytes of either type.
-inline std::int64_t score_pitch(std::int64_t seq) { return (seq + 7) / 8 * 8; }
+inline std::int64_t score_pitch(std::int64_t keys) { return (keys + 7) / 8 * 8; }
 
 struct NaiveJob {
   DeviceJob attention;
-  float* scores;  // S (B, H, L, pitch), unscaled
+  float* scores;  // S (B, H, L, pitch), unscaled; pitch of Lk
   void* weights;  // P (B, H, L, pitch) in the tensors' type; in place of S in fp32
   int pitch;
 
   std::int64_t rows_step() const { return std::int64_t{attention.seq} * attention.head_dim; }
+  std::int64_t keys_step() const { return std::int64_t{attention.kv_seq} * attention.head_dim; }
   std::int64_t scores_step() const { return std::int64_t{attention.seq} * pitch; }
 };
 
@@ -29,13 +30,13 @@ inline cuda::GemmJob scores_product(const NaiveJob& job) {
           .b = d.k,
           .c = job.scores,
           .m = d.seq,
-          .n = d.seq,
+          .n = d.kv_seq,
           .k = d.head_dim,
           .pitch_a = d.head_dim,
           .pitch_b = d.head_dim,
           .pitch_c = job.pitch,
           .step_a = job.rows_step(),
-          .step_b = job.rows_step(),
+          .step_b = job.keys_step(),
           .step_c = job.scores_step(),
           .batch = d.batch * d.heads,
           .share = d.group};
@@ -48,21 +49,19 @@ inline cuda::GemmJob output_product(const NaiveJob& job) {
           .c = d.out,
           .m = d.seq,
           .n = d.head_dim,
-          .k = d.seq,
+          .k = d.kv_seq,
           .pitch_a = job.pitch,
           .pitch_b = d.head_dim,
           .pitch_c = d.head_dim,
           .step_a = job.scores_step(),
-          .step_b = job.rows_step(),
+          .step_b = job.keys_step(),
           .step_c = job.rows_step(),
           .batch = d.batch * d.heads,
           .share = d.group};
 }
 
 /// What rows of one query head see, heads counted over the batch.
-BS_HOST_DEVICE RowMask mask_of_head(const DeviceJob& job, int head) {
-  return {job.seq, job.key_lengths != nullptr ? job.key_lengths[head / job.heads] : job.seq, job.window, job.causal};
-}
+BS_HOST_DEVICE RowMask mask_of_head(const DeviceJob& job, int head) { return job.mask_of(head / job.heads); }
 
 inline constexpr int kNaiveRows = 128;  // a tile's
 inline constexpr int kNaiveKeys = 64;   // weights are written, and read, in whole ones of these: a step of the product

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // naive_skip_cuda: naive_cuda less the tiles of S and the keys of P V in which no row sees a key: above the diagonal, outside of a window, behind a sequence's end.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in fp32, bf16 or fp16, lse (B, H, L) in fp32. Bodies as in naive_cuda; tiles: VisibleScores and
+// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D) in fp32, bf16 or fp16, lse (B, H, L) in fp32. Bodies as in naive_cuda; tiles: VisibleScores and
 // VisibleWeights (naive_products.hpp). Weights are written up to the end of the last 64 keys that their tile of 128 rows sees.
 //
 // Work and bytes: those of naive_cuda for visible pairs and, on the edges, for up to 128 more keys a row. Memory is the same. Without a mask it is naive_cuda.

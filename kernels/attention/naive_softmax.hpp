@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The softmax between the two products of naive attention: rows of scores to rows of weights, the mask and the scale on the way; the body as a template
-// over its machine (kernels/cuda/machine.cuh).
+// over its machine (kernels/cuda/machine.cuh). A cap on the scores as well: limit tanh(s / limit).
 //
 // P[i][j] = 2^(c s_ij - c max_i) / sum_i over the keys that row i sees, 0 elsewhere, and lse_i; c = log2(e) / sqrt(D), maximum and sum in fp32. A
 // warp takes a row of up to 2048 keys, a block of 256 threads a longer one: the row stays in registers, 64 scores a thread, so it is read once. Beyond
@@ -15,6 +15,13 @@
 #include "kernels/attention/naive_products.hpp"
 
 namespace bench::attention {
+
+/// A raw score under a cap of raw scores, 0 for none. The formula, for its error: SoftmaxRegisters::cap.
+template <class M>
+BS_DEVICE float capped_score(float score, float limit) {
+  if (limit == 0.0F) return score;
+  return limit - 2.0F * limit * M::reciprocal(1.0F + M::exp2(score * (2.0F * static_cast<float>(kLog2E) / limit)));
+}
 
 template <class M, class T, int kRowThreads, bool kSkip>
 class NaiveSoftmax {
@@ -73,7 +80,7 @@ class NaiveSoftmax {
       Four four = {{-INFINITY, -INFINITY, -INFINITY, -INFINITY}};
       if (at < end_ && at + 4 > first_) four = *reinterpret_cast<const Four*>(scores + at);
       BS_UNROLL
-      for (int j = 0; j < 4; ++j) scores_[i].x[j] = at + j >= first_ && at + j < end_ ? four.x[j] : -INFINITY;
+      for (int j = 0; j < 4; ++j) scores_[i].x[j] = at + j >= first_ && at + j < end_ ? capped_score<M>(four.x[j], job_.attention.cap) : -INFINITY;
     }
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LibTorch's cuDNN attention on a GPU, pinned: at::_scaled_dot_product_cudnn_attention and its backward op, no dispatch by heuristics.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D), lse (B, H, L); backward: those, out, lse and dout -> dq (B, H, L, D), dk dv (B, Hkv, L, D). Tensors are on the
+// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D), lse (B, H, L); backward: those, out, lse and dout -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D). Tensors are on the
 // device from prepare on and the op is called once there, so that its plans are made and a refusal is a row with LibTorch's reason. What is timed is the op alone on
 // the case's stream, its outputs from LibTorch's caching allocator. Backward starts from what the op's own forward pass left in prepare.
 // cuDNN's own fused kernels by its graph interface; a graph is built for each shape and kept. Grouped heads are the op's own. Work: 4 D flops a visible pair forward,
@@ -48,8 +48,8 @@ class CudnnOp {
 };
 
 std::string supports(const Problem& problem) {
-  if (problem_as<AttentionProblem>(problem).seq == 1) return "LibTorch does not give a single key to cuDNN";
-  return supports_no_mask(problem);
+  if (problem_as<AttentionProblem>(problem).kv_length() == 1) return "LibTorch does not give a single key to cuDNN";
+  return supports_fused(problem);
 }
 
 const Registrar<Kernel> registrar{{

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LibTorch's memory-efficient attention on a GPU, pinned: at::_scaled_dot_product_efficient_attention and its backward op, no dispatch by heuristics.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D), lse (B, H, L); backward: those, out, lse and dout -> dq (B, H, L, D), dk dv (B, Hkv, L, D). Tensors are on the
+// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D), lse (B, H, L); backward: those, out, lse and dout -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D). Tensors are on the
 // device from prepare on and the op is called once there, so that its plans are made and a refusal is a row with LibTorch's reason. What is timed is the op alone on
 // the case's stream, its outputs from LibTorch's caching allocator. Backward starts from what the op's own forward pass left in prepare.
 // It is xformers' CUTLASS kernel (Rabe & Staats 2021), for every type; fp32 by three TF32 products unless TF32 is allowed. The op knows no grouped heads: batch and
@@ -44,10 +44,10 @@ class EfficientOp {
   }
 
  private:
-  /// (B, heads, L, D) -> (B Hkv, H / Hkv, L, D) where heads are grouped.
+  /// (B, heads, rows, D) -> (B Hkv, H / Hkv, rows, D) where heads are grouped.
   static at::Tensor by_groups(const at::Tensor& x, const AttentionProblem& p) {
     if (p.group() == 1) return x;
-    return x.view({p.batch * p.kv_heads, x.size(1) / p.kv_heads, p.seq, p.head_dim}).expand({-1, p.group(), -1, -1});
+    return x.view({p.batch * p.kv_heads, x.size(1) / p.kv_heads, x.size(2), p.head_dim}).expand({-1, p.group(), -1, -1});
   }
 
   AttentionProblem problem_;
@@ -62,7 +62,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f32, DType::bf16, DType::f16},
     .passes = {"fwd", "bwd"},
     .about = "LibTorch's memory-efficient attention op on the GPU, pinned",
-    .supports = supports_no_mask,
+    .supports = supports_fused,
     .prepare = prepare_sdpa<EfficientOp>,
     .run = run_sdpa<EfficientOp>,
 }};

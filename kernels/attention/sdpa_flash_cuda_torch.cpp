@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LibTorch's flash attention on a GPU, pinned: at::_scaled_dot_product_flash_attention and its backward op, no dispatch by heuristics.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D), lse (B, H, L); backward: those, out, lse and dout -> dq (B, H, L, D), dk dv (B, Hkv, L, D). Tensors are on the
+// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D), lse (B, H, L); backward: those, out, lse and dout -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D). Tensors are on the
 // device from prepare on and the op is called once there, so that its plans are made and a refusal is a row with LibTorch's reason. What is timed is the op alone on
 // the case's stream, its outputs from LibTorch's caching allocator. Backward starts from what the op's own forward pass left in prepare.
 // It is FlashAttention-2 (Dao 2023), also on Hopper. Grouped heads are the op's own. Work: 4 D flops a visible pair forward, 10 D backward; fp32 sums, weights
@@ -52,7 +52,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::bf16, DType::f16},
     .passes = {"fwd", "bwd"},
     .about = "LibTorch's flash attention op on the GPU (FlashAttention-2), pinned",
-    .supports = supports_no_mask,
+    .supports = supports_fused,
     .prepare = prepare_sdpa<FlashOp>,
     .run = run_sdpa<FlashOp>,
 }};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // LibTorch's composite attention on a GPU, pinned: at::_scaled_dot_product_attention_math and autograd through it, no dispatch by heuristics.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D); backward: those and dout -> dq (B, H, L, D), dk dv (B, Hkv, L, D). Tensors are on the
+// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D); backward: those and dout -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D). Tensors are on the
 // device from prepare on and the op is called once there, so that its plans are made and a refusal is a row with LibTorch's reason. What is timed is the op alone on
 // the case's stream, its outputs from LibTorch's caching allocator. Backward is autograd's through a forward pass that is recorded in prepare.
 // Two products around a softmax, all B H L^2 scores written out, causal work not skipped; 16-bit tensors are widened to fp32 first, as LibTorch has it unless told
-// otherwise. lse is not written: the op returns the weights. Grouped heads by enable_gqa, which repeats K and V; a window or padding is an additive mask made in prepare,
-// the causal one in it. Work: 4 D flops a pair forward, 8 D backward (weights are kept). Right choice: none for speed; what LibTorch does where no fused op applies.
+// otherwise. lse is not written: the op returns the weights. Grouped heads by enable_gqa, which repeats K and V; masks other than causality over L = Lk are additive, made in prepare,
+// the causal one in them. Work: 4 D flops a pair forward, 8 D backward (weights are kept). Right choice: none for speed; what LibTorch does where no fused op applies.
 #include <ATen/ops/_scaled_dot_product_attention_math.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -57,6 +57,7 @@ const Registrar<Kernel> registrar{{
     .passes = {"fwd", "bwd"},
     .omits = {"lse"},
     .about = "LibTorch's composite attention op on the GPU (scores written out), pinned",
+    .supports = supports_math_mask,
     .prepare = prepare_sdpa<MathOp>,
     .run = run_sdpa<MathOp>,
 }};

@@ -71,11 +71,18 @@ void in_our_terms(F&& f) {
   }
 }
 
+/// Kernel::supports of the fused backends.
+inline std::string supports_fused(const Problem& problem) {
+  const auto& p = problem_as<AttentionProblem>(problem);
+  if (p.causal && !p.own_keys()) return "LibTorch's causal flag aligns the first query with the first key, not the last with the last";
+  return supports_only(problem, {Feature::kv_seq});
+}
+
 struct SdpaGradients {
   at::Tensor q, k, v;
 };
 
-/// Inputs of a pass on the device, as (B, H, L, D) and (B, Hkv, L, D).
+/// Inputs of a pass on the device, as (B, H, L, D) and (B, Hkv, Lk, D).
 struct SdpaInputs {
   at::Tensor q, k, v;
 };

@@ -51,10 +51,10 @@ Tensors gradients_of(const Op& op, const AttentionProblem& p, Tensors given) {
   save_forward_of_the_oracle(op, p, given);
   Tensors gradients;
   for (const TensorSpec& spec : op.outputs(p)) poison(gradients.add(spec.name, Tensor(spec.dtype, spec.shape)));
-  const auto count = static_cast<std::size_t>(p.batch * p.heads * p.seq * score_pitch(p.seq));
+  const auto count = static_cast<std::size_t>(p.batch * p.heads * p.seq * score_pitch(p.kv_length()));
   std::vector<float> scores(count, kNan), dweights(count, kNan);
   std::vector<T> weights(count, store<T>(kNan)), dscores(count, store<T>(kNan));
-  const std::vector<std::int32_t> lengths(p.key_lengths.begin(), p.key_lengths.end());
+  const std::vector<std::int32_t> lengths = key_lengths_of(p), bounds = bounds_of(p);
   constexpr bool kInPlace = std::is_same_v<T, float>;
   DeviceJob attention = device_job(p);
   attention.q = given["q"].data();
@@ -63,7 +63,8 @@ Tensors gradients_of(const Op& op, const AttentionProblem& p, Tensors given) {
   attention.out = given["out"].data();
   attention.lse = given["lse"].as<float>();
   attention.key_lengths = lengths.empty() ? nullptr : lengths.data();
-  const NaiveJob forward{attention, scores.data(), kInPlace ? static_cast<void*>(scores.data()) : weights.data(), static_cast<int>(score_pitch(p.seq))};
+  attention.bounds = bounds.empty() ? nullptr : bounds.data();
+  const NaiveJob forward{attention, scores.data(), kInPlace ? static_cast<void*>(scores.data()) : weights.data(), static_cast<int>(score_pitch(p.kv_length()))};
   launch<T, kRowThreads>({forward, given["dout"].data(), dweights.data(), kInPlace ? static_cast<void*>(dweights.data()) : dscores.data(), gradients["dq"].data(),
                           gradients["dk"].data(), gradients["dv"].data(), static_cast<float>(p.scale())});
   return gradients;
@@ -98,6 +99,15 @@ TEST(NaiveBackwardOnDevice, TakesEveryHeadDimensionAndHalfPrecision) {
 TEST(NaiveBackwardOnDevice, TakesABlockForALongRow) {
   expect_the_oracles_gradients<Bf16, 256>(test::one_head(130, 16, true));
   expect_the_oracles_gradients<float, 256>(in("fp32", test::one_head(130, 16, false)));
+}
+
+TEST(NaiveBackwardOnDevice, KnowsOtherKeysThanQueriesPackedSequencesAndCaps) {
+  for (const auto& [seq, keys] : {std::pair<std::int64_t, std::int64_t>{113, 203}, {203, 113}})  // rows of the second see nothing
+    expect_the_oracles_gradients<Bf16, 32>(test::with(test::one_head(seq, 64, true), "kv_seq", keys));
+  expect_the_oracles_gradients<Bf16, 32>(test::with(test::one_head(150, 64, true), "segments", std::int64_t{5}));
+  const Params capped = test::with(test::with(test::one_head(70, 24, true), "softcap", std::int64_t{3}), "kv_seq", std::int64_t{90});
+  expect_the_oracles_gradients<float, 32>(in("fp32", capped));
+  expect_the_oracles_gradients<Bf16, 32>(capped);
 }
 
 TEST(NaiveBackwardOnDevice, KnowsGroupsBatchesWindowsAndPadding) {

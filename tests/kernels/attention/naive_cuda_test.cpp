@@ -35,11 +35,11 @@ void product(const cuda::GemmJob& job, const Tiles& tiles, std::uint64_t seed) {
 template <class T, int kRowThreads, bool kSkip>
 struct Naive {
   static void launch(const AttentionProblem& p, const DeviceJob& attention, std::uint64_t seed) {
-    const auto count = static_cast<std::size_t>(p.batch * p.heads * p.seq * score_pitch(p.seq));
+    const auto count = static_cast<std::size_t>(p.batch * p.heads * p.seq * score_pitch(p.kv_length()));
     constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
     std::vector<float> scores(count, kNan);
     std::vector<T> weights(std::is_same_v<T, float> ? 0 : count, store<T>(kNan));
-    const NaiveJob job{attention, scores.data(), std::is_same_v<T, float> ? static_cast<void*>(scores.data()) : weights.data(), static_cast<int>(score_pitch(p.seq))};
+    const NaiveJob job{attention, scores.data(), std::is_same_v<T, float> ? static_cast<void*>(scores.data()) : weights.data(), static_cast<int>(score_pitch(p.kv_length()))};
     using Scores = std::conditional_t<kSkip, VisibleScores, EveryTile>;
     using Weights = std::conditional_t<kSkip, VisibleWeights, EveryTile>;
     product<T, float, GemmForm::nt, 128, Scores>(scores_product(job), tiles<Scores>(attention), seed);
@@ -81,6 +81,18 @@ TEST(NaiveOnDevice, KnowsGroupsBatchesWindowsAndPadding) {
   test::for_masks_and_groups([](const Params& changes) { test::expect_the_oracles_answer<Naive<Bf16, 32, true>>(changes); });
 }
 
+TEST(NaiveOnDevice, KnowsOtherKeysThanQueries) {
+  test::for_lengths([](const Params& changes) { test::expect_the_oracles_answer<Naive<Bf16, 32, true>>(changes); });
+  test::expect_the_oracles_answer<Naive<Bf16, 32, false>>(test::with(test::one_head(113, 64, true), "kv_seq", std::int64_t{203}));
+}
+
+TEST(NaiveOnDevice, KnowsPackedSequencesAndCaps) {
+  const auto check = [](const Params& changes) { test::expect_the_oracles_answer<Naive<Bf16, 32, true>>(changes); };
+  test::for_packed_sequences(check);
+  test::for_caps(check);
+  test::expect_the_oracles_answer<Naive<float, 256, false>>(in("fp32", test::with(test::one_head(70, 24, true), "softcap", std::int64_t{3})));
+}
+
 TEST(NaiveOnDevice, GivesRowsThatSeeNothingZeroAndMinusInfinity) {
   Params changes = test::one_head(150, 16, false);
   changes["batch"] = std::int64_t{3};
@@ -106,7 +118,8 @@ void expect_row_of(int seq, int keys, float scale_of_scores) {
   attention.lse = &lse;
   attention.key_lengths = &length;
   attention.batch = attention.heads = attention.group = 1;
-  attention.seq = seq;
+  attention.seq = 1;
+  attention.kv_seq = seq;
   attention.scale_log2 = 0.5F;
   NaiveJob job{attention, scores.data(), weights.data(), pitch};
   using Softmax = NaiveSoftmax<HostMachine, T, kRowThreads, false>;
