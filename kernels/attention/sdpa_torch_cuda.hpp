@@ -36,6 +36,7 @@ inline std::string open_torch_cuda() {
     return concat("LibTorch's CUDA library could not be loaded: ", why != nullptr ? why : "no reason given");
   }
   if (!at::detail::getCUDAHooks().hasCUDART()) return "LibTorch was asked for CUDA before its CUDA library was loaded";
+  if (!at::detail::getCUDAHooks().hasCUDA()) return "LibTorch finds no CUDA device that its CUDA library can use";
   return {};
 }
 
