@@ -109,7 +109,6 @@ class FlashBwdMma {
       M::template wait<0>();
       M::sync();  // Q and dO are here for all; nobody reads P, dS or the other stage, and all have added to dQ
       if (round > 0) end_turn(round - 1);
-      M::forget(shared_);  // else all places in tiles that do not move are kept in registers over all rounds, and those are needed
       if (kStages > 1 && round + 1 < rounds) fetch_rows(round + 1);
       weigh(round);
       await_turn(round);

@@ -20,9 +20,6 @@ struct Machine {
   static __device__ __forceinline__ int block() { return static_cast<int>(blockIdx.x); }
   static __device__ __forceinline__ void sync() { __syncthreads(); }
 
-  /// The compiler knows no more than that x is a number: what is worked out from it is worked out anew.
-  static __device__ __forceinline__ void forget(std::uint32_t& x) { asm volatile("" : "+r"(x)); }
-
   /// The block's dynamic shared memory, aligned for tiles.
   static __device__ __forceinline__ std::uint32_t shared() {
     extern __shared__ std::uint8_t memory[];

@@ -65,7 +65,8 @@ class Operand {
 
 template <class M, class T, int kK, int kCount, class Left, class Right>
 BS_DEVICE void add_product(float (&c)[2][kCount], const Left& left, const Right& right) {
-  BS_UNROLL
+  [[maybe_unused]] constexpr int kTogether = kCount >= 32 ? 1 : 2;  // all at once, and operands that wait for their turn fill the registers
+  BS_UNROLL_BY(kTogether)
   for (int k = 0; k < kK / 16; ++k) {
     std::uint32_t a[2][4];
     left.load(a[0], 0, k);

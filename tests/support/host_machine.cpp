@@ -18,15 +18,6 @@ thread_local Block* the_block = nullptr;
 
 void leave_turn() { swapcontext(&the_block->running->context, &the_block->scheduler); }
 
-void meet(Meeting& meeting) {
-  if (++meeting.arrived == meeting.expected) {
-    meeting.arrived = 0;
-    ++meeting.opened;
-    return;
-  }
-  wait_until([&meeting, until = meeting.opened + 1] { return meeting.opened >= until; });
-}
-
 void thread_main() {
   Thread& self = *the_block->running;
   try {
@@ -101,6 +92,15 @@ int lane() { return the_block->running->index % 32; }
 }  // namespace
 
 Block& here() { return *the_block; }
+
+void meet(Meeting& meeting) {
+  if (++meeting.arrived == meeting.expected) {
+    meeting.arrived = 0;
+    ++meeting.opened;
+    return;
+  }
+  wait_until([&meeting, until = meeting.opened + 1] { return meeting.opened >= until; });
+}
 
 void wait_until(std::function<bool()> ready) {
   Thread& self = *the_block->running;
@@ -197,8 +197,10 @@ bool ended(const Block& block) {
 }
 
 void expect_the_end(const Block& block) {
-  for (const Thread& thread : block.threads)
+  for (const Thread& thread : block.threads) {
+    BS_REQUIRE(thread.additions.committed.empty(), "thread ", thread.index, " ended with additions on their way");
     BS_REQUIRE(thread.done, "thread ", thread.index, " of block ", block.index, " waits for threads that never come");
+  }
   BS_REQUIRE(block.engine.empty(), "the block ended with copies on their way");
 }
 

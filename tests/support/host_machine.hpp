@@ -51,7 +51,6 @@ struct HostMachine {
   static int thread() { return host_machine::thread(); }
   static int block() { return host_machine::block(); }
   static void sync() { host_machine::sync(); }
-  static void forget(std::uint32_t&) {}
   /// Any place but 0, where an address that was never set would go unnoticed.
   static std::uint32_t shared() { return 1024; }
 

@@ -32,6 +32,7 @@ inline Tensors saved_inputs(const AttentionProblem& p) {
   return tensors;
 }
 
+/// The gradients, and the kernel's fp32 sums of dQ as "dq_sums": rounding to 16 bits hides the order in which they were summed.
 template <class Launcher>
 Tensors backward(const AttentionProblem& p, Tensors& given, std::uint64_t seed) {
   Tensors outputs;
@@ -40,7 +41,6 @@ Tensors backward(const AttentionProblem& p, Tensors& given, std::uint64_t seed) 
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   const BwdScratch size(p, Launcher::kRows, Launcher::kColumns);
   std::vector<RowNumbers> rows(static_cast<std::size_t>(size.rows), {kNan, kNan});
-  std::vector<float> sums(static_cast<std::size_t>(size.sums) + 4, kNan);
   std::vector<int> turns(static_cast<std::size_t>(size.turns), -7);
   int tickets = -7;
   BwdJob job{device_job(p)};
@@ -55,7 +55,8 @@ Tensors backward(const AttentionProblem& p, Tensors& given, std::uint64_t seed) 
   job.dk = outputs["dk"].data();
   job.dv = outputs["dv"].data();
   job.rows = rows.data();
-  job.dq_sums = sums.data() + (16 - reinterpret_cast<std::uintptr_t>(sums.data()) % 16) % 16 / sizeof(float);
+  job.dq_sums = outputs.add("dq_sums", Tensor(DType::f32, {size.sums})).template as<float>();
+  poison(outputs["dq_sums"]);
   job.turns = Launcher::kOrdered ? turns.data() : nullptr;
   job.tickets = Launcher::kOrdered ? &tickets : nullptr;
   Launcher::launch(p, job, seed);
