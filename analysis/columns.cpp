@@ -1,34 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "analysis/columns.hpp"
+#include "analysis/add_column.hpp"
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <map>
 #include <set>
+
+#include "analysis/halved_flops.hpp"
 
 namespace bench::analysis {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-
 using Doubles = std::vector<double>;
 using Ints = std::vector<std::int64_t>;
 using Strings = std::vector<std::string>;
-
-/// Adds a column by calling `get` for every row.
-template <class Rows, class Get>
-void add(std::vector<Column>& columns, const char* name, const char* unit, const char* long_name, const Rows& rows, Get&& get) {
-  using T = std::decay_t<decltype(get(*rows.begin()))>;
-  std::vector<T> values;
-  for (const auto& row : rows) values.push_back(get(row));
-  columns.push_back({name, unit, long_name, std::move(values)});
-}
-
-double lo(const std::optional<Estimate>& e) { return e && e->interval ? e->interval->lo : kNone; }
-double hi(const std::optional<Estimate>& e) { return e && e->interval ? e->interval->hi : kNone; }
-double value(const std::optional<Estimate>& e) { return e ? e->value : kNone; }
-double positive(double x) { return x > 0.0 ? x : kNone; }
 
 Strings outcome_names() { return {kOutcomeNames.begin(), kOutcomeNames.end()}; }
 
@@ -103,6 +88,8 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
   add(columns, "bytes_written", "byte", "of those, written", rows, [&](const auto& r) { return of(r).cost.bytes_written; });
   add(columns, "exps", "1", "exponentials of one call, all ranks", rows, [&](const auto& r) { return of(r).cost.exps; });
   add(columns, "flops_per_s", "FLOP s-1", "flops / time", rows, [](const auto& r) { return positive(r.flops_per_s); });
+  add(columns, "flops_per_s_halved", "FLOP s-1", "attention's rate as FlashAttention's benchmarks count: causal is half of all pairs", rows,
+      [&](const auto& r) { return r.n > 0 ? halved_flops(of(r)).value_or(kNone) / r.time_s.value : kNone; });
   add(columns, "bytes_per_s", "byte s-1", "bytes / time", rows, [](const auto& r) { return positive(r.bytes_per_s); });
   add(columns, "limit", "", "resource whose measured rate bounds the op: compute, memory or exp", rows, [](const auto& r) { return r.limit; });
   add(columns, "limit_time", "s", "time at that bound", rows, [](const auto& r) { return positive(r.limit_s); });

@@ -37,6 +37,9 @@ inline constexpr const char* kFigurePrefix = "figure_";
 /// Rows of /scaling: one per point of a curve.
 std::vector<Column> scaling_columns(const RunRecord& run, const Results& results);
 
+/// Rows of /winners: one per problem that two or more kernels were measured on.
+std::vector<Column> winner_columns(const RunRecord& run, const Results& results);
+
 /// Rows of /fits: one per scaling curve.
 std::vector<Column> fit_columns(const std::vector<FitRow>& rows);
 

@@ -5,23 +5,13 @@
 #include <bit>
 #include <string_view>
 
+#include "analysis/case_parameters.hpp"
+
 namespace bench::analysis {
 namespace {
 
 constexpr std::int64_t kMostRanks = std::int64_t{1}
                                     << 20;  // a file may claim any number; the forms walk over the ranks
-
-std::int64_t int_of(const Params& params, const char* name, std::int64_t otherwise) {
-  const auto it = params.find(name);
-  const auto* value = it == params.end() ? nullptr : std::get_if<std::int64_t>(&it->second);
-  return value == nullptr ? otherwise : *value;
-}
-
-std::string text_of(const Params& params, const char* name, const char* otherwise) {
-  const auto it = params.find(name);
-  const auto* value = it == params.end() ? nullptr : std::get_if<std::string>(&it->second);
-  return value == nullptr ? otherwise : *value;
-}
 
 std::optional<DType> dtype_of(const Params& params) {
   const std::string name = text_of(params, "dtype", "");

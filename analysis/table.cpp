@@ -8,29 +8,18 @@
 #include <set>
 
 #include "analysis/audit.hpp"
+#include "analysis/estimate_cells.hpp"
 #include "analysis/fits/fits_section.hpp"
 #include "analysis/rivals_section.hpp"
 #include "analysis/scaling_section.hpp"
+#include "analysis/varying_parameters.hpp"
 #include "analysis/warmup_section.hpp"
-#include "src/core/units.hpp"
+#include "analysis/winners_section.hpp"
 
 namespace bench::analysis {
 namespace {
 
 constexpr double kAboveLimit = 1.02;  // within 2 % of its limit a case may come out above it by noise
-
-std::string time_cell(const Estimate& time) {
-  const TimeUnit unit = time_unit_for(time.value);
-  if (!time.interval) return fmt::format("{:.4g} {} [too few]", time.value * unit.per_second, unit.name);
-  return fmt::format("{:.4g} {} [{:.4g}, {:.4g}]", time.value * unit.per_second, unit.name, time.interval->lo * unit.per_second,
-                     time.interval->hi * unit.per_second);
-}
-
-std::string ratio_cell(const std::optional<Estimate>& ratio) {
-  if (!ratio) return "-";
-  if (!ratio->interval) return fmt::format("{:.3g}", ratio->value);
-  return fmt::format("{:.3g} [{:.3g}, {:.3g}]", ratio->value, ratio->interval->lo, ratio->interval->hi);
-}
 
 /// FLOP rate where FLOPs or exponentials bind, byte rate where memory does.
 std::string rate_cell(const CaseResult& result) {
@@ -40,34 +29,6 @@ std::string rate_cell(const CaseResult& result) {
 
 std::string limit_cell(const CaseResult& result) {
   return result.limit.empty() ? "-" : fmt::format("{:.1f} % {}", 100.0 * result.limit_fraction, result.limit);
-}
-
-using Rows = std::vector<const CaseResult*>;
-
-/// Names of parameters with more than one value among these cases, or that only some of them have.
-std::vector<std::string> varying(const RunRecord& run, const Rows& rows) {
-  struct Seen {
-    std::set<std::string> values;
-    std::size_t cases = 0;
-  };
-  std::map<std::string, Seen> seen;
-  for (const CaseResult* row : rows)
-    for (const auto& [name, value] : run.cases[row->case_index].params) {
-      seen[name].values.insert(bench::to_text(value));
-      ++seen[name].cases;
-    }
-  std::vector<std::string> names;
-  for (const auto& [name, of_name] : seen)
-    if (of_name.values.size() > 1 || of_name.cases < rows.size()) names.push_back(name);
-  return names;
-}
-
-std::string fixed_text(const RunRecord& run, const Rows& rows) {
-  const std::vector<std::string> vary = varying(run, rows);
-  std::string text;
-  for (const auto& [name, value] : run.cases[rows.front()->case_index].params)
-    if (std::find(vary.begin(), vary.end(), name) == vary.end()) text += concat(text.empty() ? "" : " ", name, '=', bench::to_text(value));
-  return text;
 }
 
 /// Figures that ops give of their answers: a column each.
@@ -86,8 +47,8 @@ void add_figures(TextTable& table, const Rows& rows) {
 }
 
 Section case_section(const RunRecord& run, Rows rows) {
-  Section section{run.cases[rows.front()->case_index].op + ": " + fixed_text(run, rows), {}, {}};
-  const std::vector<std::string> vary = varying(run, rows);
+  Section section{run.cases[rows.front()->case_index].op + ": " + fixed_parameters(run, rows), {}, {}};
+  const std::vector<std::string> vary = varying_parameters(run, rows);
   section.table.heads.push_back({"kernel"});
   for (const std::string& name : vary) section.table.heads.push_back({name, true});
   for (const char* name : {"median [95 % CI]", "rate", "of limit", "speed-up [95 % CI]", "n"}) section.table.heads.push_back({name, true});
@@ -112,10 +73,7 @@ Section case_section(const RunRecord& run, Rows rows) {
   for (const CaseResult* row : rows) {
     const scaling::Case& c = run.cases[row->case_index];
     std::vector<std::string> cells{c.kernel + (row->oversubscribed ? " (shared cores)" : row->contended ? " (contended)" : "")};
-    for (const std::string& name : vary) {
-      const auto it = c.params.find(name);
-      cells.push_back(it == c.params.end() ? "-" : bench::to_text(it->second));
-    }
+    for (std::string& cell : parameter_cells(c, vary)) cells.push_back(std::move(cell));
     for (const std::string& cell : {time_cell(row->time_s), rate_cell(*row), limit_cell(*row), ratio_cell(row->speedup), fmt::format("{}", row->n), row->stop_reason})
       cells.push_back(cell);
     if (verdicts) cells.push_back(row->verdict ? std::string(to_text(*row->verdict)) : "");
@@ -132,6 +90,16 @@ Section case_section(const RunRecord& run, Rows rows) {
   return section;
 }
 
+/// "a, b and 3 more".
+std::string first_of(const std::set<std::string>& kernels) {
+  constexpr std::size_t kNamed = 3;
+  std::string text;
+  std::size_t named = 0;
+  for (const std::string& kernel : kernels)
+    if (named++ < kNamed) text += (text.empty() ? "" : ", ") + kernel;
+  return kernels.size() > kNamed ? fmt::format("{} and {} more", text, kernels.size() - kNamed) : text;
+}
+
 }  // namespace
 
 std::vector<Section> case_sections(const RunRecord& run, const Results& results) {
@@ -144,19 +112,27 @@ std::vector<Section> case_sections(const RunRecord& run, const Results& results)
 }
 
 Section untimed_section(const RunRecord& run, const Results& results) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::int64_t> counts;
-  for (const CaseResult& result : results.cases)
-    if (result.outcome != Outcome::ok)
-      ++counts[{std::string(bench::to_text(result.outcome)), run.cases[result.case_index].kernel, result.reason}];
+  struct Group {
+    std::set<std::string> kernels;
+    std::int64_t cases = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Group> groups;  // by outcome and reason
+  for (const CaseResult& result : results.cases) {
+    if (result.outcome == Outcome::ok) continue;
+    Group& group = groups[{std::string(bench::to_text(result.outcome)), result.reason}];
+    group.kernels.insert(run.cases[result.case_index].kernel);
+    ++group.cases;
+  }
   Section section{"without times", {{{"outcome"}, {"kernel"}, {"cases", true}, {"reason"}}, {}}, {}};
-  for (const auto& [key, count] : counts)
-    section.table.rows.push_back({std::get<0>(key), std::get<1>(key), fmt::format("{}", count), std::get<2>(key)});
+  for (const auto& [key, group] : groups)
+    section.table.rows.push_back({key.first, first_of(group.kernels), fmt::format("{}", group.cases), key.second});
   return section;
 }
 
 std::vector<Section> all_sections(const RunRecord& run, const Results& results, const std::vector<Section>& more) {
   std::vector<Section> sections = case_sections(run, results);
   sections.push_back(rivals_section(run, results));
+  for (Section& section : winners_sections(run, results)) sections.push_back(std::move(section));
   sections.push_back(warmup_section(run, results));
   sections.push_back(untimed_section(run, results));
   sections.push_back(audit_section(run));

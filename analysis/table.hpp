@@ -19,7 +19,7 @@ struct Section {
 
 /// One section per op with measured cases: kernel, what varies, median with its interval, rate, share of the limit, speed-up with its interval.
 std::vector<Section> case_sections(const RunRecord& run, const Results& results);
-/// Cases that have no times, each reason with how many share it.
+/// Cases that have no times: each reason with the kernels and how many cases share it.
 Section untimed_section(const RunRecord& run, const Results& results);
 /// All of the above, with the warm-up table, the scaling tables, the fits and `more` of the caller's where they belong; empty ones left out.
 std::vector<Section> all_sections(const RunRecord& run, const Results& results, const std::vector<Section>& more = {});

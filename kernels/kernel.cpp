@@ -29,11 +29,11 @@ std::string_view to_text(Backend backend) {
 
 std::string supports_case(const Kernel& kernel, const Problem& problem) {
   if (std::ranges::find(kernel.dtypes, problem.dtype) == kernel.dtypes.end())
-    return concat("no ", to_text(problem.dtype), " in ", kernel.name);
+    return concat("this kernel has no ", to_text(problem.dtype));
   if (std::ranges::find(kernel.passes, problem.pass) == kernel.passes.end())
-    return concat("no ", problem.pass, " pass in ", kernel.name);
+    return concat("this kernel has no ", problem.pass, " pass");
   if (!kernel.collective && problem.ranks != 1)
-    return concat(kernel.name, " runs on one rank, not on ", problem.ranks);
+    return concat("this kernel runs on one rank, not on ", problem.ranks);
   return kernel.supports != nullptr ? kernel.supports(problem) : std::string();
 }
 

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/problem.hpp"
+#include "src/core/error.hpp"
 #include "src/core/rng.hpp"
 
 namespace bench {
@@ -39,6 +41,21 @@ inline std::vector<std::int64_t> ragged_cuts(std::int64_t count, std::int64_t ex
       cuts.insert(at, drawn);
   }
   return cuts;
+}
+
+/// Parameter segments: where of so many sequences, packed along `extent` places, all but the first begin; a usage error where they do not fit.
+inline std::vector<std::int64_t> parse_segments(const Params& params, std::int64_t extent) {
+  const std::int64_t segments = positive(params, "segments");
+  if (segments > extent) usage_error(concat("segments = ", segments, "; allowed: 1 to seq = ", extent));
+  return ragged_cuts(segments - 1, extent);
+}
+
+/// cu_seqlens (segments + 1): where each of them begins, and the extent.
+inline IndexTable cu_seqlens(const std::vector<std::int64_t>& starts, std::int64_t extent) {
+  IndexTable table{"cu_seqlens", {static_cast<std::int64_t>(starts.size()) + 2}, {0}};
+  table.values.insert(table.values.end(), starts.begin(), starts.end());
+  table.values.push_back(extent);
+  return table;
 }
 
 /// 0 .. count - 1 in random order (Fisher and Yates).

@@ -31,32 +31,78 @@ Layout parse_layout(std::string_view text) {
 
 namespace {
 
-/// sum of min(x, most) over x = 0 .. n-1.
-double capped_sum(double n, double most) {
-  return n <= most + 1.0 ? n * (n - 1.0) / 2.0 : most * (most + 1.0) / 2.0 + (n - 1.0 - most) * most;
+/// sum of x, at least 0 and at most `most`, over x = first .. first + count - 1.
+double clamped_sum(std::int64_t first, std::int64_t count, std::int64_t most) {
+  const auto below = [m = static_cast<double>(most)](std::int64_t end) {  // from 0 to end - 1
+    const double n = static_cast<double>(std::max(end, std::int64_t{0}));
+    return n <= m + 1.0 ? n * (n - 1.0) / 2.0 : m * (m + 1.0) / 2.0 + (n - 1.0 - m) * m;
+  };
+  return below(first + count) - below(first);
 }
 
-/// Pairs of one head of a sequence with so many keys: a key is seen from its own position, from up to w-1
-/// behind it, and without causality from up to w-1 before it.
-double pairs_of(const AttentionProblem& p, std::int64_t key_count) {
-  const double l = static_cast<double>(p.seq), keys = static_cast<double>(key_count);
-  const double side = p.window > 0 ? static_cast<double>(p.window - 1) : l;
-  const double behind = capped_sum(l, side) - capped_sum(l - keys, side);
-  return keys + behind + (p.causal ? 0.0 : capped_sum(keys, side));
+/// Pairs of one head of a sequence of so many rows, the first of which stands at key `at`: over all rows the end of
+/// what a row sees, less where it begins.
+double pairs_of(const AttentionProblem& p, std::int64_t rows, std::int64_t at, std::int64_t keys) {
+  const std::int64_t window = std::min(p.window, p.seq + p.kv_length());  // a longer one hides nothing, either
+  const double begins = window > 0 ? clamped_sum(at - window + 1, rows, keys) : 0.0;
+  if (p.causal) return clamped_sum(at + 1, rows, keys) - begins;
+  if (window > 0) return clamped_sum(at + window, rows, keys) - begins;
+  return static_cast<double>(rows) * static_cast<double>(keys);
+}
+
+/// Pairs of one head of a batch entry with so many keys, the packed sequences one by one.
+double pairs_of(const AttentionProblem& p, std::int64_t keys) {
+  if (p.starts.empty()) return pairs_of(p, p.seq, p.kv_length() - p.seq, keys);
+  double sum = 0.0;
+  for (KeyRange own{}; own.end < p.seq;) {
+    own = p.sequence_at(own.end);
+    sum += pairs_of(p, own.size(), 0, std::clamp(keys - own.first, std::int64_t{0}, own.size()));
+  }
+  return sum;
+}
+
+bool asks_for(const AttentionProblem& p, Feature feature) {
+  switch (feature) {
+    case Feature::window: return p.window > 0;
+    case Feature::padding: return !p.key_lengths.empty();
+    case Feature::kv_seq: return !p.own_keys();
+    case Feature::softcap: return p.softcap > 0;
+    case Feature::segments: return !p.starts.empty();
+  }
+  return false;
+}
+
+std::string_view to_text(Feature feature) {
+  switch (feature) {
+    case Feature::window: return "no sliding window";
+    case Feature::padding: return "no key padding";
+    case Feature::kv_seq: return "as many keys as queries only";
+    case Feature::softcap: return "no capped scores";
+    case Feature::segments: return "no packed sequences";
+  }
+  return "?";
 }
 
 }  // namespace
 
 double pair_count(const AttentionProblem& problem) {
-  if (problem.key_lengths.empty()) return pairs_of(problem, problem.seq);
+  if (problem.key_lengths.empty()) return pairs_of(problem, problem.kv_length());
   double sum = 0.0;
   for (const std::int64_t keys : problem.key_lengths) sum += pairs_of(problem, keys);
   return sum / static_cast<double>(problem.batch);
 }
 
+std::string supports_only(const Problem& problem, std::initializer_list<Feature> known) {
+  const auto& p = problem_as<AttentionProblem>(problem);
+  std::string missing;
+  for (const Feature feature : {Feature::window, Feature::padding, Feature::kv_seq, Feature::softcap, Feature::segments})
+    if (asks_for(p, feature) && std::ranges::find(known, feature) == known.end())
+      missing += concat(missing.empty() ? "" : ", ", to_text(feature));
+  return missing.empty() ? missing : missing + " in this kernel";
+}
+
 std::string supports_no_mask(const Problem& problem) {
-  if (!problem_as<AttentionProblem>(problem).masked()) return {};
-  return "no sliding window and no key padding in this kernel";
+  return supports_only(problem, {});
 }
 
 std::vector<std::int64_t> rank_positions(const AttentionProblem& problem, std::int64_t rank) {
@@ -90,11 +136,22 @@ std::vector<TensorSpec> forward_results(const AttentionProblem& p) {
   lse.dtype = accumulator_of(p.dtype);
   lse.shape = {p.batch, p.heads, p.seq};
   lse.sequence_axis = 2;
-  if (p.masked()) lse.low = -std::numeric_limits<double>::infinity();  // of rows that see no key
+  if (p.masked() || !p.own_keys()) lse.low = -std::numeric_limits<double>::infinity();  // of rows that see no key
   return {out, lse};
 }
 
 namespace {
+
+/// kv_seq, softcap and segments.
+void parse_shape(const Params& params, AttentionProblem& p) {
+  p.kv_seq = get_int(params, "kv_seq");
+  p.softcap = get_int(params, "softcap");
+  if (p.kv_seq < 0) usage_error(concat("kv_seq = ", p.kv_seq, "; allowed: 0 (as many as seq) or more"));
+  if (p.softcap < 0) usage_error(concat("softcap = ", p.softcap, "; allowed: 0 (none) or more"));
+  p.starts = parse_segments(params, p.seq);
+  if (!p.starts.empty() && !p.own_keys())
+    usage_error(concat("segments = ", p.starts.size() + 1, " and kv_seq = ", p.kv_seq, ": packed sequences have as many keys as queries"));
+}
 
 std::unique_ptr<Problem> parse(const Params& params) {
   auto problem = std::make_unique<AttentionProblem>();
@@ -111,36 +168,35 @@ std::unique_ptr<Problem> parse(const Params& params) {
   const std::string& key_lengths = get_string(params, "key_lengths");
   if (key_lengths != "full" && key_lengths != "ragged")
     usage_error(concat("key_lengths '", key_lengths, "' is not known; allowed: full, ragged"));
-  if (key_lengths == "ragged") problem->key_lengths = ragged_lengths(problem->batch, problem->seq);
+  parse_shape(params, *problem);
+  if (key_lengths == "ragged") problem->key_lengths = ragged_lengths(problem->batch, problem->kv_length());
   return problem;
 }
 
-TensorSpec rows_of(const AttentionProblem& p, std::string name, std::int64_t heads) {
-  TensorSpec spec;
-  spec.name = std::move(name);
-  spec.dtype = p.dtype;
-  spec.shape = {p.batch, heads, p.seq, p.head_dim};
-  spec.sequence_axis = 2;
-  return spec;
+TensorSpec query_spec(const AttentionProblem& p, std::string name) {
+  return make_spec(std::move(name), p.dtype, {p.batch, p.heads, p.seq, p.head_dim}, 2);
+}
+
+/// Positions are those of the queries: other keys than theirs have none, and are nobody's share.
+TensorSpec key_spec(const AttentionProblem& p, std::string name) {
+  return make_spec(std::move(name), p.dtype, {p.batch, p.kv_heads, p.kv_length(), p.head_dim}, p.own_keys() ? 2 : -1);
 }
 
 std::vector<TensorSpec> inputs(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  std::vector<TensorSpec> specs{rows_of(p, "q", p.heads), rows_of(p, "k", p.kv_heads),
-                                rows_of(p, "v", p.kv_heads)};
-  if (p.backward()) specs.push_back(rows_of(p, "dout", p.heads));
+  std::vector<TensorSpec> specs{query_spec(p, "q"), key_spec(p, "k"), key_spec(p, "v")};
+  if (p.backward()) specs.push_back(query_spec(p, "dout"));
   return specs;
 }
 
 std::vector<TensorSpec> outputs(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  if (p.backward())
-    return {rows_of(p, "dq", p.heads), rows_of(p, "dk", p.kv_heads), rows_of(p, "dv", p.kv_heads)};
+  if (p.backward()) return {query_spec(p, "dq"), key_spec(p, "dk"), key_spec(p, "dv")};
   return forward_results(p);
 }
 
-/// A backward pass reads what the forward pass left, besides its inputs. Nobody need read padded keys and
-/// values.
+/// A backward pass reads what the forward pass left, besides its inputs. Nobody need read keys and values that no
+/// row sees: padded ones, or those before the first row's window.
 std::int64_t io_bytes(const AttentionProblem& p) {
   std::int64_t sum = 0;
   const auto add = [&sum](const std::vector<TensorSpec>& specs) {
@@ -149,24 +205,27 @@ std::int64_t io_bytes(const AttentionProblem& p) {
   add(inputs(p));
   add(outputs(p));
   if (p.backward()) add(forward_results(p));
-  for (const std::int64_t keys : p.key_lengths)
-    sum -= 2 * (p.seq - keys) * p.kv_heads * p.head_dim * size_of(p.dtype);
+  for (std::int64_t b = 0; b < p.batch; ++b) {
+    const std::int64_t seen = p.visible(b, p.seq - 1).end - p.visible(b, 0).first;
+    sum -= 2 * (p.kv_length() - seen) * p.kv_heads * p.head_dim * size_of(p.dtype);
+  }
   return sum;
 }
 
-/// Forward: two products of 2 D flops a pair; softmax is counted as exponentials, not flops. On the wire
+/// Forward: two products of 2 D flops a pair; softmax is counted as exponentials, not flops, and the hyperbolic
+/// tangent of a capped score as one more. On the wire
 /// every rank hands the K and V shares of P-1 ranks on, Hkv heads wide. Backward: five products (the scores
 /// again, dP, dV, dK, dQ), and every rank hands on P-1 shares of K and V with the fp32 (fp64) sums of dK and
 /// dV that go with them; its own share's sums start at home.
 Cost cost(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
   const double head_pairs = static_cast<double>(p.batch * p.heads) * pair_count(p);
-  const std::int64_t share = (p.seq + p.ranks - 1) / p.ranks;
+  const std::int64_t share = (p.kv_length() + p.ranks - 1) / p.ranks;
   const std::int64_t sums = p.backward() ? size_of(accumulator_of(p.dtype)) : 0;
   Cost cost;
   cost.flops = (p.backward() ? 10.0 : 4.0) * head_pairs * static_cast<double>(p.head_dim);
   cost.bytes = static_cast<double>(io_bytes(p));
-  cost.exps = head_pairs;
+  cost.exps = p.softcap > 0 ? 2.0 * head_pairs : head_pairs;
   cost.wire_bytes = static_cast<double>((p.ranks - 1) * 2 * p.batch * share * p.kv_heads * p.head_dim *
                                         (size_of(p.dtype) + sums));
   return cost;
@@ -174,8 +233,10 @@ Cost cost(const Problem& problem) {
 
 std::vector<IndexTable> tables(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  if (p.key_lengths.empty()) return {};
-  return {{"key_lengths", {p.batch}, p.key_lengths}};
+  std::vector<IndexTable> tables;
+  if (!p.key_lengths.empty()) tables.push_back({"key_lengths", {p.batch}, p.key_lengths});
+  if (!p.starts.empty()) tables.push_back(cu_seqlens(p.starts, p.seq));
+  return tables;
 }
 
 std::vector<std::int64_t> positions(const Problem& problem, std::int64_t rank) {
@@ -188,6 +249,16 @@ double reference_ops_per_row(const Problem& problem) {
   return cost(p).flops / static_cast<double>(p.seq);
 }
 
+/// Rows or keys of the longest sequence, whichever are fewer.
+std::int64_t shorter_side(const AttentionProblem& p) {
+  std::int64_t longest = 0;
+  for (KeyRange own{}; !p.starts.empty() && own.end < p.seq;) {
+    own = p.sequence_at(own.end);
+    longest = std::max(longest, own.size());
+  }
+  return p.starts.empty() ? std::min(p.seq, p.kv_length()) : longest;
+}
+
 /// Forward. accumulation: a score is a sum of D products and an output a sum of up to L weighted values; with
 /// N(0,1) inputs the errors are independent and grow as sqrt, so 64 eps (7.6e-6 in fp32) is ten times what
 /// good kernels show and far below any indexing mistake. storage: half an eps for rounding the output, half
@@ -197,13 +268,13 @@ double reference_ops_per_row(const Problem& problem) {
 /// Backward. A key's gradient is one chain of L H/Hkv additions, whose rounding grows as the square root of
 /// its length (kernels show 0.6 eps times that root): accumulation grows with it. dv is a weighted sum like
 /// out. dq and dk come from dS = P (dP - delta), a difference: delta carries the rounding of out to 16 bits,
-/// so storage is doubled. Of few rows that difference can be small by chance while its rounding is not (30
+/// so storage is doubled. Of few rows or keys that difference can be small by chance while its rounding is not (30
 /// times the usual error at L = 2, 2 times at L = 8 in 30 seeds).
 double tolerance(const Problem& problem, std::string_view output) {
   const auto& p = problem_as<AttentionProblem>(problem);
   if (!p.backward())
     return rounding_tolerance(p.dtype, {.accumulation = 64.0, .storage = output == "lse" ? 1.0 / 64.0 : 1.0});
-  const double length = static_cast<double>(p.seq), few = 1.0 + 64.0 / (length * length);
+  const double length = static_cast<double>(p.seq), least = static_cast<double>(shorter_side(p)), few = 1.0 + 64.0 / (least * least);
   const double chain = 128.0 + std::sqrt(length * static_cast<double>(p.group()));
   if (output == "dv") return rounding_tolerance(p.dtype, {.accumulation = chain, .storage = 1.0});
   return few * rounding_tolerance(p.dtype, {.accumulation = chain, .storage = 2.0});
@@ -223,7 +294,12 @@ const Registrar<Op> registrar{{
                {"window", std::int64_t{0},
                 "sliding window (w): position i sees keys i-w+1..i, not causal i-w+1..i+w-1; 0: none"},
                {"key_lengths", std::string("full"),
-                "valid keys of the sequences: full (all seq) or ragged (the first seq, the others 1..seq)"}},
+                "valid keys of the sequences: full (all) or ragged (the first all, the others 1 and more)"},
+               {"kv_seq", std::int64_t{0},
+                "keys and values of a sequence (Lk), the last query standing at the last of them; 0: seq"},
+               {"softcap", std::int64_t{0}, "scores are capped to c tanh(s / c), c = softcap; 0: not"},
+               {"segments", std::int64_t{1},
+                "sequences packed along seq, cut at random, none of which sees another's keys; not with kv_seq"}},
     .parse = parse,
     .inputs = inputs,
     .outputs = outputs,

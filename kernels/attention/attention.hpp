@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// The attention op: softmax(Q K^T / sqrt(D)) V per head, optionally causal, in a sliding window or with
-// padded keys, with grouped key/value heads.
+// The attention op: softmax(Q K^T / sqrt(D)) V per head, optionally causal, in a sliding window, with padded
+// keys, capped scores, more or fewer keys than queries or packed sequences, with grouped key/value heads.
 //
-// Tensors, row-major: q (B, H, L, D), k and v (B, Hkv, L, D) -> out (B, H, L, D) in the problem's dtype and
+// Tensors, row-major: q (B, H, L, D), k and v (B, Hkv, Lk, D) -> out (B, H, L, D) in the problem's dtype and
 // lse (B, H, L), the natural logarithm of each row's softmax sum, in fp32 (fp64 for fp64 tensors). Query head
-// h reads key/value head h / (H / Hkv).
+// h reads key/value head h / (H / Hkv). Lk = L unless said otherwise.
 //
-// What position i of sequence b sees: keys 0..L-1, or 0..i when causal; of these, in a window w > 0, those
-// with |i - j| < w, itself and w - 1 to each side (FlashAttention's window_size = (w - 1, w - 1), or (w - 1,
-// 0) when causal); of these, with padded keys, the first n_b. A row that sees no key has out = 0 and lse =
-// minus infinity.
+// What position i of batch entry b sees. It stands at key a = i + Lk - L, so that the last query stands at the
+// last key (FlashAttention's bottom-right alignment), whatever is padding. It sees keys 0..Lk-1, or those up to
+// a when causal; of these, in a window w > 0, those with |a - j| < w, its own and w - 1 to each side
+// (FlashAttention's window_size = (w - 1, w - 1), or (w - 1, 0) when causal); of these, with packed sequences
+// (Lk = L), those of its own one; of these, with padded keys, the first n_b. A row that sees no key has out = 0
+// and lse = minus infinity.
+//
+// Capped scores (Gemma 2): c tanh(s / c) takes the place of a score s = q k / sqrt(D), before anything is hidden.
 //
 // Pass bwd: q, k, v and dout (B, H, L, D), the gradient of some loss by out -> dq (B, H, L, D), dk and dv
-// (B, Hkv, L, D) in the problem's dtype. What is timed is the backward pass alone, as LibTorch's backward op
+// (B, Hkv, Lk, D) in the problem's dtype. What is timed is the backward pass alone, as LibTorch's backward op
 // has it: given are also out (rounded to the problem's dtype) and lse, as a forward pass left them; delta =
 // rowsum(dout * out), the weights computed again from lse, and the three gradients are inside. A kernel gets
 // out and lse in its prepare, which is not timed, by save_forward (saved_forward.hpp): inputs are filled from
@@ -22,6 +26,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,21 +57,36 @@ struct AttentionProblem : Problem {
   bool causal = true;          // position i sees keys 0..i
   Layout layout = Layout::contiguous;
   std::int64_t window = 0;                // w; 0: no window
-  std::vector<std::int64_t> key_lengths;  // n_b, valid keys of each sequence; empty: all L
+  std::vector<std::int64_t> key_lengths;  // n_b, valid keys of each batch entry; empty: all Lk
+  std::int64_t kv_seq = 0;                // Lk; 0: L
+  std::int64_t softcap = 0;               // c; 0: scores as they are
+  std::vector<std::int64_t> starts;       // where all packed sequences but the first begin, ascending, 1 .. L - 1
 
   std::int64_t group() const { return heads / kv_heads; }  // query heads per key/value head
   bool backward() const { return pass == "bwd"; }
-  bool masked() const { return window > 0 || !key_lengths.empty(); }
+  /// Rows of k and v.
+  std::int64_t kv_length() const { return kv_seq > 0 ? kv_seq : seq; }
+  bool own_keys() const { return kv_length() == seq; }
+  /// Whether rows see other keys than causality alone leaves them.
+  bool masked() const { return window > 0 || !key_lengths.empty() || !starts.empty() || (causal && !own_keys()); }
+  /// Whether some row's first key is not the first one.
+  bool hides_first_keys() const { return window > 0 || !starts.empty(); }
   std::int64_t keys_of(std::int64_t b) const {
-    return key_lengths.empty() ? seq : key_lengths[static_cast<std::size_t>(b)];
+    return key_lengths.empty() ? kv_length() : key_lengths[static_cast<std::size_t>(b)];
   }
-  /// What row `position` of sequence b sees. Both ends ascend with the position, that of a row that sees no
+  /// The packed sequence that `position` is in, all of it where there is one only.
+  KeyRange sequence_at(std::int64_t position) const {
+    const auto next = std::ranges::upper_bound(starts, position);
+    return {next == starts.begin() ? 0 : *(next - 1), next == starts.end() ? kv_length() : *next};
+  }
+  /// What row `position` of batch entry b sees. Both ends ascend with the position, that of a row that sees no
   /// key too.
   KeyRange visible(std::int64_t b, std::int64_t position) const {
-    KeyRange keys{0, causal ? position + 1 : seq};
-    if (window > 0)
-      keys = {std::max(keys.first, position - window + 1), std::min(keys.end, position + window)};
-    keys.end = std::min(keys.end, keys_of(b));
+    KeyRange keys = sequence_at(position);
+    const std::int64_t at = position + kv_length() - seq;
+    if (causal) keys.end = std::min(keys.end, at + 1);
+    if (window > 0) keys = {std::max(keys.first, at - window + 1), std::min(keys.end, at + window)};
+    keys.end = std::clamp(keys.end, std::int64_t{0}, keys_of(b));
     keys.first = std::min(keys.first, keys.end);
     return keys;
   }
@@ -77,10 +97,14 @@ std::string_view to_text(Layout layout);
 /// contiguous, zigzag or striped; throws a usage error otherwise.
 Layout parse_layout(std::string_view text);
 
-/// Exact number of (query, key) pairs of one head, the mean over sequences: L(L+1)/2 causal, L*L otherwise,
-/// less what a window or padding hides.
+/// Exact number of (query, key) pairs of one head, the mean over the batch: L(L+1)/2 causal, L*Lk otherwise,
+/// less what alignment, a window, packing or padding hides.
 double pair_count(const AttentionProblem& problem);
 
+/// What a problem may ask for besides causality.
+enum class Feature : std::uint8_t { window, padding, kv_seq, softcap, segments };
+/// Why a kernel that knows no feature but these does not take the problem; empty when it does.
+std::string supports_only(const Problem& problem, std::initializer_list<Feature> known);
 /// Kernel::supports of kernels that know causal masks only.
 std::string supports_no_mask(const Problem& problem);
 

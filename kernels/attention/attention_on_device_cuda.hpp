@@ -2,8 +2,6 @@
 // A forward pass's tensors on the device and the job over them: what the cuda kernels of attention make in prepare.
 #pragma once
 
-#include <vector>
-
 #include "kernels/attention/device_job.hpp"
 #include "kernels/device_tensors_cuda.hpp"
 
@@ -12,18 +10,19 @@ namespace bench::attention {
 class AttentionOnDevice : public DeviceTensors {
  public:
   AttentionOnDevice(const AttentionProblem& p, Tensors& tensors)
-      : DeviceTensors(tensors, {"out", "lse"}), key_lengths_(to_device(std::vector<std::int32_t>(p.key_lengths.begin(), p.key_lengths.end()))), job_(device_job(p)) {
+      : DeviceTensors(tensors, {"out", "lse"}), key_lengths_(to_device(key_lengths_of(p))), bounds_(to_device(bounds_of(p))), job_(device_job(p)) {
     job_.q = data("q");
     job_.k = data("k");
     job_.v = data("v");
     job_.out = data("out");
     job_.lse = reinterpret_cast<float*>(data("lse"));
     job_.key_lengths = reinterpret_cast<const std::int32_t*>(key_lengths_.data());
+    job_.bounds = reinterpret_cast<const std::int32_t*>(bounds_.data());
   }
   const DeviceJob& job() const { return job_; }
 
  private:
-  device::DeviceBuffer key_lengths_;  // nothing where no key is padding
+  device::DeviceBuffer key_lengths_, bounds_;  // nothing where no key is padding, where there is one sequence
   DeviceJob job_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "kernels/attention/attention.hpp"
 #include "kernels/attention/key_blocks.hpp"
@@ -12,16 +13,21 @@
 
 namespace bench::attention {
 
-/// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D), lse (B, H, L); rows of whole 16 bytes. Whoever has the tensors sets the pointers.
+/// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D), lse (B, H, L); rows of whole 16 bytes. Whoever has the tensors sets the pointers.
 struct DeviceJob {
   const void *q, *k, *v;
   void* out;
   float* lse;
-  const std::int32_t* key_lengths;  // (B), or null: all L
-  int batch, heads, group, seq, head_dim, window;
+  const std::int32_t* key_lengths;  // (B), or null: all Lk
+  const std::int32_t* bounds;       // (L, 2) as RowMask has it, or null
+  int batch, heads, group, seq, kv_seq, head_dim, window;
   bool causal;
   float scale_log2;  // log2(e) / sqrt(D)
+  float cap;         // c sqrt(D), of raw scores; 0: none
 
+  BS_HOST_DEVICE RowMask mask_of(int sequence) const {
+    return {seq, key_lengths != nullptr ? key_lengths[sequence] : kv_seq, window, causal, kv_seq - seq, bounds};
+  }
   BS_HOST_DEVICE int row_blocks(int rows) const { return (seq + rows - 1) / rows; }
 };
 
@@ -33,10 +39,24 @@ inline DeviceJob device_job(const AttentionProblem& p) {
   job.group = small(p.group());
   job.seq = small(p.seq);
   job.head_dim = small(p.head_dim);
-  job.window = small(std::min(p.window, p.seq));
+  job.kv_seq = small(p.kv_length());
+  job.window = small(std::min(p.window, p.seq + p.kv_length()));  // a longer one hides nothing, either
   job.causal = p.causal;
   job.scale_log2 = static_cast<float>(p.scale() * kLog2E);
+  job.cap = static_cast<float>(static_cast<double>(p.softcap) / p.scale());
   return job;
+}
+
+/// What DeviceJob::key_lengths and bounds point to; nothing where the problem has none.
+inline std::vector<std::int32_t> key_lengths_of(const AttentionProblem& p) { return {p.key_lengths.begin(), p.key_lengths.end()}; }
+inline std::vector<std::int32_t> bounds_of(const AttentionProblem& p) {
+  std::vector<std::int32_t> bounds;
+  for (std::int64_t i = 0; i < p.seq && !p.starts.empty(); ++i) {
+    const KeyRange own = p.sequence_at(i);
+    bounds.push_back(static_cast<std::int32_t>(own.first));
+    bounds.push_back(static_cast<std::int32_t>(own.end));
+  }
+  return bounds;
 }
 
 /// One block's piece: kRows rows of one head. Blocks with the most keys to see come first, so that causal ones end together.
@@ -50,7 +70,7 @@ struct BlockOfRows {
     row0 = (job.row_blocks(rows) - 1 - block / all) * rows;
     sequence = head / job.heads;
     kv_head = sequence * (job.heads / job.group) + head % job.heads / job.group;
-    mask = {job.seq, job.key_lengths != nullptr ? job.key_lengths[sequence] : job.seq, job.window, job.causal};
+    mask = job.mask_of(sequence);
   }
 };
 

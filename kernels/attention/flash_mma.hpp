@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "kernels/attention/device_job.hpp"
+#include "kernels/attention/softmax_products.hpp"
 #include "kernels/attention/softmax_registers.hpp"
 #include "kernels/cuda/swizzle.hpp"
 
@@ -43,19 +44,16 @@ class FlashMma {
 
  private:
   static constexpr int kTiles = kRows / 64;  // of 16 rows, a warp
-  static constexpr std::uint32_t kTileStep = 16 * cuda::kPageChunks * cuda::kChunkBytes;  // from a page's rows to those 16 below
 
-  BS_DEVICE static int lane() { return M::thread() % 32; }
-
-  /// Asks for rows first .. first + kCount - 1 of a head's `tensor`; what lies behind row L or column D is zero. Eight threads a 128-byte
+  /// Asks for rows first .. first + kCount - 1 of a head's `tensor`; what lies behind its last row or column is zero. Eight threads a 128-byte
   /// row; a thread's chunk is the same in all its rows.
   template <int kCount>
-  BS_DEVICE void fetch(std::uint32_t to, const void* tensor, int head, int first) const {
+  BS_DEVICE void fetch(std::uint32_t to, const void* tensor, int length, int head, int first) const {
     constexpr int kPages = kDim / cuda::kPageColumns, kStep = kThreads / 8 / kPages;
     const int chunk = M::thread() / 8 % kPages * cuda::kPageChunks + M::thread() % 8, column = chunk * cuda::kChunkElements;
     const int row = M::thread() / 8 / kPages;
-    const auto* from = static_cast<const T*>(tensor) + (static_cast<std::int64_t>(head) * job_.seq + first + row) * job_.head_dim + column;
-    const int rows = column < job_.head_dim ? job_.seq - first - row : 0;  // that are there, from this thread's first one
+    const auto* from = static_cast<const T*>(tensor) + (static_cast<std::int64_t>(head) * length + first + row) * job_.head_dim + column;
+    const int rows = column < job_.head_dim ? length - first - row : 0;  // that are there, from this thread's first one
     BS_UNROLL
     for (int i = 0; i < kCount / kStep; ++i) {
       const bool there = i * kStep < rows;
@@ -66,75 +64,22 @@ class FlashMma {
   }
 
   BS_DEVICE void attend(const KeyBlocks& keys) {
-    fetch<kRows>(q_, job_.q, at_.head, at_.row0);
-    fetch<kKeys>(k_, job_.k, at_.kv_head, (keys.end() - 1) * kKeys);
+    fetch<kRows>(q_, job_.q, job_.seq, at_.head, at_.row0);
+    fetch<kKeys>(k_, job_.k, job_.kv_seq, at_.kv_head, (keys.end() - 1) * kKeys);
     for (int block = keys.end() - 1; block >= keys.begin(); --block) {
       M::template wait<0>();
       M::sync();  // K is here for all, and nobody reads the old V
-      fetch<kKeys>(v_, job_.v, at_.kv_head, block * kKeys);
-      score();
+      fetch<kKeys>(v_, job_.v, job_.kv_seq, at_.kv_head, block * kKeys);
+      score(rows_, SharedRows{q_, kRows, M::thread() / 32 * kTiles * 16}, SharedRows{k_, kKeys, 0});
       M::template wait<0>();
       M::sync();  // V is here for all, and nobody reads this K
-      if (block > keys.begin()) fetch<kKeys>(k_, job_.k, at_.kv_head, (block - 1) * kKeys);
+      if (block > keys.begin()) fetch<kKeys>(k_, job_.k, job_.kv_seq, at_.kv_head, (block - 1) * kKeys);
+      if (job_.cap > 0.0F) rows_.cap(job_.cap);
       if (keys.hides_some(block)) rows_.hide(keys.mask, block * kKeys);
       float shrink[kTiles][2];
       rows_.soften(job_.scale_log2, shrink);
       rows_.shrink_output(shrink);
-      weigh();
-    }
-  }
-
-  /// Columns 8 n .. 8 n + 7 of an accumulator.
-  template <int kCount>
-  BS_DEVICE static float (&eight(float (&accumulator)[kCount], int n))[4] {
-    return *reinterpret_cast<float(*)[4]>(&accumulator[n * 4]);
-  }
-
-  /// scores = Q K^T, unscaled.
-  BS_DEVICE void score() {
-    BS_UNROLL
-    for (int tile = 0; tile < kTiles; ++tile) {
-      BS_UNROLL
-      for (int i = 0; i < kKeys / 2; ++i) rows_.scores[tile][i] = 0.0F;
-    }
-    const std::uint32_t q_at = q_ + cuda::swizzled(M::thread() / 32 * kTiles * 16 + lane() % 16, lane() / 16, kRows);
-    const std::uint32_t k_at = k_ + cuda::swizzled(lane() % 8 + lane() / 16 * 8, lane() / 8 % 2, kKeys);
-    BS_UNROLL
-    for (int d = 0; d < kDim / 16; ++d) {
-      std::uint32_t q[kTiles][4];
-      BS_UNROLL
-      for (int tile = 0; tile < kTiles; ++tile) M::load_matrix(q[tile], cuda::moved_by_pairs(q_at, d, kRows) + tile * kTileStep);
-      BS_UNROLL
-      for (int n = 0; n < kKeys / 16; ++n) {
-        std::uint32_t k[4];  // keys 16 n .. + 7, columns 16 d .. + 7 and + 8 .. + 15; then the next eight keys
-        M::load_matrix(k, cuda::moved_by_pairs(k_at, d, kKeys) + n * kTileStep);
-        BS_UNROLL
-        for (int tile = 0; tile < kTiles; ++tile) {
-          M::template multiply_add<T>(eight(rows_.scores[tile], 2 * n), q[tile], k[0], k[1]);
-          M::template multiply_add<T>(eight(rows_.scores[tile], 2 * n + 1), q[tile], k[2], k[3]);
-        }
-      }
-    }
-  }
-
-  /// out += P V.
-  BS_DEVICE void weigh() {
-    const std::uint32_t v_at = v_ + cuda::swizzled(lane() % 16, lane() / 16, kKeys);
-    BS_UNROLL
-    for (int n = 0; n < kKeys / 16; ++n) {
-      std::uint32_t p[kTiles][4];
-      BS_UNROLL
-      for (int tile = 0; tile < kTiles; ++tile) rows_.weights(tile, n, p[tile]);
-      BS_UNROLL
-      for (int d = 0; d < kDim / 16; ++d) {
-        std::uint32_t v[4];  // columns 16 d .. + 7 of keys 16 n .. + 7 and + 8 .. + 15; then the next eight columns
-        M::load_matrix_transposed(v, cuda::moved_by_pairs(v_at, d, kKeys) + n * kTileStep);
-        BS_UNROLL
-        for (int tile = 0; tile < kTiles; ++tile) {
-          M::template multiply_add<T>(eight(rows_.out[tile], 2 * d), p[tile], v[0], v[1]);
-          M::template multiply_add<T>(eight(rows_.out[tile], 2 * d + 1), p[tile], v[2], v[3]);
-        }
-      }
+      weigh(rows_, SharedRows{v_, kKeys, 0});
     }
   }
 

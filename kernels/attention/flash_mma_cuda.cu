@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // flash_mma_cuda: attention's forward pass on tensor cores by mma.sync, for every NVIDIA GPU from sm_80 on.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in bf16 or fp16, lse (B, H, L) in fp32. Algorithm and layouts: flash_mma.hpp.
+// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D) in bf16 or fp16, lse (B, H, L) in fp32. Algorithm and layouts: flash_mma.hpp.
 //
 // Tiles (query rows x keys, 128 threads): D <= 64 128 x 128, D <= 128 128 x 64, D <= 256 64 x 64: what FlashAttention-2 found best on
 // A100 and H100 (its flash_fwd_launch_template.h). Blocks are launched with those first that see the most keys, so that causal ones end

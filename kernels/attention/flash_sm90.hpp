@@ -17,7 +17,7 @@
 
 namespace bench::attention {
 
-/// The tensors as the copy engine knows them: q (B H, L, D) in boxes of 64 rows, k and v (B Hkv, L, D) in boxes of kKeys, 64 columns each.
+/// The tensors as the copy engine knows them: q (B H, L, D) in boxes of 64 rows, k and v (B Hkv, Lk, D) in boxes of kKeys, 64 columns each.
 template <class M>
 struct FlashSm90Job : DeviceJob {
   typename M::TensorMap q_map, k_map, v_map;
@@ -162,6 +162,7 @@ class FlashSm90 {
 
   BS_DEVICE void soften(Rows& rows, int i, float (&shrink)[1][2]) const {
     const int block = keys_.end() - 1 - i;
+    if (job_.cap > 0.0F) rows.cap(job_.cap);
     if (keys_.hides_some(block)) rows.hide(keys_.mask, block * kKeys);
     rows.soften(job_.scale_log2, shrink);
   }

@@ -39,8 +39,8 @@ struct OnHopper final : AttentionOnDevice {
   OnHopper(const AttentionProblem& p, Tensors& tensors, int keys)
       : AttentionOnDevice(p, tensors),
         hopper_job{job(), cuda::tensor_map(job().q, p.batch * p.heads, p.seq, p.head_dim, 64),
-                   cuda::tensor_map(job().k, p.batch * p.kv_heads, p.seq, p.head_dim, keys),
-                   cuda::tensor_map(job().v, p.batch * p.kv_heads, p.seq, p.head_dim, keys)} {}
+                   cuda::tensor_map(job().k, p.batch * p.kv_heads, p.kv_length(), p.head_dim, keys),
+                   cuda::tensor_map(job().v, p.batch * p.kv_heads, p.kv_length(), p.head_dim, keys)} {}
   HopperJob hopper_job;
 };
 

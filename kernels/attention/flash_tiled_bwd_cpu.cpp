@@ -3,7 +3,7 @@
 // out_i and dS_ij = P_ij (dout_i . v_j - delta_i),
 //   dV_j = sum_i P_ij dout_i,  dQ_i = sum_j dS_ij k_j / sqrt(D),  dK_j = sum_i dS_ij q_i / sqrt(D).
 //
-// q dout (B, H, L, D), k v (B, Hkv, L, D) -> dq (B, H, L, D), dk dv (B, Hkv, L, D) in the tensors' dtype; out
+// q dout (B, H, L, D), k v (B, Hkv, Lk, D) -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D) in the tensors' dtype; out
 // (B, H, L, D) and lse (B, H, L) come from a forward pass in prepare. Algorithm: FlashAttention-2's backward
 // loop (Dao 2023) with blocks of 192 keys outside and of 96 rows inside: weights are computed again from lse,
 // P and dS of a block never leave L2, and a key block's dK and dV are summed over all rows of all heads of
@@ -26,7 +26,7 @@ namespace {
 
 template <class T>
 GradWorkspace<RealOf<T>> carve(Carver& carver, const AttentionProblem& p) {
-  return GradWorkspace<RealOf<T>>::carve(carver, grad_shape(p, p.seq), p.seq, kReadInPlace<T>);
+  return GradWorkspace<RealOf<T>>::carve(carver, grad_shape(p, p.seq), p.kv_length(), kReadInPlace<T>);
 }
 
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context& context) {
@@ -44,7 +44,7 @@ GradShape grad_shape(const AttentionProblem& p, std::int64_t rows) {
           .threads = p.threads,
           .scale = p.scale(),
           .sequences = p.key_lengths.empty() ? 1 : p.batch,
-          .window = p.window > 0};
+          .hides_first_keys = p.hides_first_keys()};
 }
 
 template <class T, class Out>
@@ -56,10 +56,10 @@ void whole_backward(const AttentionProblem& p, const GradRows<T>& rows, const T*
   for (std::int64_t i = 0; i < shape.sequences * work.row_stride; ++i) {
     const KeyRange keys = p.visible(i / work.row_stride, i % work.row_stride);
     work.visible[i] = keys.end;
-    if (p.window > 0) work.hidden[i] = keys.first;
+    if (shape.hides_first_keys) work.hidden[i] = keys.first;
   }
   begin_rows(work, shape, rows);
-  add_share<T>(work, shape, k, v, p.seq, gradients.dk, gradients.dv, nullptr);
+  add_share<T>(work, shape, k, v, p.kv_length(), gradients.dk, gradients.dv, nullptr);
   finish_dq(work, shape, gradients.dq);
 }
 
@@ -92,6 +92,10 @@ BS_INSTANTIATE(F16, F16);
 BS_INSTANTIATE(F16, float);
 #undef BS_INSTANTIATE
 
+static std::string supports(const Problem& problem) {
+  return supports_only(problem, {Feature::window, Feature::padding, Feature::kv_seq, Feature::segments});
+}
+
 static const Registrar<Kernel> registrar{{
     .name = "attention/flash_tiled_bwd_cpu",
     .op = "attention",
@@ -99,6 +103,7 @@ static const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .passes = {"bwd"},
     .about = "blocked backward, weights computed again from lse, register-tiled, causal skipping",
+    .supports = supports,
     .workspace_bytes = flash_tiled_bwd_workspace_bytes,
     .prepare = prepare,
     .run = run_flash_tiled_bwd,

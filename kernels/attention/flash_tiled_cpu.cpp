@@ -2,7 +2,7 @@
 // Tiled attention with an online softmax: out_i = sum_j 2^(s_ij - m_i) v_j / sum_j 2^(s_ij - m_i), s =
 // log2(e) / sqrt(D) q_i . k_j.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in the tensors' dtype, lse (B, H, L) in fp32 (fp64
+// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D) in the tensors' dtype, lse (B, H, L) in fp32 (fp64
 // for fp64 tensors). Algorithm: FlashAttention's loop (Dao et al. 2022; online softmax after Milakov &
 // Gimelshein 2018) with key blocks outside and strips of query rows inside (tile_strip.hpp). Rows are the
 // lanes of every vector, so K and V are broadcast an element at a time from where they lie: fp32 tensors are
@@ -51,7 +51,7 @@ struct Workspace {
     ThreadScratch<RealOf<T>>::carve(piece, p.head_dim);
     Workspace workspace;
     const std::int64_t kv_heads = p.batch * p.kv_heads;
-    workspace.share = PackedShare<RealOf<T>>::carve(carver, kv_heads, p.seq, p.head_dim, kReadInPlace<T>);
+    workspace.share = PackedShare<RealOf<T>>::carve(carver, kv_heads, p.kv_length(), p.head_dim, kReadInPlace<T>);
     workspace.scratch = carver.take_slices(p.threads, piece);
     return workspace;
   }
@@ -72,12 +72,12 @@ void attend_rows(const AttentionProblem& p, Tensors& tensors, const PackedShare<
     scratch.rows.visible[r] = keys.end;
     scratch.rows.hidden[r] = keys.first;
   }
-  if (p.window > 0) rows.hidden = scratch.rows.hidden;
+  if (p.hides_first_keys()) rows.hidden = scratch.rows.hidden;
   const double scale = p.scale() * kLog2E;
   rows.scale = pack_queries(tensors["q"].as<T>() + start * p.head_dim, rows.rows, p.head_dim, engine, scale,
                             scratch.rows.q);
   clear_state(rows, padded_rows, p.head_dim);
-  const auto kv = head_rows<T>(share, tensors["k"].as<T>(), tensors["v"].as<T>(), head / p.group(), p.seq,
+  const auto kv = head_rows<T>(share, tensors["k"].as<T>(), tensors["v"].as<T>(), head / p.group(), p.kv_length(),
                                p.head_dim, engine.pairs);
   attend_block(engine, rows, kv, p.head_dim, scratch.rows.scores);
   finish_rows(rows, p.head_dim, tensors["out"].as<T>() + start * p.head_dim,
@@ -93,7 +93,7 @@ void attend_all(const AttentionProblem& p, Tensors& tensors, Context& context) {
   {
     Carver own(workspace.scratch[omp_get_thread_num()]);
     const auto scratch = ThreadScratch<RealOf<T>>::carve(own, p.head_dim);
-    pack_share<T>(workspace.share, tensors["k"].as<T>(), tensors["v"].as<T>(), p.batch * p.kv_heads, p.seq,
+    pack_share<T>(workspace.share, tensors["k"].as<T>(), tensors["v"].as<T>(), p.batch * p.kv_heads, p.kv_length(),
                   p.head_dim, tile_engine_for<T>().pairs);
     // One block of rows at a time; within a head the longest causal rows come first, so that the last ones to
     // be handed out are short.
@@ -120,12 +120,17 @@ void run_flash_tiled(const Problem& problem, Tensors& tensors, Context& context)
   dispatch(p.dtype, [&]<class T>() { attend_all<T>(p, tensors, context); });
 }
 
+static std::string supports(const Problem& problem) {
+  return supports_only(problem, {Feature::window, Feature::padding, Feature::kv_seq, Feature::segments});
+}
+
 static const Registrar<Kernel> registrar{{
     .name = "attention/flash_tiled_cpu",
     .op = "attention",
     .backend = Backend::cpu,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .about = "blocked online softmax, register-tiled, K/V read in place, causal skipping",
+    .supports = supports,
     .workspace_bytes = flash_tiled_workspace_bytes,
     .run = run_flash_tiled,
 }};

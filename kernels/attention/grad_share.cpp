@@ -154,7 +154,7 @@ GradWorkspace<Real> GradWorkspace<Real>::carve(Carver& carver, const GradShape& 
   work.dq = carver.take<Real>(rows * padded);
   work.keys = PackedShare<Real>::carve(carver, shape.kv_heads, keys, shape.head_dim, in_place);
   work.visible = carver.take<std::int64_t>(shape.sequences * work.row_stride);
-  if (shape.window) work.hidden = carver.take<std::int64_t>(shape.sequences * work.row_stride);
+  if (shape.hides_first_keys) work.hidden = carver.take<std::int64_t>(shape.sequences * work.row_stride);
   Carver piece;
   Scratch<Real>::carve(piece, shape.head_dim);
   work.scratch = carver.take_slices(shape.threads, piece);

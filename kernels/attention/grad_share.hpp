@@ -26,7 +26,7 @@ struct GradShape {
   std::int64_t threads = 1;
   double scale = 1.0;          // 1 / sqrt(D)
   std::int64_t sequences = 1;  // that see keys of their own: B where keys are padded, else 1
-  bool window = false;
+  bool hides_first_keys = false;
 
   std::int64_t group() const { return heads / kv_heads; }
 };
@@ -45,7 +45,7 @@ struct GradWorkspace {
   Real* dq = nullptr;               // (heads, row_stride, padded D) in strips, sums times sqrt(D)
   PackedShare<Real> keys;           // K and V in Real, where they are not
   std::int64_t* visible = nullptr;  // (sequences, row_stride): keys of the share a row may see, ascending
-  std::int64_t* hidden = nullptr;   // like visible: of these, as many are left of its window; null: no window
+  std::int64_t* hidden = nullptr;   // like visible: of these, as many are left of what it sees; null: no first ones are hidden
   Slices scratch;                   // a thread's block in flight
 
   /// Room for up to shape.rows rows and `keys` keys; `in_place`: K and V are read where they lie

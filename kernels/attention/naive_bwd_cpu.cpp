@@ -2,8 +2,9 @@
 // Attention's backward pass as the chain rule says it, one query row at a time: with P_ij = exp(s_ij -
 // lse_i), s = q k / sqrt(D), delta_i = dout_i . out_i and dS_ij = P_ij (dout_i . v_j - delta_i),
 //   dV_j = sum_i P_ij dout_i,  dQ_i = sum_j dS_ij k_j / sqrt(D),  dK_j = sum_i dS_ij q_i / sqrt(D).
+// Where scores are capped, s = c t, t = tanh(q k / (c sqrt(D))), and dS_ij takes the factor 1 - t^2.
 //
-// q dout (B, H, L, D), k v (B, Hkv, L, D) -> dq (B, H, L, D), dk dv (B, Hkv, L, D) in the tensors' dtype; out
+// q dout (B, H, L, D), k v (B, Hkv, Lk, D) -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D) in the tensors' dtype; out
 // (B, H, L, D) and lse (B, H, L) come from a forward pass in prepare. Work: 10 D flops and one exponential a
 // visible pair; bytes: K, V, dK and dV of a head once per query row, which is what tiles avoid. Accumulation
 // in fp32 (fp64 for fp64 tensors), sums over queries in storage order, heads of a group one after the other.
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "kernels/attention/attention.hpp"
 #include "kernels/attention/carve.hpp"
@@ -26,13 +28,13 @@ namespace {
 
 template <class Real>
 struct Workspace {
-  Real* dk = nullptr;  // (B * Hkv, L, D), the sums
+  Real* dk = nullptr;  // (B * Hkv, Lk, D), the sums
   Real* dv = nullptr;
   Slices rows;  // per thread: one row of D
 
   static Workspace carve(Carver& carver, const AttentionProblem& p) {
     Workspace workspace;
-    const std::int64_t sums = p.batch * p.kv_heads * p.seq * p.head_dim;
+    const std::int64_t sums = p.batch * p.kv_heads * p.kv_length() * p.head_dim;
     workspace.dk = carver.take<Real>(sums);
     workspace.dv = carver.take<Real>(sums);
     Carver row;
@@ -60,6 +62,14 @@ void store_row(const RealOf<T>* sums, std::int64_t count, T* to) {
   for (std::int64_t d = 0; d < count; ++d) to[d] = store<T>(sums[d]);
 }
 
+/// A score as it is used, and its slope by the score that it was.
+template <class Real>
+std::pair<Real, Real> capped(Real score, Real cap) {
+  if (cap == Real{0}) return {score, Real{1}};
+  const Real t = std::tanh(score / cap);
+  return {cap * t, Real{1} - t * t};
+}
+
 /// Everything of one query row; dk and dv are the sums of its key/value head.
 template <class T>
 void row_backward(const AttentionProblem& p, Tensors& tensors, std::int64_t head, std::int64_t i,
@@ -68,14 +78,15 @@ void row_backward(const AttentionProblem& p, Tensors& tensors, std::int64_t head
   const std::int64_t width = p.head_dim, row = (head * p.seq + i) * width;
   const KeyRange keys = p.visible(head / p.heads, i);
   const T *q = tensors["q"].as<T>() + row, *dout = tensors["dout"].as<T>() + row;
-  const T* k = tensors["k"].as<T>() + head / p.group() * p.seq * width;
-  const T* v = tensors["v"].as<T>() + head / p.group() * p.seq * width;
+  const T* k = tensors["k"].as<T>() + head / p.group() * p.kv_length() * width;
+  const T* v = tensors["v"].as<T>() + head / p.group() * p.kv_length() * width;
   const Real lse = tensors["lse"].as<Real>()[head * p.seq + i], scale = static_cast<Real>(p.scale());
   const Real delta = dot(dout, tensors["out"].as<T>() + row, width);
   std::fill_n(dq, width, Real{0});
   for (std::int64_t j = keys.first; j < keys.end; ++j) {
-    const Real weight = std::exp(dot(q, k + j * width, width) * scale - lse);
-    const Real ds = weight * (dot(dout, v + j * width, width) - delta) * scale;
+    const auto [score, slope] = capped(dot(q, k + j * width, width) * scale, static_cast<Real>(p.softcap));
+    const Real weight = std::exp(score - lse);
+    const Real ds = weight * (dot(dout, v + j * width, width) - delta) * scale * slope;
     add_scaled(weight, dout, width, dv + j * width);
     add_scaled(ds, q, width, dk + j * width);
     add_scaled(ds, k + j * width, width, dq);
@@ -88,7 +99,7 @@ void all_backward(const AttentionProblem& p, Tensors& tensors, Context& context)
   using Real = RealOf<T>;
   Carver carver(context.workspace);
   const auto workspace = Workspace<Real>::carve(carver, p);
-  const std::int64_t extent = p.seq * p.head_dim;
+  const std::int64_t extent = p.kv_length() * p.head_dim;
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(dynamic)
   for (std::int64_t kv = 0; kv < p.batch * p.kv_heads; ++kv) {
     Real *dk = workspace.dk + kv * extent, *dv = workspace.dv + kv * extent;

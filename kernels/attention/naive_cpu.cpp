@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention as the formula says it, with the scores of a block of query rows written out: S = Q K^T /
-// sqrt(D), W = softmax(S), out = W V.
+// sqrt(D), capped where asked for, W = softmax(S), out = W V.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D) in the tensors' dtype, lse (B, H, L) in fp32 (fp64
+// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D) in the tensors' dtype, lse (B, H, L) in fp32 (fp64
 // for fp64 tensors). Work: 4 D flops and one exponential a visible pair; bytes: K and V once per kRows query
-// rows, and kRows * L scores in workspace written and read three times, which is what the tiled kernel
+// rows, and kRows * Lk scores in workspace written and read three times, which is what the tiled kernel
 // avoids. Accumulation in fp32 (fp64 for fp64 tensors), sums in storage order. Vectorised only as far as the
 // compiler does for the lowest processor it may assume. It is the baseline that a tiled kernel is held
 // against and the second opinion on its results; never the right choice for speed.
@@ -32,8 +32,8 @@ using Sum = std::conditional_t<std::is_same_v<T, double>, double, float>;
 template <class T>
 struct Head {
   const T* q;   // (L, D)
-  const T* k;   // (L, D)
-  const T* v;   // (L, D)
+  const T* k;   // (Lk, D)
+  const T* v;   // (Lk, D)
   T* out;       // (L, D)
   Sum<T>* lse;  // (L)
 };
@@ -48,6 +48,11 @@ void score_row(const AttentionProblem& p, const T* q, const T* k, std::int64_t k
     for (std::int64_t d = 0; d < p.head_dim; ++d) dot += load(q[d]) * load(key[d]);
     scores[j] = dot * scale;
   }
+}
+
+template <class Real>
+void cap_row(Real* scores, std::int64_t keys, Real cap) {
+  for (std::int64_t j = 0; j < keys; ++j) scores[j] = cap * std::tanh(scores[j] / cap);
 }
 
 /// Scores become weights that sum to one; returns their log-sum-exp.
@@ -70,35 +75,38 @@ void weigh_row(const AttentionProblem& p, const Sum<T>* weights, const T* v, std
   for (std::int64_t d = 0; d < p.head_dim; ++d) out[d] = store<T>(acc[d]);
 }
 
-/// Rows [first, end) of one head of sequence b; `scores` holds (kRows, L) and one row of D behind it.
+/// Rows [first, end) of one head of sequence b; `scores` holds (kRows, Lk) and one row of D behind it.
 template <class T>
 void attend_rows(const AttentionProblem& p, const Head<T>& head, std::int64_t b, std::int64_t first,
                  std::int64_t end, Sum<T>* scores) {
-  Sum<T>* acc = scores + kRows * p.seq;
+  Sum<T>* acc = scores + kRows * p.kv_length();
   const auto keys_of = [&](std::int64_t i) { return p.visible(b, i).size(); };
   const auto skip_of = [&](std::int64_t i) { return p.visible(b, i).first * p.head_dim; };
-  const auto row_of = [&](std::int64_t i) { return scores + (i - first) * p.seq; };
+  const auto row_of = [&](std::int64_t i) { return scores + (i - first) * p.kv_length(); };
   for (std::int64_t i = first; i < end; ++i)
     score_row(p, head.q + i * p.head_dim, head.k + skip_of(i), keys_of(i), row_of(i));
+  for (std::int64_t i = first; i < end && p.softcap > 0; ++i)
+    cap_row(row_of(i), keys_of(i), static_cast<Sum<T>>(p.softcap));
   for (std::int64_t i = first; i < end; ++i) head.lse[i] = softmax_row(row_of(i), keys_of(i));
   for (std::int64_t i = first; i < end; ++i)
     weigh_row(p, row_of(i), head.v + skip_of(i), keys_of(i), acc, head.out + i * p.head_dim);
 }
 
 std::int64_t scratch_elements(const AttentionProblem& p) {
-  return (kRows * p.seq + p.head_dim + 15) / 16 * 16;
+  return (kRows * p.kv_length() + p.head_dim + 15) / 16 * 16;
 }
 
 template <class T>
 void attend_all(const AttentionProblem& p, Tensors& tensors, Context& context) {
   const std::int64_t blocks = (p.seq + kRows - 1) / kRows, extent = p.seq * p.head_dim;
+  const std::int64_t kv_extent = p.kv_length() * p.head_dim;
   auto* const scratch = reinterpret_cast<Sum<T>*>(context.workspace.data());
-  // One block of rows of one head is one task: 16 L D flops or more, against a microsecond to hand it out.
+  // One block of rows of one head is one task: 16 Lk D flops or more, against a microsecond to hand it out.
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(dynamic)
   for (std::int64_t i = 0; i < p.batch * p.heads * blocks; ++i) {
     const std::int64_t h = i / blocks, kv = h / p.group(), first = i % blocks * kRows;
-    const Head<T> head{tensors["q"].as<T>() + h * extent, tensors["k"].as<T>() + kv * extent,
-                       tensors["v"].as<T>() + kv * extent, tensors["out"].as<T>() + h * extent,
+    const Head<T> head{tensors["q"].as<T>() + h * extent, tensors["k"].as<T>() + kv * kv_extent,
+                       tensors["v"].as<T>() + kv * kv_extent, tensors["out"].as<T>() + h * extent,
                        tensors["lse"].as<Sum<T>>() + h * p.seq};
     attend_rows<T>(p, head, h / p.heads, first, std::min(first + kRows, p.seq),
                    scratch + omp_get_thread_num() * scratch_elements(p));

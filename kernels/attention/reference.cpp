@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The definition, term by term: s_j = q_i . k_j / sqrt(D) over the visible keys, w_j = exp(s_j - max s),
-// out_i = sum w_j v_j / sum w_j, lse_i = max s + log sum w_j.
+// The definition, term by term: s_j = q_i . k_j / sqrt(D) over the visible keys, c tanh(s_j / c) in its place where
+// scores are capped, w_j = exp(s_j - max s), out_i = sum w_j v_j / sum w_j, lse_i = max s + log sum w_j.
 #include "kernels/attention/reference.hpp"
 
 #include <algorithm>
@@ -43,6 +43,7 @@ Tensors reference(const Problem& problem, const Tensors& inputs, std::span<const
         const std::int64_t position = rows[static_cast<std::size_t>(i)];
         const KeyRange keys = p.visible(b, position);
         Row w = products(&q(b, h, position, 0), k, b, kv_head, keys, p.scale());
+        cap(w, p.softcap);
         lse(b, h, i) = softmax(w);
         weigh(w, keys.first, v, b, kv_head, &out(b, h, i, 0));
       }

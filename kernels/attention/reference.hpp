@@ -10,7 +10,7 @@
 namespace bench::attention {
 
 /// out (B, H, rows, D) and lse (B, H, rows) in fp64 for the chosen query rows (global positions), from whole
-/// fp64 inputs q (B, H, L, D), k and v (B, Hkv, L, D). Cost: rows * L * D per head, nothing blocked, nothing
+/// fp64 inputs q (B, H, L, D), k and v (B, Hkv, Lk, D). Cost: rows * Lk * D per head, nothing blocked, nothing
 /// shared. A problem whose pass is bwd is handed to reference_bwd.
 Tensors reference(const Problem& problem, const Tensors& inputs, std::span<const std::int64_t> rows);
 

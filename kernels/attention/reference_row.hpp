@@ -30,6 +30,12 @@ inline Row products(const double* x, View<const double, 4> y, std::int64_t b, st
   return row;
 }
 
+/// Scores as the problem caps them, in place.
+inline void cap(Row& s, std::int64_t softcap) {
+  const auto c = static_cast<double>(softcap);
+  for (double& x : s) x = softcap > 0 ? c * std::tanh(x / c) : x;
+}
+
 /// Turns scores into weights in place and returns their log-sum-exp. The maximum is subtracted only so that
 /// exp stays finite; it cancels. The sum of no scores is 0.
 inline double softmax(Row& s) {

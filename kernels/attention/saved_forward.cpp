@@ -8,9 +8,9 @@
 namespace bench::attention {
 namespace {
 
-/// On any number of ranks where it can be; windows and padding are known on one rank only.
+/// On any number of ranks where it can be; more than causality is known on one rank only.
 const Kernel& forward_kernel(const AttentionProblem& problem) {
-  const char* name = problem.masked() ? "attention/flash_tiled_cpu" : "attention/ring_cpu";
+  const char* name = supports_no_mask(problem).empty() ? "attention/ring_cpu" : "attention/flash_tiled_cpu";
   const Kernel* kernel = Registry<Kernel>::instance().find(name);
   BS_REQUIRE(kernel != nullptr, "the backward pass needs ", name, " for its forward pass");
   return *kernel;

@@ -11,8 +11,8 @@
 namespace bench::attention {
 
 /// Adds out and lse of this rank's rows to `tensors`, which hold its shares of q, k and v: computed by
-/// ring_cpu, which is flash_tiled_cpu on one rank and where there are masks, with context.workspace as
-/// scratch. Collective. When memory runs out on one rank, all ranks throw and none is left waiting.
+/// ring_cpu, which is flash_tiled_cpu on one rank and where more than causality is asked for, with
+/// context.workspace as scratch. Collective. When memory runs out on one rank, all ranks throw and none is left waiting.
 void save_forward(const AttentionProblem& problem, Tensors& tensors, Context& context);
 
 /// Scratch that save_forward needs; a backward kernel asks for no less.

@@ -2,12 +2,12 @@
 // The backward pass of LibTorch's CPU flash attention, pinned:
 // at::_scaled_dot_product_flash_attention_for_cpu_backward and no dispatch by heuristics.
 //
-// q dout (B, H, L, D), k v (B, Hkv, L, D) -> dq (B, H, L, D), dk dv (B, Hkv, L, D); dtypes fp32, bf16 and
+// q dout (B, H, L, D), k v (B, Hkv, Lk, D) -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D); dtypes fp32, bf16 and
 // fp64. The op is given out and lse as this project's backward kernels are (save_forward), made in prepare,
 // so both time the same thing. Grouped heads as in sdpa_flash_torch: the group becomes the head axis, along
 // which K and V have stride 0; the op returns a gradient for every query head, and run adds those of a group
 // up. The op allocates its gradients, so run allocates and then copies them into dq, dk and dv (6 passes over
-// B H L D elements against 10 L D flops for each). A window or padding is an additive mask, made in prepare,
+// B H L D elements against 10 L D flops for each). A mask is added as in sdpa_flash_torch, made in prepare,
 // beside the op's own causal flag. Accumulation: fp32 (fp64 for fp64); bf16 weights and their gradients are
 // rounded to bf16 before the products that follow, and dq, dk and dv are summed in bf16 from block to block
 // of 32 to 256 rows, so that their error grows with L (dv at L 2048: 0.013 of max|ref|, more than is allowed
@@ -37,9 +37,9 @@ std::int64_t workspace_bytes(const Problem& problem) {
   return save_forward_workspace_bytes(problem_as<AttentionProblem>(problem));
 }
 
-/// The gradient of keys or values: (B Hkv, group, L, D) summed over the group.
+/// The gradient of keys or values: (B Hkv, group, Lk, D) summed over the group.
 void write_sum(Tensor& tensor, const AttentionProblem& p, const at::Tensor& gradient) {
-  const at::Tensor target = as_torch(tensor).view({p.batch * p.kv_heads, p.seq, p.head_dim});
+  const at::Tensor target = as_torch(tensor).view({p.batch * p.kv_heads, p.kv_length(), p.head_dim});
   if (p.group() == 1)
     target.copy_(gradient.squeeze(1));
   else

@@ -2,12 +2,12 @@
 // The backward pass of LibTorch's composite attention, pinned: autograd through
 // at::_scaled_dot_product_attention_math, two matrix products around a softmax.
 //
-// q dout (B, H, L, D), k v (B, Hkv, L, D) -> dq (B, H, L, D), dk dv (B, Hkv, L, D); dtypes fp32, bf16 and
+// q dout (B, H, L, D), k v (B, Hkv, Lk, D) -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D); dtypes fp32, bf16 and
 // fp64. The forward pass is recorded in prepare, on the same inputs, and run is autograd's backward through
 // that record: nothing of the forward pass is timed. So it need not compute the scores again, as kernels that
-// start from out and lse do, and keeps B H L L weights for it (a mask, and what enable_gqa repeats, besides).
-// Four products of 2 D flops a pair and the softmax's backward over B H L L elements; causal work is not
-// skipped. Grouped heads, window and padding as in sdpa_math_torch. autograd allocates the gradients; run
+// start from out and lse do, and keeps B H L Lk weights for it (a mask, and what enable_gqa repeats, besides).
+// Four products of 2 D flops a pair and the softmax's backward over B H L Lk elements; causal work is not
+// skipped. Grouped heads and masks as in sdpa_math_torch. autograd allocates the gradients; run
 // copies them into dq, dk and dv. Accumulation: fp32 (fp64 for fp64); the op itself decides whether 16-bit
 // inputs are widened first. What a user gets where no fused op applies; right for speed only at tiny L.
 #include <ATen/ops/_scaled_dot_product_attention_math.h>
@@ -58,6 +58,7 @@ const Registrar<Kernel> registrar{{
     .passes = {"bwd"},
     .about =
         "LibTorch's autograd through its composite attention op, pinned; the forward pass saved in advance",
+    .supports = supports_math_mask,
     .prepare = prepare,
     .run = run,
 }};

@@ -2,11 +2,11 @@
 // LibTorch's composite attention, pinned: at::_scaled_dot_product_attention_math, two matrix products around
 // a softmax.
 //
-// q (B, H, L, D), k v (B, Hkv, L, D) -> out (B, H, L, D); dtypes fp32, bf16 and fp64. lse is not written: the
+// q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D); dtypes fp32, bf16 and fp64. lse is not written: the
 // op returns the weights, from which the log-sum-exp is gone, and computing it beside the op would be timed
 // as if it were part of it. Grouped heads by the op's own enable_gqa, which repeats K and V. It materialises
-// B H L L scores and weights; causal work is not skipped. A window or padding is an additive mask, made in
-// prepare, that has the causal one in it. The op allocates all of it and its output in run,
+// B H L Lk scores and weights; causal work is not skipped. A window, padding, packed sequences and an alignment other
+// than the first query with the first key are an additive mask, made in prepare, that has the causal one in it. The op allocates all of it and its output in run,
 // which then copies the output into `out`. Accumulation: fp32; the op itself decides whether 16-bit inputs
 // are widened first. The baseline that LibTorch falls back to; the right choice for speed only at tiny L.
 #include <ATen/ops/_scaled_dot_product_attention_math.h>
@@ -44,6 +44,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16},
     .omits = {"lse"},
     .about = "LibTorch's composite attention op (scores written out), pinned",
+    .supports = supports_math_mask,
     .prepare = prepare,
     .run = run,
 }};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The problem's window and padding as the additive masks that LibTorch's attention ops take. Only *_torch.cpp
-// files include this.
+// The problem's window, padding, packed sequences and alignment as the additive masks that LibTorch's attention ops take. Only
+// *_torch.cpp files include this.
 #pragma once
 
 #include <ATen/ops/zeros.h>
@@ -21,20 +21,20 @@ struct TorchMask : Prepared {
   }
 };
 
-/// (sequences, 1, rows, L) in the tensors' dtype, each 1 where it would repeat: one sequence when none is
-/// padded, one row when there is no window. Without causality, unless `causal`, which needs all rows.
+/// (sequences, 1, rows, Lk) in the tensors' dtype, each 1 where it would repeat: one sequence when none is
+/// padded, one row when there is neither window nor packing. Without causality, unless `causal`, which needs all rows.
 inline at::Tensor additive_mask(const AttentionProblem& problem, bool causal) {
   AttentionProblem p = problem;
   p.causal = causal;
   const std::int64_t sequences = p.key_lengths.empty() ? 1 : p.batch,
-                     rows = causal || p.window > 0 ? p.seq : 1;
-  const at::Tensor mask = at::zeros({sequences, 1, rows, p.seq}, scalar_type(p.dtype));
+                     rows = causal || p.hides_first_keys() ? p.seq : 1;
+  const at::Tensor mask = at::zeros({sequences, 1, rows, p.kv_length()}, scalar_type(p.dtype));
   for (std::int64_t b = 0; b < sequences; ++b) {
     for (std::int64_t i = 0; i < rows; ++i) {
       const KeyRange keys = p.visible(b, i);
       const at::Tensor row = mask.select(0, b).select(0, 0).select(0, i);
       row.narrow(0, 0, keys.first).fill_(-std::numeric_limits<double>::infinity());
-      row.narrow(0, keys.end, p.seq - keys.end).fill_(-std::numeric_limits<double>::infinity());
+      row.narrow(0, keys.end, p.kv_length() - keys.end).fill_(-std::numeric_limits<double>::infinity());
     }
   }
   return mask;
@@ -56,13 +56,19 @@ inline std::unique_ptr<TorchMask> math_mask(const AttentionProblem& p) {
   return mask;
 }
 
-/// Kernel::supports of the flash ops. If any row of a sequence sees no key, its last one sees none.
+/// Kernel::supports of the composite ops. What they do to scores before softmax is to add a mask.
+inline std::string supports_math_mask(const Problem& problem) {
+  return supports_only(problem, {Feature::window, Feature::padding, Feature::kv_seq, Feature::segments});
+}
+
+/// Kernel::supports of the flash ops. If any row of a batch entry sees no key, its first or its last one sees none.
 inline std::string supports_flash_mask(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
+  if (p.causal && !p.own_keys()) return "LibTorch's causal flag aligns the first query with the first key, not the last with the last";
   for (std::int64_t b = 0; b < p.batch; ++b)
-    if (p.visible(b, p.seq - 1).size() == 0)
+    if (p.visible(b, 0).size() == 0 || p.visible(b, p.seq - 1).size() == 0)
       return "LibTorch's op gives rows that see no key lse = 0 instead of minus infinity";
-  return {};
+  return supports_math_mask(problem);
 }
 
 }  // namespace bench::attention

@@ -11,7 +11,7 @@ namespace bench::attention {
 /// values.
 inline at::Tensor grouped(Tensor& tensor, const AttentionProblem& p) {
   const at::Tensor whole = as_torch(tensor);
-  const at::Tensor split = whole.view({p.batch * p.kv_heads, whole.size(1) / p.kv_heads, p.seq, p.head_dim});
+  const at::Tensor split = whole.view({p.batch * p.kv_heads, whole.size(1) / p.kv_heads, whole.size(2), p.head_dim});
   return split.expand({-1, p.group(), -1, -1});
 }
 

@@ -98,8 +98,13 @@ struct Machine {
 
   template <class T>
   static __device__ __forceinline__ T round(float x) {
-    return T{static_cast<std::uint16_t>(pack<T>(x, 0.0F))};
+    if constexpr (std::is_same_v<T, float>)
+      return x;
+    else
+      return T{static_cast<std::uint16_t>(pack<T>(x, 0.0F))};
   }
+  /// The fp32 number that a word is.
+  static __device__ __forceinline__ float number(std::uint32_t word) { return __uint_as_float(word); }
   /// The number in the low or the high half of a word.
   template <class T>
   static __device__ __forceinline__ float low(std::uint32_t word) {
@@ -154,6 +159,12 @@ struct Machine {
   static __device__ __forceinline__ float exp2(float x) {
     float y;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+  }
+  /// 1 / x, one ulp (rcp.approx); 0 for infinity.
+  static __device__ __forceinline__ float reciprocal(float x) {
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
   }
   static __device__ __forceinline__ float log(float x) { return logf(x); }

@@ -37,4 +37,11 @@ inline SplitPlan plan_splits(std::int64_t blocks, std::int64_t tokens, std::int6
   return cut(most);
 }
 
+/// Tokens a span where a sequence's bits must not depend on its company: neither batch nor device have a say. As many as a partition of vLLM's
+/// paged attention v2.
+inline constexpr std::int64_t kFixedSpan = 512;
+static_assert(kFixedSpan % kSpanStep == 0);
+
+inline SplitPlan fixed_splits(std::int64_t tokens) { return {ceil_div(tokens, kFixedSpan), kFixedSpan}; }
+
 }  // namespace bench::decode

@@ -13,17 +13,12 @@ void parse_scan(const Params& params, ScanProblem& problem) {
   parse_common(params, problem);
   problem.batch = positive(params, "batch");
   problem.seq = positive(params, "seq");
-  const std::int64_t segments = positive(params, "segments");
-  if (segments > problem.seq) usage_error(concat("segments = ", segments, "; allowed: 1 to seq = ", problem.seq));
-  problem.starts = ragged_cuts(segments - 1, problem.seq);
+  problem.starts = parse_segments(params, problem.seq);
 }
 
 std::vector<IndexTable> scan_tables(const Problem& problem) {
   const auto& p = problem_as<ScanProblem>(problem);
-  IndexTable table{"cu_seqlens", {static_cast<std::int64_t>(p.starts.size()) + 2}, {0}};
-  table.values.insert(table.values.end(), p.starts.begin(), p.starts.end());
-  table.values.push_back(p.seq);
-  return {table};
+  return {cu_seqlens(p.starts, p.seq)};
 }
 
 std::string needs_one_sequence(const Problem& problem) {

@@ -156,7 +156,7 @@ TEST(Cases, WhatTheKernelRefusesIsSkippedWithItsReason) {
     ++reasons[c.reason];
   }
   EXPECT_EQ(reasons, (std::map<std::string, int>{
-                         {"", 1}, {"fancy knows no causal mask", 1}, {"no fp64 in toy/fancy", 2}}));
+                         {"", 1}, {"fancy knows no causal mask", 1}, {"this kernel has no fp64", 2}}));
 }
 
 TEST(Cases, AOneRankKernelTakesPartInScalingOnOneRankOnly) {
@@ -167,7 +167,7 @@ TEST(Cases, AOneRankKernelTakesPartInScalingOnOneRankOnly) {
   EXPECT_EQ(cases[0].planned, Outcome::ok);
   EXPECT_TRUE(cases[0].scaling.empty());
   cases = cases_of("  - {op: toy_pairs, kernels: toy/plain, scaling: {mode: strong, ranks: [2, 4]}}\n");
-  EXPECT_EQ(only(cases).reason, "toy/plain runs on one rank, not on 2");  // never silence
+  EXPECT_EQ(only(cases).reason, "this kernel runs on one rank, not on 2");  // never silence
   cases = cases_of("  - {op: toy_pairs, kernels: toy/plain, axes: {ranks: 2}}\n");
   EXPECT_EQ(only(cases).planned, Outcome::skipped);
 }

@@ -104,6 +104,7 @@ struct HostMachine {
   static T round(float x) {
     return store<T>(x);
   }
+  static float number(std::uint32_t word) { return std::bit_cast<float>(word); }
   template <class T>
   static float low(std::uint32_t word) {
     return to_float(T{static_cast<std::uint16_t>(word)});
@@ -128,6 +129,7 @@ struct HostMachine {
     return std::bit_cast<float>(host_machine::exchange_words(&word, 1).of[(thread() % 32) ^ lanes][0]);
   }
   static float exp2(float x) { return std::exp2(x); }
+  static float reciprocal(float x) { return 1.0F / x; }
   static float log(float x) { return std::log(x); }
 
  protected:

@@ -48,31 +48,71 @@ TEST(FlashMma, KnowsGroupsBatchesWindowsAndPadding) {
   test::for_masks_and_groups([](const Params& changes) { test::expect_the_oracles_answer<Mma<Bf16, 64, 64, 64>>(changes); });
 }
 
+TEST(FlashMma, AlignsTheLastQueryWithTheLastKey) {
+  test::for_lengths([](const Params& changes) { test::expect_the_oracles_answer<Mma<Bf16, 64, 64, 64>>(changes); });
+}
+
+TEST(FlashMma, KeepsPackedSequencesApart) {
+  test::for_packed_sequences([](const Params& changes) { test::expect_the_oracles_answer<Mma<Bf16, 64, 64, 64>>(changes); });
+}
+
+TEST(FlashMma, CapsScores) {
+  test::for_caps([](const Params& changes) { test::expect_the_oracles_answer<Mma<Bf16, 64, 64, 64>>(changes); });
+}
+
 TEST(FlashMma, HasTheSameBitsInWhateverOrderThreadsTakeTurns) { test::expect_the_same_bits<Mma<Bf16, 64, 64, 64>>(test::one_head(100, 64, true)); }
+
+/// Every pair against the definition, in blocks of 8 rows and 4 keys.
+void expect_the_definition(const AttentionProblem& p) {
+  const std::vector<std::int32_t> lengths = key_lengths_of(p), bounds = bounds_of(p);
+  DeviceJob job = device_job(p);
+  job.key_lengths = lengths.empty() ? nullptr : lengths.data();
+  job.bounds = bounds.empty() ? nullptr : bounds.data();
+  const RowMask mask = job.mask_of(0);
+  for (int row0 = 0; row0 < p.seq; row0 += 8) {
+    const KeyBlocks blocks(mask, row0, 8, 4);
+    for (int row = row0; row < std::min<int>(row0 + 8, static_cast<int>(p.seq)); ++row)
+      for (int key = 0; key < p.kv_length(); ++key) {
+        const KeyRange visible = p.visible(0, row);
+        const bool sees = key >= visible.first && key < visible.end;
+        ASSERT_EQ(key >= mask.first(row) && key < mask.end(row), sees) << row << ' ' << key;
+        const bool visited = key / 4 >= blocks.begin() && key / 4 < blocks.end();
+        ASSERT_TRUE(visited || !sees) << row << ' ' << key;
+        ASSERT_TRUE(sees || !visited || blocks.hides_some(key / 4)) << row << ' ' << key;
+      }
+  }
+}
 
 TEST(KeyBlocks, HoldEveryVisiblePairAndHideOnlyWhereSomePairIsHidden) {
   AttentionProblem p;
   for (const std::int64_t seq : {1, 5, 16, 33})
+    for (const std::int64_t kv_seq : {1, 7, 16, 40})
+      for (const bool causal : {false, true})
+        for (const std::int64_t window : {0, 1, 3, 16, 40})
+          for (std::int64_t keys = 1; keys <= kv_seq; keys += 3) {
+            SCOPED_TRACE(concat("L ", seq, " Lk ", kv_seq, " window ", window, " keys ", keys));
+            p.seq = seq;
+            p.kv_seq = kv_seq;
+            p.causal = causal;
+            p.window = window;
+            p.key_lengths = {keys};
+            expect_the_definition(p);
+          }
+}
+
+TEST(KeyBlocks, DoSoForPackedSequences) {
+  AttentionProblem p;
+  p.seq = 33;
+  for (const std::vector<std::int64_t>& starts : {std::vector<std::int64_t>{1}, {8}, {32}, {3, 9, 10, 24}, {4, 5, 6, 7, 8}})
     for (const bool causal : {false, true})
-      for (const std::int64_t window : {0, 1, 3, 16, 40})
-        for (std::int64_t keys = 1; keys <= seq; ++keys) {
-          p.seq = seq;
+      for (const std::int64_t window : {0, 1, 3, 16})
+        for (const std::int64_t keys : {1, 8, 20, 33}) {
+          SCOPED_TRACE(concat("first start ", starts[0], " window ", window, " keys ", keys));
+          p.starts = starts;
           p.causal = causal;
           p.window = window;
           p.key_lengths = {keys};
-          const RowMask mask{static_cast<int>(seq), static_cast<int>(keys), static_cast<int>(window), causal};
-          for (int row0 = 0; row0 < seq; row0 += 8) {
-            const KeyBlocks blocks(mask, row0, 8, 4);
-            for (int row = row0; row < std::min<int>(row0 + 8, static_cast<int>(seq)); ++row)
-              for (int key = 0; key < seq; ++key) {
-                const KeyRange visible = p.visible(0, row);
-                const bool sees = key >= visible.first && key < visible.end;
-                ASSERT_EQ(key >= mask.first(row) && key < mask.end(row), sees) << row << ' ' << key;
-                const bool visited = key / 4 >= blocks.begin() && key / 4 < blocks.end();
-                ASSERT_TRUE(visited || !sees) << row << ' ' << key;
-                ASSERT_TRUE(sees || !visited || blocks.hides_some(key / 4)) << row << ' ' << key;
-              }
-          }
+          expect_the_definition(p);
         }
 }
 

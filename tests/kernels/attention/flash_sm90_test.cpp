@@ -19,10 +19,11 @@ template <class T, int kDim, int kConsumers, bool kOverlap>
 struct Sm90 {
   using Kernel = FlashSm90<HostHopper, T, kDim, kConsumers, kOverlap>;
   static void launch(const AttentionProblem& p, const DeviceJob& tensors, std::uint64_t seed) {
-    const auto map = [&](const void* base, std::int64_t heads, int rows) {
-      return support::HostTensorMap{static_cast<const std::uint16_t*>(base), p.head_dim, p.seq, p.batch * heads, rows};
+    const auto map = [&](const void* base, std::int64_t length, std::int64_t heads, int rows) {
+      return support::HostTensorMap{static_cast<const std::uint16_t*>(base), p.head_dim, length, p.batch * heads, rows};
     };
-    FlashSm90Job<HostHopper> job{tensors, map(tensors.q, p.heads, 64), map(tensors.k, p.kv_heads, Kernel::kKeys), map(tensors.v, p.kv_heads, Kernel::kKeys)};
+    FlashSm90Job<HostHopper> job{tensors, map(tensors.q, p.seq, p.heads, 64), map(tensors.k, p.kv_length(), p.kv_heads, Kernel::kKeys),
+                                 map(tensors.v, p.kv_length(), p.kv_heads, Kernel::kKeys)};
     support::run_blocks(Kernel::blocks(job), Kernel::kThreads, Kernel::kSharedBytes, seed, [&] { Kernel(job).run(); });
   }
 };
@@ -52,6 +53,18 @@ TYPED_TEST(FlashSm90Body, FillsUpOddHeadDimensionsWithZeros) {
 
 TYPED_TEST(FlashSm90Body, KnowsGroupsBatchesWindowsAndPadding) {
   test::for_masks_and_groups([](const Params& changes) { test::expect_the_oracles_answer<Sm90<Bf16, 64, TypeParam::value ? 2 : 3, TypeParam::value>>(changes); });
+}
+
+TYPED_TEST(FlashSm90Body, AlignsTheLastQueryWithTheLastKey) {
+  test::for_lengths([](const Params& changes) { test::expect_the_oracles_answer<Sm90<Bf16, 64, TypeParam::value ? 2 : 3, TypeParam::value>>(changes); });
+}
+
+TYPED_TEST(FlashSm90Body, KeepsPackedSequencesApart) {
+  test::for_packed_sequences([](const Params& changes) { test::expect_the_oracles_answer<Sm90<Bf16, 64, TypeParam::value ? 2 : 3, TypeParam::value>>(changes); });
+}
+
+TYPED_TEST(FlashSm90Body, CapsScores) {
+  test::for_caps([](const Params& changes) { test::expect_the_oracles_answer<Sm90<Bf16, 64, TypeParam::value ? 2 : 3, TypeParam::value>>(changes); });
 }
 
 TYPED_TEST(FlashSm90Body, HasTheSameBitsInWhateverOrderThingsHappen) {

@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/attention/device_job.hpp"
@@ -35,7 +36,7 @@ template <class Launcher>
 Tensors launched(const AttentionProblem& p, Tensors& inputs, std::uint64_t seed) {
   Tensors outputs;
   for (const TensorSpec& spec : support::find_op("attention").outputs(p)) poison(outputs.add(spec.name, Tensor(spec.dtype, spec.shape)));
-  const std::vector<std::int32_t> lengths(p.key_lengths.begin(), p.key_lengths.end());
+  const std::vector<std::int32_t> lengths = key_lengths_of(p), bounds = bounds_of(p);
   DeviceJob job = device_job(p);
   job.q = inputs["q"].data();
   job.k = inputs["k"].data();
@@ -43,6 +44,7 @@ Tensors launched(const AttentionProblem& p, Tensors& inputs, std::uint64_t seed)
   job.out = outputs["out"].data();
   job.lse = outputs["lse"].as<float>();
   job.key_lengths = lengths.empty() ? nullptr : lengths.data();
+  job.bounds = bounds.empty() ? nullptr : bounds.data();
   Launcher::launch(p, job, seed);
   return outputs;
 }
@@ -67,6 +69,38 @@ void for_masks_and_groups(Check&& check) {
       SCOPED_TRACE(concat("window ", window, " causal ", causal));
       check(with(with(with(changes, "causal", causal), "window", window), "key_lengths", std::string("ragged")));
     }
+}
+
+/// Queries and keys of different numbers: FlashAttention's odd shapes, and what leaves rows with nothing to see.
+template <class Check>
+void for_lengths(Check&& check) {
+  const std::pair<std::int64_t, std::int64_t> lengths[] = {{1, 1}, {64, 128}, {128, 192}, {239, 1}, {3, 799}, {113, 203}, {128, 217}, {203, 113}};
+  for (const auto& [seq, keys] : lengths)
+    for (const bool causal : {false, true}) {
+      SCOPED_TRACE(concat("L ", seq, " Lk ", keys, causal ? " causal" : " full"));
+      check(with(one_head(seq, 64, causal), "kv_seq", keys));
+    }
+  const Params grouped = with(with(with(one_head(60, 64, true), "batch", std::int64_t{2}), "heads", std::int64_t{4}), "kv_heads", std::int64_t{2});
+  for (const std::int64_t window : {0, 33}) check(with(with(with(grouped, "kv_seq", std::int64_t{150}), "key_lengths", std::string("ragged")), "window", window));
+}
+
+/// Packed sequences: many in a block of rows, few, one of a row; with all other masks.
+template <class Check>
+void for_packed_sequences(Check&& check) {
+  for (const bool causal : {false, true}) {
+    SCOPED_TRACE(causal ? "causal" : "full");
+    for (const std::int64_t segments : {2, 5, 40, 150}) check(with(one_head(150, 64, causal), "segments", segments));
+    check(with(with(with(with(one_head(300, 64, causal), "segments", std::int64_t{6}), "window", std::int64_t{40}), "batch", std::int64_t{2}), "key_lengths", std::string("ragged")));
+  }
+}
+
+/// Scores nearly all at the cap, some, hardly any; with keys hidden.
+template <class Check>
+void for_caps(Check&& check) {
+  for (const std::int64_t cap : {1, 3, 50}) {
+    SCOPED_TRACE(concat("cap ", cap));
+    check(with(with(one_head(150, 64, true), "softcap", cap), "kv_seq", std::int64_t{200}));
+  }
 }
 
 template <class Launcher>

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sliding windows and padded keys: the oracle by hand, counts of pairs, every kernel that takes them against
-// the oracle, and what holds to the bit.
+// Sliding windows, padded keys, packed sequences, more or fewer keys than queries and capped scores: counts of pairs, every
+// kernel that takes them against the oracle, and what holds to the bit. The oracle by hand: oracle_test.cpp.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
+#include <utility>
 
 #include "kernels/attention/attention.hpp"
 #include "src/comm/link_threads.hpp"
@@ -16,13 +15,13 @@
 namespace bench::attention {
 namespace {
 
-constexpr double kLogZero = -std::numeric_limits<double>::infinity();
-
 struct Mask {
   std::int64_t batch, seq;
   bool causal;
   std::int64_t window;
-  std::vector<std::int64_t> key_lengths;
+  std::vector<std::int64_t> key_lengths = {};
+  std::int64_t kv_seq = 0, softcap = 0;
+  std::vector<std::int64_t> starts = {};
 };
 
 AttentionProblem problem_of(const Mask& mask, DType dtype, std::string pass = "fwd") {
@@ -35,6 +34,9 @@ AttentionProblem problem_of(const Mask& mask, DType dtype, std::string pass = "f
   p.causal = mask.causal;
   p.window = mask.window;
   p.key_lengths = mask.key_lengths;
+  p.kv_seq = mask.kv_seq;
+  p.softcap = mask.softcap;
+  p.starts = mask.starts;
   p.dtype = dtype;
   p.pass = std::move(pass);
   return p;
@@ -50,13 +52,27 @@ std::vector<Mask> masks(const std::string& pass = "fwd") {
     list.push_back({3, 70, causal, 20, {70, 1, 37}});                // rows behind 37 + 20 see no key
     list.push_back({1, 1, causal, 1, {}});                           // the smallest
     list.push_back({1, pass == "fwd" ? 450 : 290, causal, 30, {}});  // a key block wholly left of the window
+    // One and one; fewer queries, as a later part of a prompt; fewer keys, so that causal rows see none; a key block and more.
+    for (const auto& [seq, keys] : {std::pair(1, 7), std::pair(113, 203), std::pair(239, 1), std::pair(150, 61), std::pair(13, 430)})
+      list.push_back({.batch = 1, .seq = seq, .causal = causal, .window = 0, .kv_seq = keys});
+    list.push_back({.batch = 1, .seq = 50, .causal = causal, .window = 20, .kv_seq = 130});  // the first keys left of all windows
+    list.push_back({.batch = 1, .seq = 130, .causal = causal, .window = 20, .kv_seq = 50});  // rows before all keys, in no window
+    list.push_back({.batch = 3, .seq = 50, .causal = causal, .window = 0, .key_lengths = {80, 1, 37}, .kv_seq = 80});
+    for (const std::int64_t cap : {1, 50})  // nearly all scores at the cap; hardly any, as in Gemma 2
+      list.push_back({.batch = 1, .seq = 110, .causal = causal, .window = 0, .softcap = cap});
+    list.push_back({.batch = 2, .seq = 70, .causal = causal, .window = 9, .key_lengths = {70, 33}, .softcap = 2});
+    // Of one row, within strips, over blocks of rows; a window inside; padding that begins in the second one.
+    const std::vector<std::int64_t> starts{1, 30, 37, 131, 133};
+    for (const std::int64_t window : {0, 13}) list.push_back({.batch = 1, .seq = 250, .causal = causal, .window = window, .starts = starts});
+    list.push_back({.batch = 2, .seq = 90, .causal = causal, .window = 0, .key_lengths = {90, 50}, .softcap = 3, .starts = {40, 60}});
   }
   return list;
 }
 
 std::string text_of(const AttentionProblem& p) {
   return concat(bench::to_text(p.dtype), p.causal ? " causal" : " full", " B ", p.batch, " L ", p.seq,
-                " window ", p.window, p.key_lengths.empty() ? "" : " padded ", p.pass);
+                " window ", p.window, p.key_lengths.empty() ? "" : " padded", " Lk ", p.kv_length(), " cap ", p.softcap, " sequences ",
+                p.starts.size() + 1, ' ', p.pass);
 }
 
 Tensors run(const Kernel& kernel, const AttentionProblem& p, const Tensors& inputs) {
@@ -118,6 +134,15 @@ TEST(AttentionMask, VisibleKeysAreThoseOfTheDefinition) {
       << "and two behind";
   EXPECT_EQ(range({1, 10, false, 3, {}}, 0, 9), std::pair(std::int64_t{7}, std::int64_t{10}));
   EXPECT_EQ(range({2, 10, true, 0, {10, 4}}, 1, 9), std::pair(std::int64_t{0}, std::int64_t{4}));
+  const Mask later{.batch = 1, .seq = 4, .causal = true, .window = 0, .kv_seq = 10}, earlier{.batch = 1, .seq = 10, .causal = true, .window = 0, .kv_seq = 4};
+  EXPECT_EQ(range(later, 0, 0), std::pair(std::int64_t{0}, std::int64_t{7})) << "the last of 4 stands at the last of 10";
+  EXPECT_EQ(range(earlier, 0, 5).second, 0) << "before all keys";
+  EXPECT_EQ(range(earlier, 0, 6), std::pair(std::int64_t{0}, std::int64_t{1}));
+  EXPECT_EQ(range({.batch = 1, .seq = 4, .causal = false, .window = 2, .kv_seq = 10}, 0, 0), std::pair(std::int64_t{5}, std::int64_t{8}));
+  const Mask packed{.batch = 1, .seq = 10, .causal = false, .window = 3, .starts = {4, 9}};
+  EXPECT_EQ(range(packed, 0, 4), std::pair(std::int64_t{4}, std::int64_t{7})) << "no key of the first sequence";
+  EXPECT_EQ(range(packed, 0, 8), std::pair(std::int64_t{6}, std::int64_t{9}));
+  EXPECT_EQ(range(packed, 0, 9), std::pair(std::int64_t{9}, std::int64_t{10})) << "alone";
   const KeyRange none = problem_of({2, 10, true, 3, {10, 4}}, DType::f32).visible(1, 9);
   EXPECT_EQ(none.size(), 0) << "keys 7..9 are padding";
 }
@@ -129,25 +154,6 @@ TEST(AttentionMask, PairsAreCountedOneByOne) {
     for (std::int64_t b = 0; b < p.batch; ++b)
       for (std::int64_t i = 0; i < p.seq; ++i) pairs += static_cast<double>(p.visible(b, i).size());
     EXPECT_DOUBLE_EQ(pair_count(p) * static_cast<double>(p.batch), pairs) << text_of(p);
-  }
-}
-
-TEST(AttentionMask, OracleAveragesWhatARowSees) {
-  // Equal keys, so the weights are equal; v of position j is j. B 2, causal, window 2, one key in sequence 1.
-  AttentionProblem p = problem_of({2, 4, true, 2, {4, 1}}, DType::f64);
-  p.heads = p.kv_heads = p.head_dim = 1;
-  Tensors inputs;
-  for (const char* name : {"q", "k", "v"}) {
-    Tensor& t = inputs.add(name, Tensor(DType::f64, {2, 1, 4, 1}));
-    for (std::int64_t i = 0; i < t.count(); ++i) t.set(i, name[0] == 'v' ? static_cast<double>(i % 4) : 0.0);
-  }
-  const std::vector<std::int64_t> rows{0, 1, 2, 3};
-  const Tensors outputs = support::find_op("attention").reference(p, inputs, rows);
-  const double out[] = {0.0, 0.5, 1.5, 2.5, 0.0, 0.0, 0.0, 0.0};
-  const double lse[] = {0.0, std::log(2.0), std::log(2.0), std::log(2.0), 0.0, 0.0, kLogZero, kLogZero};
-  for (std::int64_t i = 0; i < 8; ++i) {
-    EXPECT_DOUBLE_EQ(outputs["out"].at(i), out[i]) << i;
-    EXPECT_EQ(outputs["lse"].at(i), lse[i]) << i;
   }
 }
 
@@ -184,22 +190,6 @@ TEST(AttentionMask, WhatMeetsNothingHasZeroGradients) {
     for (const std::int64_t head : {2, 3}) expect_zero("dq", head, 37 + 20 - 1);
     for (const char* output : {"dk", "dv"}) expect_zero(output, 1, 37);
   }
-}
-
-TEST(AttentionMask, ParametersOutOfRangeAreUsageErrors) {
-  const Op& op = support::find_op("attention");
-  Params params;
-  for (const ParamSpec& spec : common_params()) params[spec.name] = spec.fallback;
-  for (const ParamSpec& spec : op.params) params[spec.name] = spec.fallback;
-  Params ragged = params, negative = params, unknown = params;
-  ragged["key_lengths"] = std::string("ragged");
-  ragged["batch"] = std::int64_t{5};
-  const auto p = op.parse(ragged);
-  EXPECT_EQ(problem_as<AttentionProblem>(*p).key_lengths.size(), 5U);
-  EXPECT_EQ(problem_as<AttentionProblem>(*p).key_lengths[0], 1024) << "the first is full";
-  negative["window"] = std::int64_t{-1};
-  unknown["key_lengths"] = std::string("some");
-  for (const Params& wrong : {negative, unknown}) EXPECT_THROW(op.parse(wrong), Error);
 }
 
 }  // namespace

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A case's parameters by name, for figures that are made from them: a file may come from a program that has others, so each has a value for
+// when it is not there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "src/core/params.hpp"
+
+namespace bench::analysis {
+
+inline std::int64_t int_of(const Params& params, const char* name, std::int64_t otherwise) {
+  const auto it = params.find(name);
+  const auto* value = it == params.end() ? nullptr : std::get_if<std::int64_t>(&it->second);
+  return value == nullptr ? otherwise : *value;
+}
+
+inline std::string text_of(const Params& params, const char* name, const char* otherwise) {
+  const auto it = params.find(name);
+  const auto* value = it == params.end() ? nullptr : std::get_if<std::string>(&it->second);
+  return value == nullptr ? otherwise : *value;
+}
+
+}  // namespace bench::analysis

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// LibTorch's attention backends on a device, and every backward kernel there, against the fp64 oracle.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "kernels/attention/attention.hpp"
+#include "tests/device/kernels_on_device.hpp"
+#include "tests/support/torch_plugin.hpp"
+
+namespace bench::attention {
+namespace {
+
+constexpr const char* kBackends[] = {"attention/sdpa_math_cuda_torch", "attention/sdpa_flash_cuda_torch", "attention/sdpa_efficient_cuda_torch",
+                                     "attention/sdpa_cudnn_cuda_torch"};
+
+class SdpaOnDevice : public device::test::WithDevice {
+ protected:
+  void SetUp() override {
+    WithDevice::SetUp();
+    if (IsSkipped()) return;
+    if (const std::string missing = support::load_torch_plugin(); !missing.empty()) GTEST_SKIP() << missing;
+  }
+};
+
+AttentionProblem problem(const std::string& pass, DType dtype, std::int64_t seq, std::int64_t head_dim, bool causal) {
+  AttentionProblem p;
+  p.pass = pass;
+  p.dtype = dtype;
+  p.batch = 2;
+  p.heads = 4;
+  p.kv_heads = 2;
+  p.seq = seq;
+  p.head_dim = head_dim;
+  p.causal = causal;
+  return p;
+}
+
+int check_shapes(const Kernel& kernel, const std::string& pass) {
+  int taken = 0;
+  for (const DType dtype : kernel.dtypes)
+    for (const std::int64_t head_dim : {64, 128, 256})
+      for (const bool causal : {false, true})
+        for (const std::int64_t seq : {65, 256, 799})  // odd, whole tiles, whole multiples of nothing
+          taken += test::check(kernel, problem(pass, dtype, seq, head_dim, causal), concat(pass, " L ", seq, " D ", head_dim, causal ? " causal" : " full"));
+  return taken;
+}
+
+TEST_F(SdpaOnDevice, EveryBackendEqualsTheOracleOrSaysNo) {
+  for (const char* name : kBackends)
+    for (const char* pass : {"fwd", "bwd"}) EXPECT_GE(check_shapes(support::find_kernel(name), pass), 12) << name << ' ' << pass << ": D 64 and 128 at least";
+}
+
+TEST_F(SdpaOnDevice, TheCompositeOpKnowsWindowsAndPadding) {
+  AttentionProblem p = problem("fwd", DType::bf16, 100, 64, true);
+  p.window = 33;
+  p.key_lengths = {100, 40};
+  EXPECT_EQ(test::check(support::find_kernel(kBackends[0]), p, "window 33"), 1);
+}
+
+TEST_F(SdpaOnDevice, EveryBackwardKernelEqualsTheOracle) {
+  for (const Kernel* kernel : test::kernels_on_device("attention"))
+    if (std::ranges::count(kernel->passes, "bwd") > 0) check_shapes(*kernel, "bwd");
+}
+
+/// Needs no device: that is what it is about.
+TEST(SdpaWithoutDevice, IsKnownByNameAndUnavailableWithAReason) {
+  if (const std::string missing = support::load_torch_plugin(); !missing.empty()) GTEST_SKIP() << missing;
+  const bool device = device::probe().count > 0;
+  for (const char* name : kBackends) {
+    const Kernel& kernel = support::find_kernel(name);
+    EXPECT_EQ(kernel.backend, Backend::cuda);
+    if (device) continue;
+    const AttentionProblem p = problem("fwd", DType::bf16, 64, 64, false);
+    try {
+      test::run_alone(kernel, p, support::make_inputs(support::find_op("attention"), p, 1));
+      ADD_FAILURE() << name << " ran without a device";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::unavailable) << name << ": " << error.what();
+      EXPECT_NE(std::string(error.what()).find("LibTorch"), std::string::npos) << error.what();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bench::attention

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a device's decode kernels cut sequences into spans: what a cut covers, and which cut makes a sequence's bits its own.
+#include "kernels/decode/paged_split.hpp"
+
+#include <gtest/gtest.h>
+
+#include "kernels/decode/paged_body.hpp"
+#include "kernels/decode/paged_mma.hpp"
+#include "tests/kernels/decode/host_launch.hpp"
+
+namespace bench::decode {
+namespace {
+
+using support::HostMachine;
+
+TEST(PlanSplits, FillsTheDeviceWithTheFewestSpans) {
+  EXPECT_EQ(plan_splits(1000, 8192, 500).splits, 1) << "two full waves need no cut";
+  const SplitPlan few = plan_splits(8, 65536, 528);
+  EXPECT_GE(few.splits * 8, 400) << "eight blocks would leave most of 528 places empty";
+  EXPECT_LE(few.splits * 8, 528);
+  EXPECT_EQ(plan_splits(8, 200, 528).splits, 1) << "a span is not worth its start";
+}
+
+void expect_every_token_once(const SplitPlan& plan, std::int64_t tokens) {
+  EXPECT_EQ(plan.span % kSpanStep, 0);
+  EXPECT_GE(plan.splits * plan.span, tokens);
+  EXPECT_LT((plan.splits - 1) * plan.span, tokens) << "no span is empty";
+}
+
+TEST(PlanSplits, CoversEveryTokenOnce) {
+  for (const std::int64_t tokens : {1, 64, 257, 1000, 4096, 100000})
+    for (const std::int64_t blocks : {1, 7, 64, 600}) {
+      const SplitPlan plan = plan_splits(blocks, tokens, 528);
+      expect_every_token_once(plan, tokens);
+      EXPECT_LE(plan.splits, kMostSplits);
+    }
+}
+
+TEST(FixedSplits, CoverEveryTokenOnce) {
+  for (const std::int64_t tokens : {1, 511, 512, 513, 100000}) expect_every_token_once(fixed_splits(tokens), tokens);
+}
+
+/// Every block's part of a job, whatever its splits and chunks: each head and token of each sequence exactly once.
+TEST(PagedPart, GivesEveryHeadAndTokenToOneBlock) {
+  for (const int group : {1, 7, 8, 9, 22, 70})
+    for (const int most_rows : {1, 8, 16, 64})
+      for (const int span : {64, 192}) {
+        const std::vector<std::int32_t> lengths{300, 1, 64, 193};
+        PagedJob job{};
+        job.batch = 4;
+        job.kv_heads = 3;
+        job.heads = 3 * group;
+        job.span = span;
+        job.splits = (300 + span - 1) / span;
+        job.lengths = lengths.data();
+        std::vector<int> seen(static_cast<std::size_t>(4 * job.heads * 300));
+        for (int block = 0; block < PagedPart::blocks(job, most_rows); ++block) {
+          const PagedPart part(job, block, most_rows);
+          if (part.behind_the_end()) continue;
+          EXPECT_EQ(part.head / group, part.kv_head);
+          EXPECT_EQ((part.head + part.rows - 1) / group, part.kv_head);
+          for (int row = 0; row < part.rows; ++row)
+            for (int token = part.begin; token < part.end; ++token) ++seen[static_cast<std::size_t>((part.sequence * job.heads + part.head + row) * 300 + token)];
+        }
+        for (std::size_t i = 0; i < seen.size(); ++i) {
+          const bool owned = static_cast<int>(i % 300) < lengths[i / 300 / static_cast<std::size_t>(job.heads)];
+          ASSERT_EQ(seen[i], owned ? 1 : 0) << "group " << group << " rows " << most_rows << " span " << span << " at " << i;
+        }
+      }
+}
+
+/// Rows of sequence `b` among `all`.
+Tensors rows_of(const Tensors& all, std::int64_t b) {
+  Tensors mine;
+  const std::int64_t at[] = {b};
+  for (const char* name : {"out", "lse"}) mine.add(name, support::take(all[name], 0, at));
+  return mine;
+}
+
+test::HostCase company() {
+  Params params = test::shape(1300, 8, 1);  // three spans of 512
+  params["batch"] = std::int64_t{4};
+  params["lengths"] = std::string("ragged");
+  return test::HostCase(params);
+}
+
+/// Every sequence alone and among the others.
+template <class Body>
+void expect_no_trace_of_company() {
+  const test::HostCase c = company();
+  const Tensors together = test::run_on_host<Bf16, Body>(c, kFixedSpan, 0, 4);
+  for (std::int64_t b = 0; b < 4; ++b) expect_same_bits(rows_of(together, b), test::run_on_host<Bf16, Body>(c, kFixedSpan, b, 1, 7));
+}
+
+TEST(FixedSplits, LeaveASequenceTheSameBitsAloneAndInABatch) {
+  expect_no_trace_of_company<PagedSplit<HostMachine, Bf16, 64, 8>>();
+  expect_no_trace_of_company<PagedMma<HostMachine, Bf16, 64, 1>>();
+}
+
+TEST(PlanSplits, PromisesNoSuchThing) {
+  const SplitPlan alone = plan_splits(1, 1300, 132), in_a_crowd = plan_splits(132, 1300, 132);
+  ASSERT_NE(alone.span, in_a_crowd.span) << "one sequence is cut to fill the device, a hundred and thirty-two fill it as they are";
+  const test::HostCase c = company();
+  using Body = PagedMma<HostMachine, Bf16, 64, 1>;
+  const Tensors one = test::run_on_host<Bf16, Body>(c, alone.span, 0, 1), other = test::run_on_host<Bf16, Body>(c, in_a_crowd.span, 0, 1);
+  EXPECT_NE(std::memcmp(one["lse"].data(), other["lse"].data(), static_cast<std::size_t>(one["lse"].bytes())), 0);
+}
+
+}  // namespace
+}  // namespace bench::decode
