@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hopper's backward kernel, run on the host thread by thread, its copies, products and additions late, and held against the fp64 oracle.
+#include "kernels/attention/flash_bwd_sm90.hpp"
+
+#include <gtest/gtest.h>
+
+#include "kernels/attention/bwd_rows.hpp"
+#include "tests/kernels/attention/bwd_host_launch.hpp"
+#include "tests/support/host_hopper.hpp"
+
+namespace bench::attention {
+namespace {
+
+using support::HostHopper;
+
+template <class T, int kDim, int kRowsOfBlock>
+struct Sm90 {
+  using Kernel = FlashBwdSm90<HostHopper, T, kDim, kRowsOfBlock>;
+  using Before = BwdRows<HostHopper, T, kDim, kRowsOfBlock>;
+  using Behind = BwdQueries<HostHopper, T, typename Kernel::Slots>;
+  static constexpr int kRows = kRowsOfBlock, kColumns = kDim, kAtATime = 2;
+  static constexpr bool kOrdered = false;
+  static void launch(const AttentionProblem& p, const BwdJob& tensors, std::uint64_t seed) {
+    const auto map = [&](const void* base, std::int64_t heads, int rows) {
+      return support::HostTensorMap{static_cast<const std::uint16_t*>(base), p.head_dim, p.seq, p.batch * heads, rows};
+    };
+    const FlashBwdSm90Job<HostHopper> job{tensors, map(tensors.q, p.heads, kRows), map(tensors.k, p.kv_heads, Kernel::kKeys), map(tensors.v, p.kv_heads, Kernel::kKeys),
+                                          map(tensors.dout, p.heads, kRows)};
+    support::run_blocks(Before::blocks(job), Before::kThreads, 0, seed, [&] { Before::run(job); });
+    support::run_blocks_together(kAtATime, Kernel::blocks(job), Kernel::kThreads, Kernel::kSharedBytes, seed, [&] { Kernel(job).run(); });
+    support::run_blocks(Behind::blocks(job), Behind::kThreads, 0, seed, [&] { Behind::run(job); });
+  }
+};
+using Narrow = Sm90<Bf16, 64, 128>;
+using Wide = Sm90<Bf16, 128, 64>;
+
+TEST(FlashBwdSm90, EqualsTheOracleAtEveryEdgeOfATile) {
+  for (const bool causal : {false, true})
+    for (const std::int64_t seq : {1, 65, 127, 128, 129, 257}) {  // blocks of 128 keys and 128 rows
+      SCOPED_TRACE(concat("L ", seq, " causal ", causal));
+      test::expect_the_oracles_gradients<Narrow>(test::backward_head(seq, 64, causal));
+    }
+}
+
+TEST(FlashBwdSm90, KeepsItsPlacesApartOverManyRounds) {
+  test::expect_the_oracles_gradients<Wide>(test::backward_head(330, 128, true));  // up to six rounds of 64 rows
+  test::expect_the_oracles_gradients<Narrow>(test::with(test::with(test::backward_head(300, 64, false), "heads", std::int64_t{3}), "kv_heads", std::int64_t{1}));
+}
+
+TEST(FlashBwdSm90, FillsUpOddHeadDimensionsWithZeros) {
+  for (const std::int64_t head_dim : {8, 40}) test::expect_the_oracles_gradients<Narrow>(test::backward_head(140, head_dim, true));
+  test::expect_the_oracles_gradients<Sm90<F16, 128, 64>>(test::with(test::backward_head(140, 96, false), "dtype", std::string("fp16")));
+}
+
+TEST(FlashBwdSm90, KnowsGroupsBatchesWindowsAndPadding) {
+  test::for_masks_and_groups([](const Params& changes) { test::expect_the_oracles_gradients<Narrow>(test::with(changes, "pass", std::string("bwd"))); });
+}
+
+TEST(FlashBwdSm90, HasTheSameBitsButForDqInWhateverOrderThingsHappen) { test::expect_the_same_gradients<Wide>(test::backward_head(200, 128, true), {"dk", "dv"}); }
+
+}  // namespace
+}  // namespace bench::attention
