@@ -15,7 +15,7 @@ struct RowNumbers {
   float lse_log2, delta;
 };
 
-/// DeviceJob's q, k, v, out and lse are given, and dout (B, H, L, D) -> dq (B, H, L, D), dk dv (B, Hkv, L, D).
+/// DeviceJob's q, k, v, out and lse are given, and dout (B, H, L, D) -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D).
 struct BwdJob : DeviceJob {
   const void* dout;
   void *dq, *dk, *dv;
@@ -23,6 +23,8 @@ struct BwdJob : DeviceJob {
   float* dq_sums;    // (B H, row blocks, rows x columns of a block): in an order of the kernel's own
   int* turns;        // (B H, row blocks): how many key blocks have added to a block of dQ. Null: they add in any order
   int* tickets;      // one; null like turns
+
+  BS_HOST_DEVICE int key_blocks(int keys) const { return (kv_seq + keys - 1) / keys; }
 };
 
 /// Elements of the scratch arrays for blocks of so many rows of `columns` columns.
@@ -47,8 +49,7 @@ struct BlockOfKeys {
     kv_head = block % all;
     first_head = kv_head * job.group;
     key_block = block / all;
-    const int sequence = first_head / job.heads;
-    mask = {job.seq, job.key_lengths != nullptr ? job.key_lengths[sequence] : job.seq, job.window, job.causal};
+    mask = job.mask_of(first_head / job.heads);
   }
 };
 

@@ -4,8 +4,6 @@
 
 #include <cuda_runtime.h>
 
-#include <vector>
-
 #include "kernels/attention/bwd_rows.hpp"
 #include "kernels/attention/saved_forward.hpp"
 #include "kernels/device_tensors_cuda.hpp"
@@ -20,7 +18,8 @@ class AttentionBwdOnDevice : public DeviceTensors {
   /// For blocks of `rows` rows of `columns` columns; `ordered` with turns.
   AttentionBwdOnDevice(const AttentionProblem& p, Tensors& tensors, int rows, int columns, bool ordered)
       : DeviceTensors(tensors, {"dq", "dk", "dv"}),
-        key_lengths_(to_device(std::vector<std::int32_t>(p.key_lengths.begin(), p.key_lengths.end()))),
+        key_lengths_(to_device(key_lengths_of(p))),
+        bounds_(to_device(bounds_of(p))),
         size_(p, rows, columns),
         rows_(size_.rows * static_cast<std::int64_t>(sizeof(RowNumbers))),
         sums_(size_.sums * static_cast<std::int64_t>(sizeof(float))),
@@ -32,6 +31,7 @@ class AttentionBwdOnDevice : public DeviceTensors {
     job_.out = data("out");
     job_.lse = reinterpret_cast<float*>(data("lse"));
     job_.key_lengths = reinterpret_cast<const std::int32_t*>(key_lengths_.data());
+    job_.bounds = reinterpret_cast<const std::int32_t*>(bounds_.data());
     job_.dout = data("dout");
     job_.dq = data("dq");
     job_.dk = data("dk");
@@ -45,7 +45,7 @@ class AttentionBwdOnDevice : public DeviceTensors {
   const BwdJob& job() const { return job_; }
 
  private:
-  device::DeviceBuffer key_lengths_;  // nothing where no key is padding
+  device::DeviceBuffer key_lengths_, bounds_;  // nothing where no key is padding, where there is one sequence
   BwdScratch size_;
   device::DeviceBuffer rows_, sums_, turns_;
   BwdJob job_;

@@ -14,9 +14,11 @@
 // Shared memory: K, V, kStages times Q and dO, P, dS; all swizzled. Every product is cut into 32 rows a warp and what columns remain.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "kernels/attention/bwd_job.hpp"
+#include "kernels/attention/softcap.hpp"
 #include "kernels/cuda/tile_fetch.hpp"
 #include "kernels/cuda/warp_product.hpp"
 
@@ -28,7 +30,7 @@ class FlashBwdMma {
   static constexpr int kThreads = 256, kRows = kRowsOfBlock, kColumns = kDim;
   static constexpr int kSharedBytes = cuda::tile_bytes(2 * kKeys + 2 * kStages * kRows, kDim) + cuda::tile_bytes(2 * kRows, kKeys);
 
-  static BS_HOST_DEVICE int blocks(const DeviceJob& job) { return (job.seq + kKeys - 1) / kKeys * job.batch * job.heads / job.group; }
+  static BS_HOST_DEVICE int blocks(const BwdJob& job) { return job.key_blocks(kKeys) * (job.batch * job.heads / job.group); }
 
   BS_DEVICE explicit FlashBwdMma(const BwdJob& job) : job_(job), shared_(M::shared()), at_(job, place(job)) {
     const RowBlocks rows{at_.mask, kRows, kKeys, job.row_blocks(kRows)};
@@ -89,21 +91,22 @@ class FlashBwdMma {
   /// Of this round's block of rows among all heads'.
   BS_DEVICE std::int64_t block_of_rows(int round) const { return static_cast<std::int64_t>(head(round)) * job_.row_blocks(kRows) + row_block(round); }
 
-  BS_DEVICE const T* rows_of(const void* tensor, int head, int row) const {
-    return static_cast<const T*>(tensor) + (static_cast<std::int64_t>(head) * job_.seq + row) * job_.head_dim;
+  /// Row `row` of a head of a tensor with `length` rows a head.
+  BS_DEVICE const T* rows_of(const void* tensor, int length, int head, int row) const {
+    return static_cast<const T*>(tensor) + (static_cast<std::int64_t>(head) * length + row) * job_.head_dim;
   }
 
   BS_DEVICE void fetch_rows(int round) const {
     const int row0 = row_block(round) * kRows;
-    Fetch::template rows<kRows>(q(round), rows_of(job_.q, head(round), row0), job_.head_dim, job_.seq - row0);
-    Fetch::template rows<kRows>(dout(round), rows_of(job_.dout, head(round), row0), job_.head_dim, job_.seq - row0);
+    Fetch::template rows<kRows>(q(round), rows_of(job_.q, job_.seq, head(round), row0), job_.head_dim, job_.seq - row0);
+    Fetch::template rows<kRows>(dout(round), rows_of(job_.dout, job_.seq, head(round), row0), job_.head_dim, job_.seq - row0);
     M::commit();
   }
 
   BS_DEVICE void walk() {
     const int key0 = at_.key_block * kKeys, rounds = count_ * job_.group;
-    Fetch::template rows<kKeys>(k(), rows_of(job_.k, at_.kv_head, key0), job_.head_dim, job_.seq - key0);
-    Fetch::template rows<kKeys>(v(), rows_of(job_.v, at_.kv_head, key0), job_.head_dim, job_.seq - key0);
+    Fetch::template rows<kKeys>(k(), rows_of(job_.k, job_.kv_seq, at_.kv_head, key0), job_.head_dim, job_.kv_seq - key0);
+    Fetch::template rows<kKeys>(v(), rows_of(job_.v, job_.kv_seq, at_.kv_head, key0), job_.head_dim, job_.kv_seq - key0);
     fetch_rows(0);
     for (int round = 0; round < rounds; ++round) {
       M::template wait<0>();
@@ -144,13 +147,13 @@ class FlashBwdMma {
     Scores weights, ds_of;
     cuda::clear(weights);
     multiply_rows(weights, q(round), k(), row0, key0);
-    BS_UNROLL
-    for (int i = 0; i < kScoreColumns; ++i) {
-      float& x = weights[i / (kScoreColumns / 2)][i % (kScoreColumns / 2)];
-      x = M::exp2(x * job_.scale_log2 - lse_log2[i / (kScoreColumns / 2)][i % 4 / 2]);
-    }
     const KeyBlocks keys(at_.mask, row_block(round) * kRows, kRows, kKeys);
+    if (job_.cap > 0.0F) cap(weights);
     if (keys.hides_some(at_.key_block)) hide(weights, mine, row_block(round) * kRows);
+    if (job_.cap > 0.0F)
+      soften<true>(weights, mine, lse_log2);
+    else
+      soften<false>(weights, mine, lse_log2);
     BS_UNROLL
     for (int i = 0; i < 4; ++i) {
       const float delta = numbers[mine.row(i / 2, i % 2)].delta;
@@ -160,7 +163,6 @@ class FlashBwdMma {
     multiply_rows(ds_of, dout(round), v(), row0, key0);
     BS_UNROLL
     for (int i = 0; i < kScoreColumns; ++i) ds_of[i / (kScoreColumns / 2)][i % (kScoreColumns / 2)] *= weights[i / (kScoreColumns / 2)][i % (kScoreColumns / 2)];
-    cuda::store_tile<M, T, kRows>(p(), mine, weights);
     cuda::store_tile<M, T, kRows>(ds(), mine, ds_of);
   }
 
@@ -169,8 +171,13 @@ class FlashBwdMma {
     cuda::add_product<M, T, kDim>(scores, cuda::Operand<M, kRows, false>::left(a, row0), cuda::Operand<M, kKeys, false>::right(b, key0));
   }
 
-  /// No weight where a row does not see a key.
-  BS_DEVICE void hide(Scores& weights, const Tile& mine, int row0) const {
+  BS_DEVICE void cap(Scores& scores) const {
+    BS_UNROLL
+    for (int i = 0; i < kScoreColumns; ++i) scores[i / (kScoreColumns / 2)][i % (kScoreColumns / 2)] = capped<M>(scores[i / (kScoreColumns / 2)][i % (kScoreColumns / 2)], job_.cap);
+  }
+
+  /// Minus infinity where a row does not see a key.
+  BS_DEVICE void hide(Scores& scores, const Tile& mine, int row0) const {
     BS_UNROLL
     for (int i = 0; i < 4; ++i) {
       const int row = row0 + mine.row(i / 2, i % 2), first = at_.mask.first(row) - at_.key_block * kKeys, end = at_.mask.end(row) - at_.key_block * kKeys;
@@ -178,9 +185,29 @@ class FlashBwdMma {
       for (int n = 0; n < kScoreColumns / 8; ++n) {
         BS_UNROLL
         for (int j = 0; j < 2; ++j)
-          if (mine.column(n) + j < first || mine.column(n) + j >= end) weights[i / 2][n * 4 + i % 2 * 2 + j] = 0.0F;
+          if (mine.column(n) + j < first || mine.column(n) + j >= end) scores[i / 2][n * 4 + i % 2 * 2 + j] = -INFINITY;
       }
     }
+  }
+
+  /// Scores become weights, which go to shared memory; what stays is what (dP - delta) is to be multiplied by.
+  template <bool kCapped>
+  BS_DEVICE void soften(Scores& scores, const Tile& mine, const float (&lse_log2)[2][2]) const {
+    BS_UNROLL
+    for (int i = 0; i < kScoreColumns; i += 2) {
+      float* const s = &scores[i / (kScoreColumns / 2)][i % (kScoreColumns / 2)];
+      const float lse = lse_log2[i / (kScoreColumns / 2)][i % 4 / 2], slope[2] = {slope_of<kCapped>(s[0]), slope_of<kCapped>(s[1])};
+      BS_UNROLL
+      for (int j = 0; j < 2; ++j) s[j] = M::exp2(s[j] * job_.scale_log2 - lse);
+      cuda::store_pair<M, T, kRows>(p(), mine, i / (kScoreColumns / 2), i % (kScoreColumns / 2), s[0], s[1]);
+      BS_UNROLL
+      for (int j = 0; j < 2; ++j) s[j] *= slope[j];
+    }
+  }
+  template <bool kCapped>
+  BS_DEVICE float slope_of(float score) const {
+    if constexpr (kCapped) return cap_slope<M>(score, job_.cap);
+    return 1.0F;
   }
 
   /// dV += P^T dO, dK += dS^T Q.
@@ -208,8 +235,8 @@ class FlashBwdMma {
     for (int i = 0; i < kKeyColumns; i += 2) {
       const int m = i / (kKeyColumns / 2), at = i % (kKeyColumns / 2);
       const int key = at_.key_block * kKeys + mine.row(m, at % 4 / 2), column = mine.column(at / 4);
-      if (key >= job_.seq || column >= job_.head_dim) continue;
-      T* const to = tensor + (static_cast<std::int64_t>(at_.kv_head) * job_.seq + key) * job_.head_dim + column;
+      if (key >= job_.kv_seq || column >= job_.head_dim) continue;
+      T* const to = tensor + (static_cast<std::int64_t>(at_.kv_head) * job_.kv_seq + key) * job_.head_dim + column;
       *reinterpret_cast<std::uint32_t*>(to) = M::template pack<T>(sums[m][at] * scale, sums[m][at + 1] * scale);
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // flash_bwd_mma_cuda: attention's backward pass on tensor cores by mma.sync, for NVIDIA GPUs from sm_80 on.
 //
-// q dout (B, H, L, D), k v (B, Hkv, L, D), and the forward pass's out and lse -> dq (B, H, L, D), dk dv (B, Hkv, L, D) in bf16 or fp16. Algorithm and
+// q dout (B, H, L, D), k v (B, Hkv, Lk, D), and the forward pass's out and lse -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D) in bf16 or fp16. Algorithm and
 // layouts: flash_bwd_mma.hpp; tiles: flash_bwd_mma_launch.cuh. Three launches: delta = rowsum(dO * O) and cleared sums (bwd_rows.hpp), the main kernel, which
 // adds to fp32 sums of dQ, and those rounded.
 //

@@ -14,14 +14,16 @@
 // the round before.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "kernels/attention/bwd_job.hpp"
+#include "kernels/attention/softcap.hpp"
 #include "kernels/cuda/tile_descriptor.hpp"
 
 namespace bench::attention {
 
-/// The tensors as the copy engine knows them: q and dout (B H, L, D) in boxes of kRows rows, k and v (B Hkv, L, D) in boxes of kKeys, 64 columns each.
+/// The tensors as the copy engine knows them: q and dout (B H, L, D) in boxes of kRows rows, k and v (B Hkv, Lk, D) in boxes of kKeys, 64 columns each.
 template <class M>
 struct FlashBwdSm90Job : BwdJob {
   typename M::TensorMap q_map, k_map, v_map, dout_map;
@@ -35,7 +37,7 @@ class FlashBwdSm90 {
   static constexpr int kSharedBytes = cuda::tile_bytes(2 * kKeys + 2 * kStages * kRows, kDim) + 2 * cuda::tile_bytes(kKeys, kRows) + kRows * kDim * 4 +
                                       kStages * kRows * static_cast<int>(sizeof(RowNumbers)) + 128;
 
-  static BS_HOST_DEVICE int blocks(const DeviceJob& job) { return (job.seq + kKeys - 1) / kKeys * job.batch * job.heads / job.group; }
+  static BS_HOST_DEVICE int blocks(const BwdJob& job) { return job.key_blocks(kKeys) * (job.batch * job.heads / job.group); }
 
   BS_DEVICE explicit FlashBwdSm90(const FlashBwdSm90Job<M>& job) : job_(job), at_(job, M::block()), shared_(M::shared()) {
     const RowBlocks rows{at_.mask, kRows, kKeys, job.row_blocks(kRows)};
@@ -154,13 +156,16 @@ class FlashBwdSm90 {
     start_scores(dp, v(), tile(kDout, stage));
     M::template wait_products<1>();
     M::pin(s);
-    soften(s, round);
-    pack(s, p);
+    if (job_.cap > 0.0F) cap(s);
+    if (KeyBlocks(at_.mask, row0(round), kRows, kKeys).hides_some(at_.key_block)) hide(s, row0(round));
+    if (job_.cap > 0.0F)
+      soften<true>(s, p, stage);
+    else
+      soften<false>(s, p, stage);
     start_gradient(dv, p, tile(kDout, stage));
     M::template wait_products<1>();
     M::pin(dp);
-    through_softmax(s, dp, stage);
-    pack(dp, ds_of);
+    through_softmax(s, dp, ds_of, stage);
     hand_over(ds_of, round);
     float mine[Slots::kFloats];
     start_queries(mine, round);
@@ -206,39 +211,55 @@ class FlashBwdSm90 {
     M::commit_products();
   }
 
-  /// Scores become weights; 0 where a row does not see a key.
-  BS_DEVICE void soften(Scores& s, int round) const {
+  BS_DEVICE void cap(Scores& s) const {
     BS_UNROLL
-    for (int n = 0; n < kRows / 8; ++n) {
-      float of[4];  // lse and delta of two rows
-      M::load_floats(of, numbers(round % kStages) + row(n) * static_cast<int>(sizeof(RowNumbers)));
-      BS_UNROLL
-      for (int i = 0; i < 4; ++i) s[n * 4 + i] = M::exp2(s[n * 4 + i] * job_.scale_log2 - of[i % 2 * 2]);
-    }
-    if (!KeyBlocks(at_.mask, row0(round), kRows, kKeys).hides_some(at_.key_block)) return;
+    for (int i = 0; i < kRows / 2; ++i) s[i] = capped<M>(s[i], job_.cap);
+  }
+
+  /// Minus infinity where a row does not see a key.
+  BS_DEVICE void hide(Scores& s, int row0) const {
     const int mine = at_.key_block * kKeys + key();
     BS_UNROLL
     for (int i = 0; i < kRows / 2; ++i) {
-      const int at = row0(round) + row(i / 4) + i % 2, seen = mine + i % 4 / 2 * 8;
-      if (seen < at_.mask.first(at) || seen >= at_.mask.end(at)) s[i] = 0.0F;
+      const int at = row0 + row(i / 4) + i % 2, seen = mine + i % 4 / 2 * 8;
+      if (seen < at_.mask.first(at) || seen >= at_.mask.end(at)) s[i] = -INFINITY;
     }
   }
 
-  /// dP becomes dS.
-  BS_DEVICE void through_softmax(const Scores& weights, Scores& dp, int stage) const {
+  /// Scores become weights p, rows 16 n .. 16 n + 15 as the left operand of a product: two neighbouring 8-column accumulators, rounded to 16 bits. What
+  /// stays is what (dP - delta) is to be multiplied by.
+  template <bool kCapped>
+  BS_DEVICE void soften(Scores& s, Weights& p, int stage) const {
     BS_UNROLL
-    for (int n = 0; n < kRows / 8; ++n) {
-      float of[4];
-      M::load_floats(of, numbers(stage) + row(n) * static_cast<int>(sizeof(RowNumbers)));
+    for (int i = 0; i < kRows / 2; i += 4) {
+      float of[4];  // lse and delta of two rows
+      M::load_floats(of, numbers(stage) + row(i / 4) * static_cast<int>(sizeof(RowNumbers)));
       BS_UNROLL
-      for (int i = 0; i < 4; ++i) dp[n * 4 + i] = weights[n * 4 + i] * (dp[n * 4 + i] - of[i % 2 * 2 + 1]);
+      for (int j = i; j < i + 4; j += 2) {
+        const float slope[2] = {slope_of<kCapped>(s[j]), slope_of<kCapped>(s[j + 1])};
+        const float low = M::exp2(s[j] * job_.scale_log2 - of[0]), high = M::exp2(s[j + 1] * job_.scale_log2 - of[2]);
+        p[j / 8][j / 2 % 4] = M::template pack<T>(low, high);
+        s[j] = low * slope[0];
+        s[j + 1] = high * slope[1];
+      }
     }
   }
+  template <bool kCapped>
+  BS_DEVICE float slope_of(float score) const {
+    if constexpr (kCapped) return cap_slope<M>(score, job_.cap);
+    return 1.0F;
+  }
 
-  /// Rows 16 n .. 16 n + 15 as the left operand of a product: two neighbouring 8-column accumulators, rounded to 16 bits.
-  BS_DEVICE static void pack(const Scores& scores, Weights& weights) {
+  /// dS = weights (dP - delta), as the left operand of a product.
+  BS_DEVICE void through_softmax(const Scores& weights, const Scores& dp, Weights& ds_of, int stage) const {
     BS_UNROLL
-    for (int i = 0; i < kRows / 4; ++i) weights[i / 4][i % 4] = M::template pack<T>(scores[i * 2], scores[i * 2 + 1]);
+    for (int i = 0; i < kRows / 2; i += 4) {
+      float of[4];
+      M::load_floats(of, numbers(stage) + row(i / 4) * static_cast<int>(sizeof(RowNumbers)));
+      BS_UNROLL
+      for (int j = i; j < i + 4; j += 2)
+        ds_of[j / 8][j / 2 % 4] = M::template pack<T>(weights[j] * (dp[j] - of[1]), weights[j + 1] * (dp[j + 1] - of[3]));
+    }
   }
 
   /// dS^T into shared memory, and meets the other warpgroup there.
@@ -273,8 +294,8 @@ class FlashBwdSm90 {
     BS_UNROLL
     for (int i = 0; i < kDim / 2; i += 2) {
       const int at = at_.key_block * kKeys + key() + i % 4 / 2 * 8, column = i / 4 * 8 + lane() % 4 * 2;
-      if (at >= job_.seq || column >= job_.head_dim) continue;
-      T* const to = tensor + (static_cast<std::int64_t>(at_.kv_head) * job_.seq + at) * job_.head_dim + column;
+      if (at >= job_.kv_seq || column >= job_.head_dim) continue;
+      T* const to = tensor + (static_cast<std::int64_t>(at_.kv_head) * job_.kv_seq + at) * job_.head_dim + column;
       *reinterpret_cast<std::uint32_t*>(to) = M::template pack<T>(sums[i] * scale, sums[i + 1] * scale);
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // flash_bwd_sm90_cuda: attention's backward pass on Hopper by wgmma and the copy engine.
 //
-// q dout (B, H, L, D), k v (B, Hkv, L, D), and the forward pass's out and lse -> dq (B, H, L, D), dk dv (B, Hkv, L, D) in bf16 or fp16. Algorithm and
+// q dout (B, H, L, D), k v (B, Hkv, Lk, D), and the forward pass's out and lse -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D) in bf16 or fp16. Algorithm and
 // layouts: flash_bwd_sm90.hpp. Three launches: delta = rowsum(dO * O) and cleared sums (bwd_rows.hpp), the main kernel, which adds to fp32 sums of dQ, and
 // those rounded.
 //
@@ -47,8 +47,8 @@ struct OnHopper final : AttentionBwdOnDevice {
   OnHopper(const AttentionProblem& p, Tensors& tensors, int rows, int columns, int keys)
       : AttentionBwdOnDevice(p, tensors, rows, columns, false),
         hopper_job{job(), cuda::tensor_map(job().q, p.batch * p.heads, p.seq, p.head_dim, rows),
-                   cuda::tensor_map(job().k, p.batch * p.kv_heads, p.seq, p.head_dim, keys),
-                   cuda::tensor_map(job().v, p.batch * p.kv_heads, p.seq, p.head_dim, keys),
+                   cuda::tensor_map(job().k, p.batch * p.kv_heads, p.kv_length(), p.head_dim, keys),
+                   cuda::tensor_map(job().v, p.batch * p.kv_heads, p.kv_length(), p.head_dim, keys),
                    cuda::tensor_map(job().dout, p.batch * p.heads, p.seq, p.head_dim, rows)} {}
   Job hopper_job;
 };

@@ -90,16 +90,16 @@ BS_DEVICE void clear(float (&c)[2][kCount]) {
   for (int i = 0; i < 2 * kCount; ++i) c[i / kCount][i % kCount] = 0.0F;
 }
 
-/// Accumulators into a tile of kRows rows of T, rounded.
+/// Accumulators i and i + 1 of the upper or lower 16 rows into a tile of kRows rows of T, rounded.
+template <class M, class T, int kRows>
+BS_DEVICE void store_pair(std::uint32_t tile, const WarpTile<M>& mine, int m, int i, float low, float high) {
+  const std::uint32_t at = tile + swizzled(mine.row0, mine.column0 / kChunkElements, kRows) + static_cast<std::uint32_t>(mine.column0 % kChunkElements * 2);
+  M::store_word(moved_by_chunks(at, i / 4, kRows) + (m * 16 + i % 4 / 2 * 8) * kPageChunks * kChunkBytes, M::template pack<T>(low, high));
+}
 template <class M, class T, int kRows, int kCount>
 BS_DEVICE void store_tile(std::uint32_t tile, const WarpTile<M>& mine, const float (&c)[2][kCount]) {
-  const std::uint32_t at = tile + swizzled(mine.row0, mine.column0 / kChunkElements, kRows) + static_cast<std::uint32_t>(mine.column0 % kChunkElements * 2);
   BS_UNROLL
-  for (int m = 0; m < 2; ++m) {
-    BS_UNROLL
-    for (int i = 0; i < kCount; i += 2)
-      M::store_word(moved_by_chunks(at, i / 4, kRows) + (m * 16 + i % 4 / 2 * 8) * kPageChunks * kChunkBytes, M::template pack<T>(c[m][i], c[m][i + 1]));
-  }
+  for (int i = 0; i < 2 * kCount; i += 2) store_pair<M, T, kRows>(tile, mine, i / kCount, i % kCount, c[i / kCount][i % kCount], c[i / kCount][i % kCount + 1]);
 }
 
 }  // namespace bench::cuda

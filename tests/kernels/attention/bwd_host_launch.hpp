@@ -37,7 +37,7 @@ template <class Launcher>
 Tensors backward(const AttentionProblem& p, Tensors& given, std::uint64_t seed) {
   Tensors outputs;
   for (const TensorSpec& spec : support::find_op("attention").outputs(p)) poison(outputs.add(spec.name, Tensor(spec.dtype, spec.shape)));
-  const std::vector<std::int32_t> lengths(p.key_lengths.begin(), p.key_lengths.end());
+  const std::vector<std::int32_t> lengths = key_lengths_of(p), bounds = bounds_of(p);
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   const BwdScratch size(p, Launcher::kRows, Launcher::kColumns);
   std::vector<RowNumbers> rows(static_cast<std::size_t>(size.rows), {kNan, kNan});
@@ -50,6 +50,7 @@ Tensors backward(const AttentionProblem& p, Tensors& given, std::uint64_t seed) 
   job.out = given["out"].data();
   job.lse = given["lse"].as<float>();
   job.key_lengths = lengths.empty() ? nullptr : lengths.data();
+  job.bounds = bounds.empty() ? nullptr : bounds.data();
   job.dout = given["dout"].data();
   job.dq = outputs["dq"].data();
   job.dk = outputs["dk"].data();
@@ -71,6 +72,16 @@ void expect_the_oracles_gradients(const Params& changes) {
   const Tensors outputs = backward<Launcher>(p, given, 1);
   const Kernel& any = support::find_kernel("attention/naive_bwd_cpu");  // what is compared: all outputs
   for (const auto& error : support::compare(any, op, p, given, outputs)) EXPECT_LE(error.error, error.tolerance) << error.text();
+}
+
+/// Every kind of mask, batch and grouped heads; other keys than queries, packed sequences, capped scores.
+template <class Launcher>
+void expect_the_oracles_gradients_under_every_mask() {
+  const auto check = [](const Params& changes) { expect_the_oracles_gradients<Launcher>(with(changes, "pass", std::string("bwd"))); };
+  for_masks_and_groups(check);
+  for_lengths(check);
+  for_packed_sequences(check);
+  for_caps(check);
 }
 
 /// Bits of `names` do not depend on the order in which threads and blocks take turns.
