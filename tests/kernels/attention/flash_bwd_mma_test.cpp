@@ -82,6 +82,13 @@ TEST(FlashBwdMma, HasOtherBitsInDqWhereBlocksAddInAnotherOrder) {
   EXPECT_GT(others, 0) << "then the host runs blocks in one order only, and the test of the ordered kernel cannot fail";
 }
 
+TEST(Swizzle, MovesByChunksAsIfWorkedOutAnew) {
+  for (int row = 0; row < 16; ++row)
+    for (int first = 0; first < 8; ++first)
+      for (int chunks = 0; chunks < 16; ++chunks)
+        if ((first & chunks % 8) == 0) EXPECT_EQ(cuda::moved_by_chunks(1024 + cuda::swizzled(row, first, 64), chunks, 64), 1024 + cuda::swizzled(row, first + chunks, 64));
+}
+
 TEST(RowBlocks, AreThoseThatSeeABlockOfKeys) {
   for (const int seq : {1, 5, 16, 33})
     for (const int shift : {-6, 0, 9})
