@@ -13,13 +13,12 @@ namespace {
 
 using support::HostMachine;
 
-template <class T, int kDim, int kRowsOfBlock, int kKeys, int kStages, bool kOrderedTurns = false>
+template <class T, int kDim, int kRowsOfBlock, int kKeys, int kStages, bool kOrdered = false>
 struct Mma {
-  using Kernel = FlashBwdMma<HostMachine, T, kDim, kRowsOfBlock, kKeys, kStages, kOrderedTurns>;
+  using Kernel = FlashBwdMma<HostMachine, T, kDim, kRowsOfBlock, kKeys, kStages, kOrdered>;
   using Before = BwdRows<HostMachine, T, kDim, kRowsOfBlock>;
   using Behind = BwdQueries<HostMachine, T, typename Kernel::Slots>;
-  static constexpr int kRows = kRowsOfBlock, kColumns = kDim, kAtATime = 3;
-  static constexpr bool kOrdered = kOrderedTurns;
+  static constexpr int kAtATime = 3;
   static void launch(const AttentionProblem&, const BwdJob& job, std::uint64_t seed) {
     support::run_blocks(Before::blocks(job), Before::kThreads, 0, seed, [&] { Before::run(job); });
     support::run_blocks_together(kAtATime, Kernel::blocks(job), Kernel::kThreads, Kernel::kSharedBytes, seed, [&] { Kernel(job).run(); });
