@@ -84,8 +84,10 @@ TEST(FlashBwdMma, HasOtherBitsInDqWhereBlocksAddInAnotherOrder) {
 TEST(Swizzle, MovesByChunksAsIfWorkedOutAnew) {
   for (int row = 0; row < 16; ++row)
     for (int first = 0; first < 8; ++first)
-      for (int chunks = 0; chunks < 16; ++chunks)
-        if ((first & chunks % 8) == 0) EXPECT_EQ(cuda::moved_by_chunks(1024 + cuda::swizzled(row, first, 64), chunks, 64), 1024 + cuda::swizzled(row, first + chunks, 64));
+      for (int chunks = 0; chunks < 16; ++chunks) {
+        if ((first & chunks % 8) != 0) continue;
+        EXPECT_EQ(cuda::moved_by_chunks(1024 + cuda::swizzled(row, first, 64), chunks, 64), 1024 + cuda::swizzled(row, first + chunks, 64));
+      }
 }
 
 TEST(RowBlocks, AreThoseThatSeeABlockOfKeys) {
