@@ -21,20 +21,22 @@ struct BwdJob : DeviceJob {
   void *dq, *dk, *dv;
   RowNumbers* rows;  // (B H, row blocks, rows of a block)
   float* dq_sums;    // (B H, row blocks, rows x columns of a block): in an order of the kernel's own
-  int* turns;        // (B H, row blocks): how many key blocks have added to a block of dQ. Null: they add in any order
+  int* turns;        // (B H, row blocks, parts): how many key blocks have added to a part of a block of dQ. Null: they add in any order
   int* tickets;      // one; null like turns
+  int turn_parts;    // of a block of dQ, each added by threads of its own
 
   BS_HOST_DEVICE int key_blocks(int keys) const { return (kv_seq + keys - 1) / keys; }
 };
 
-/// Elements of the scratch arrays for blocks of so many rows of `columns` columns.
+/// Elements of the scratch arrays for blocks of so many rows of `columns` columns, in so many parts.
 struct BwdScratch {
   std::int64_t rows, sums, turns;
 
-  BwdScratch(const AttentionProblem& p, int block_rows, int columns)
-      : turns(p.batch * p.heads * ((p.seq + block_rows - 1) / block_rows)) {
-    rows = turns * block_rows;
+  BwdScratch(const AttentionProblem& p, int block_rows, int columns, int turn_parts) {
+    const std::int64_t blocks = p.batch * p.heads * ((p.seq + block_rows - 1) / block_rows);
+    rows = blocks * block_rows;
     sums = rows * columns;
+    turns = blocks * turn_parts;
   }
 };
 

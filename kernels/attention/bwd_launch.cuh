@@ -15,15 +15,15 @@ namespace bench::attention {
 /// A backward pass's tensors and scratch on the device, and the job over them. The forward pass's out and lse are among the tensors.
 class AttentionBwdOnDevice : public DeviceTensors {
  public:
-  /// For blocks of `rows` rows of `columns` columns; `ordered` with turns.
-  AttentionBwdOnDevice(const AttentionProblem& p, Tensors& tensors, int rows, int columns, bool ordered)
+  /// For blocks of `rows` rows of `columns` columns, whose sums are added in order in so many parts; 0: in any order.
+  AttentionBwdOnDevice(const AttentionProblem& p, Tensors& tensors, int rows, int columns, int turn_parts)
       : DeviceTensors(tensors, {"dq", "dk", "dv"}),
         key_lengths_(to_device(key_lengths_of(p))),
         bounds_(to_device(bounds_of(p))),
-        size_(p, rows, columns),
+        size_(p, rows, columns, turn_parts),
         rows_(size_.rows * static_cast<std::int64_t>(sizeof(RowNumbers))),
         sums_(size_.sums * static_cast<std::int64_t>(sizeof(float))),
-        turns_(ordered ? (size_.turns + 1) * static_cast<std::int64_t>(sizeof(int)) : 0),
+        turns_(turn_parts > 0 ? (size_.turns + 1) * static_cast<std::int64_t>(sizeof(int)) : 0),
         job_{device_job(p)} {
     job_.q = data("q");
     job_.k = data("k");
@@ -38,7 +38,8 @@ class AttentionBwdOnDevice : public DeviceTensors {
     job_.dv = data("dv");
     job_.rows = reinterpret_cast<RowNumbers*>(rows_.data());
     job_.dq_sums = reinterpret_cast<float*>(sums_.data());
-    if (!ordered) return;
+    job_.turn_parts = turn_parts;
+    if (turn_parts == 0) return;
     job_.turns = reinterpret_cast<int*>(turns_.data());
     job_.tickets = job_.turns + size_.turns;
   }

@@ -40,9 +40,9 @@ class BwdRows {
     Four* const sums = reinterpret_cast<Four*>(job.dq_sums) + static_cast<std::int64_t>(block) * (kRows * kDim / 4);
     BS_UNROLL
     for (int i = 0; i < kRows * kDim / 4; i += kThreads) sums[i + M::thread()] = {};
-    if (job.turns == nullptr || M::thread() > 0) return;
-    job.turns[block] = 0;
-    if (block == 0) *job.tickets = 0;
+    if (job.turns == nullptr) return;
+    if (M::thread() < job.turn_parts) job.turns[static_cast<std::int64_t>(block) * job.turn_parts + M::thread()] = 0;
+    if (block == 0 && M::thread() == 0) *job.tickets = 0;
   }
 
   /// rowsum(dO * O), in every lane of the row; 0 behind row L.

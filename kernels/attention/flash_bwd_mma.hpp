@@ -27,7 +27,7 @@ namespace bench::attention {
 template <class M, class T, int kDim, int kRowsOfBlock, int kKeys, int kStages, bool kOrdered>
 class FlashBwdMma {
  public:
-  static constexpr int kThreads = 256, kRows = kRowsOfBlock, kColumns = kDim;
+  static constexpr int kThreads = 256, kRows = kRowsOfBlock, kColumns = kDim, kTurnParts = kOrdered ? 1 : 0;
   static constexpr int kSharedBytes = cuda::tile_bytes(2 * kKeys + 2 * kStages * kRows, kDim) + cuda::tile_bytes(2 * kRows, kKeys);
 
   static BS_HOST_DEVICE int blocks(const BwdJob& job) { return job.key_blocks(kKeys) * (job.batch * job.heads / job.group); }

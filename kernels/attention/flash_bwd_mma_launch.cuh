@@ -39,7 +39,7 @@ std::unique_ptr<Prepared> prepare_bwd_mma(const Problem& problem, Tensors& tenso
   with_bwd_mma_body<kOrdered>(p, [&]<class T, class Body>() {
     take_shared_memory(flash_bwd_mma<Body>, Body::kSharedBytes + cuda::kTileAlignment_bytes);
     save_forward(p, tensors, context);
-    prepared = std::make_unique<AttentionBwdOnDevice>(p, tensors, Body::kRows, Body::kColumns, kOrdered);
+    prepared = std::make_unique<AttentionBwdOnDevice>(p, tensors, Body::kRows, Body::kColumns, Body::kTurnParts);
   });
   return prepared;
 }

@@ -12,6 +12,9 @@
 // A producer thread has the copy engine bring K and V once, and Q, dO and their rows' numbers round by round into kStages places each, with a
 // barrier for "full" and one for "empty" as in flash_sm90.hpp. dS^T has two places: who meets the other warpgroup behind a round's dS^T has done with dQ's product of
 // the round before.
+//
+// kOrdered: each warp's part of a block of dQ is added behind those of all key blocks before this one, so that sums have the same bits in every run; blocks
+// take their places by ticket as in flash_bwd_mma.hpp.
 #pragma once
 
 #include <cmath>
@@ -29,17 +32,18 @@ struct FlashBwdSm90Job : BwdJob {
   typename M::TensorMap q_map, k_map, v_map, dout_map;
 };
 
-template <class M, class T, int kDim, int kRowsOfBlock>
+template <class M, class T, int kDim, int kRowsOfBlock, bool kOrdered>
 class FlashBwdSm90 {
  public:
   static constexpr int kConsumers = 2, kThreads = 128 * (kConsumers + 1), kKeys = 64 * kConsumers, kRows = kRowsOfBlock, kColumns = kDim, kStages = 2;
+  static constexpr int kTurnParts = kOrdered ? 4 * kConsumers : 0;  // a warp's part each
   static_assert(kRows * kDim == 64 * 128, "a warpgroup's half of dQ is 64 x 64");
   static constexpr int kSharedBytes = cuda::tile_bytes(2 * kKeys + 2 * kStages * kRows, kDim) + 2 * cuda::tile_bytes(kKeys, kRows) + kRows * kDim * 4 +
                                       kStages * kRows * static_cast<int>(sizeof(RowNumbers)) + 128;
 
   static BS_HOST_DEVICE int blocks(const BwdJob& job) { return job.key_blocks(kKeys) * (job.batch * job.heads / job.group); }
 
-  BS_DEVICE explicit FlashBwdSm90(const FlashBwdSm90Job<M>& job) : job_(job), at_(job, M::block()), shared_(M::shared()) {
+  BS_DEVICE explicit FlashBwdSm90(const FlashBwdSm90Job<M>& job) : job_(job), shared_(M::shared()), at_(job, place()) {
     const RowBlocks rows{at_.mask, kRows, kKeys, job.row_blocks(kRows)};
     first_ = rows.begin(at_.key_block);
     count_ = rows.end(at_.key_block) - first_;
@@ -86,6 +90,15 @@ class FlashBwdSm90 {
   BS_DEVICE std::uint32_t full(Tensor tensor, int stage) const { return barrier(1 + stage * 2 + tensor); }
   BS_DEVICE std::uint32_t empty(Tensor tensor, int stage) const { return barrier(1 + (kStages + stage) * 2 + tensor); }
 
+  /// Which block this is: in the order of starting, if that matters.
+  BS_DEVICE int place() const {
+    if constexpr (!kOrdered) return M::block();
+    const std::uint32_t unused = barrier(15);
+    if (M::thread() == 0) M::store_word(unused, static_cast<std::uint32_t>(M::take_ticket(job_.tickets)));
+    M::sync();
+    return static_cast<int>(M::load_word(unused));
+  }
+
   BS_DEVICE void start_barriers() const {
     M::start_barrier(keys_here(), 1);
     for (int stage = 0; stage < kStages; ++stage)
@@ -126,6 +139,7 @@ class FlashBwdSm90 {
     }
   }
 
+  BS_DEVICE static int warp() { return M::thread() / 32 - 4; }  // of the consumers'
   BS_DEVICE static int consumer() { return M::thread() / 128 - 1; }
   BS_DEVICE static int lane() { return M::thread() % 32; }
   /// Of the block's keys: that of a lane's accumulators in the upper half of its warp's 16.
@@ -139,8 +153,9 @@ class FlashBwdSm90 {
     for (int i = 0; i < kDim / 2; ++i) dk[i] = dv[i] = 0.0F;
     if (count_ > 0) {
       M::await(keys_here(), 0);
-      for (int round = 0; round < count_ * job_.group; ++round) step(round, dk, dv);
-      M::wait_additions();
+      const int rounds = count_ * job_.group;
+      for (int round = 0; round < rounds; ++round) step(round, dk, dv);
+      if (lane() == 0) leave_queries(rounds - 1);
     }
     store(static_cast<T*>(job_.dk), dk, job_.scale_log2 * static_cast<float>(kLn2));
     store(static_cast<T*>(job_.dv), dv, 1.0F);
@@ -274,16 +289,24 @@ class FlashBwdSm90 {
 
   /// This warp's part of dQ to global memory, by way of its own place in shared memory.
   BS_DEVICE void add_queries(const float (&sums)[Slots::kFloats], int round) const {
-    const int warp = M::thread() / 32 - 4;
-    const std::uint32_t place = dq() + warp * kWarpBytes;
-    if (lane() == 0) M::wait_additions();
-    M::sync_warp();  // the last round's have been read
+    const std::uint32_t place = dq() + warp() * kWarpBytes;
+    if (lane() == 0 && round > 0) leave_queries(round - 1);
+    M::sync_warp();
     BS_UNROLL
     for (int i = 0; i < Slots::kFloats; i += 4) M::store_floats(place + (i * 32 + lane() * 4) * 4, &sums[i]);
     M::publish_writes();
     M::sync_warp();
-    if (lane() == 0) M::add_bytes(job_.dq_sums + block_of_rows(round) * kRows * kDim + warp * (kWarpBytes / 4), place, kWarpBytes);
+    if (lane() > 0) return;
+    if constexpr (kOrdered) M::await_turn(turn(round), at_.key_block - KeyBlocks(at_.mask, row0(round), kRows, kKeys).begin());
+    M::add_bytes(job_.dq_sums + block_of_rows(round) * kRows * kDim + warp() * (kWarpBytes / 4), place, kWarpBytes);
   }
+  /// That round's part has been read, and its place can be written; in order, it has been added as well, and the next block of keys may.
+  BS_DEVICE void leave_queries(int round) const {
+    if constexpr (!kOrdered) return M::wait_additions();
+    M::end_additions();
+    M::end_turn(turn(round));
+  }
+  BS_DEVICE int* turn(int round) const { return job_.turns + block_of_rows(round) * kTurnParts + warp(); }
 
   /// This round's place is left by one lane a warp.
   BS_DEVICE void leave(Tensor tensor, int stage) const {
@@ -301,8 +324,8 @@ class FlashBwdSm90 {
   }
 
   const FlashBwdSm90Job<M>& job_;
-  BlockOfKeys at_;
   std::uint32_t shared_;
+  BlockOfKeys at_;
   int first_, count_;
 };
 

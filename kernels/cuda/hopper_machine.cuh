@@ -59,6 +59,17 @@ struct HopperMachine : Machine {
   }
   /// Until what this thread's add_bytes() adds has been read: its place may be written again.
   static __device__ __forceinline__ void wait_additions() { asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory"); }
+  /// Until it has been added.
+  static __device__ __forceinline__ void end_additions() { asm volatile("cp.async.bulk.wait_group 0;" ::: "memory"); }
+  /// Machine's, for additions by the copy engine.
+  static __device__ __forceinline__ void await_turn(const int* turn, int value) {
+    Machine::await_turn(turn, value);
+    asm volatile("fence.proxy.async.global;" ::: "memory");
+  }
+  static __device__ __forceinline__ void end_turn(int* turn) {
+    asm volatile("fence.proxy.async.global;" ::: "memory");
+    Machine::end_turn(turn);
+  }
   /// What this thread has written to shared memory is seen by products and the copy engine, once a barrier tells them.
   static __device__ __forceinline__ void publish_writes() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
   /// Some of the block's threads meet, whole warps; `name` from 1 to 15.

@@ -18,7 +18,7 @@ BUILD = Path(os.environ.get("BENCH_SCALE_BUILD", "build/release"))
 OBJECTS = BUILD / "kernels/CMakeFiles/bench_kernels_sm90.dir/attention"
 # kernel, waits of its machine code: one after the scores and one after the output; overlapped also those before and behind the loop. Backward: after
 # S, dP, dQ and dK.
-KERNELS = [("flash_plain_sm90_cuda", 2), ("flash_overlap_sm90_cuda", 4), ("flash_bwd_sm90_cuda", 4)]
+KERNELS = [("flash_plain_sm90_cuda", 2), ("flash_overlap_sm90_cuda", 4), ("flash_bwd_sm90_cuda", 4), ("flash_bwd_ordered_sm90_cuda", 4)]
 
 
 def disassembler():

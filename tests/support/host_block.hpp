@@ -59,6 +59,7 @@ struct Thread {
   std::function<bool()> may_go_on;  // null: it may
   Groups<Copy> copies;
   Groups<Work> products, additions;
+  std::vector<Work> landing;  // additions whose numbers have been read
 };
 
 struct Warp {

@@ -92,17 +92,23 @@ void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t at)
 void add_bytes(float* to, std::uint32_t from, int bytes) {
   BS_REQUIRE(from % 16 == 0 && bytes % 16 == 0 && reinterpret_cast<std::uintptr_t>(to) % 16 == 0, bytes, " bytes are added from ", from, ": no multiples of 16");
   here().running->additions.open.push_back([to, from, bytes] {
-    for (int i = 0; i < bytes / 4; ++i) {
-      float x;
-      std::memcpy(&x, shared_at(from + static_cast<std::uint32_t>(i * 4), 4), 4);
-      to[i] += x;
-    }
+    std::vector<float> numbers(static_cast<std::size_t>(bytes) / sizeof(float));
+    for (std::size_t i = 0; i < numbers.size(); ++i) std::memcpy(&numbers[i], shared_at(from + static_cast<std::uint32_t>(i * sizeof(float)), 4), 4);
+    here().running->landing.push_back([to, numbers] {
+      for (std::size_t i = 0; i < numbers.size(); ++i) to[i] += numbers[i];
+    });
   });
   here().running->additions.commit();
 }
 
 void wait_additions() {
   here().running->additions.wait(0, [](const Work& addition) { addition(); });
+}
+void end_additions() {
+  wait_additions();
+  sleep();
+  for (const Work& addition : here().running->landing) addition();
+  here().running->landing.clear();
 }
 
 void sync_some(int name, int threads) {

@@ -29,6 +29,7 @@ void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t barrier,
 void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t barrier);
 void add_bytes(float* to, std::uint32_t from, int bytes);
 void wait_additions();
+void end_additions();
 void sync_some(int name, int threads);
 void sync_warp();
 void store_floats(std::uint32_t at, const float* x);
@@ -55,6 +56,7 @@ struct HostHopper : HostMachine {
   static void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t barrier) { host_machine::copy_bytes(to, from, bytes, barrier); }
   static void add_bytes(float* to, std::uint32_t from, int bytes) { host_machine::add_bytes(to, from, bytes); }
   static void wait_additions() { host_machine::wait_additions(); }
+  static void end_additions() { host_machine::end_additions(); }
   static void publish_writes() {}
   static void sync_some(int name, int threads) { host_machine::sync_some(name, threads); }
   static void sync_warp() { host_machine::sync_warp(); }

@@ -25,6 +25,7 @@ void thread_main() {
   } catch (...) {
     the_block->failure = std::current_exception();
   }
+  for (const Work& addition : self.landing) addition();
   self.done = true;
   leave_turn();
 }

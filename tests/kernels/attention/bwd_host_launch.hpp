@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A device's backward kernel, launched on the host (tests/support/host_machine.hpp), against the fp64 oracle: its three launches one after the other,
-// over scratch that is filled with NaN. Launcher says which bodies: launch(problem, job, seed), and kRows and kColumns of a block.
+// over scratch that is filled with NaN. Launcher::Kernel is the main one's body, and launch(problem, job, seed) runs all blocks.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -35,11 +35,12 @@ inline Tensors saved_inputs(const AttentionProblem& p) {
 /// The gradients, and the kernel's fp32 sums of dQ as "dq_sums": rounding to 16 bits hides the order in which they were summed.
 template <class Launcher>
 Tensors backward(const AttentionProblem& p, Tensors& given, std::uint64_t seed) {
+  using Kernel = typename Launcher::Kernel;
   Tensors outputs;
   for (const TensorSpec& spec : support::find_op("attention").outputs(p)) poison(outputs.add(spec.name, Tensor(spec.dtype, spec.shape)));
   const std::vector<std::int32_t> lengths = key_lengths_of(p), bounds = bounds_of(p);
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  const BwdScratch size(p, Launcher::kRows, Launcher::kColumns);
+  const BwdScratch size(p, Kernel::kRows, Kernel::kColumns, Kernel::kTurnParts);
   std::vector<RowNumbers> rows(static_cast<std::size_t>(size.rows), {kNan, kNan});
   std::vector<int> turns(static_cast<std::size_t>(size.turns), -7);
   int tickets = -7;
@@ -58,8 +59,9 @@ Tensors backward(const AttentionProblem& p, Tensors& given, std::uint64_t seed) 
   job.rows = rows.data();
   job.dq_sums = outputs.add("dq_sums", Tensor(DType::f32, {size.sums})).template as<float>();
   poison(outputs["dq_sums"]);
-  job.turns = Launcher::kOrdered ? turns.data() : nullptr;
-  job.tickets = Launcher::kOrdered ? &tickets : nullptr;
+  job.turns = Kernel::kTurnParts > 0 ? turns.data() : nullptr;
+  job.tickets = Kernel::kTurnParts > 0 ? &tickets : nullptr;
+  job.turn_parts = Kernel::kTurnParts;
   Launcher::launch(p, job, seed);
   return outputs;
 }
@@ -70,7 +72,7 @@ void expect_the_oracles_gradients(const Params& changes) {
   const Op& op = support::find_op("attention");
   Tensors given = saved_inputs(p);
   const Tensors outputs = backward<Launcher>(p, given, 1);
-  const Kernel& any = support::find_kernel("attention/naive_bwd_cpu");  // what is compared: all outputs
+  const bench::Kernel& any = support::find_kernel("attention/naive_bwd_cpu");  // what is compared: all outputs
   for (const auto& error : support::compare(any, op, p, given, outputs)) EXPECT_LE(error.error, error.tolerance) << error.text();
 }
 

@@ -13,13 +13,12 @@ namespace {
 
 using support::HostMachine;
 
-template <class T, int kDim, int kRowsOfBlock, int kKeys, int kStages, bool kOrderedTurns = false>
+template <class T, int kDim, int kRowsOfBlock, int kKeys, int kStages, bool kOrdered = false>
 struct Mma {
-  using Kernel = FlashBwdMma<HostMachine, T, kDim, kRowsOfBlock, kKeys, kStages, kOrderedTurns>;
+  using Kernel = FlashBwdMma<HostMachine, T, kDim, kRowsOfBlock, kKeys, kStages, kOrdered>;
   using Before = BwdRows<HostMachine, T, kDim, kRowsOfBlock>;
   using Behind = BwdQueries<HostMachine, T, typename Kernel::Slots>;
-  static constexpr int kRows = kRowsOfBlock, kColumns = kDim, kAtATime = 3;
-  static constexpr bool kOrdered = kOrderedTurns;
+  static constexpr int kAtATime = 3;
   static void launch(const AttentionProblem&, const BwdJob& job, std::uint64_t seed) {
     support::run_blocks(Before::blocks(job), Before::kThreads, 0, seed, [&] { Before::run(job); });
     support::run_blocks_together(kAtATime, Kernel::blocks(job), Kernel::kThreads, Kernel::kSharedBytes, seed, [&] { Kernel(job).run(); });
@@ -80,6 +79,15 @@ TEST(FlashBwdMma, HasOtherBitsInDqWhereBlocksAddInAnotherOrder) {
     others += std::memcmp(first["dq_sums"].data(), again["dq_sums"].data(), static_cast<std::size_t>(first["dq_sums"].bytes())) != 0;
   }
   EXPECT_GT(others, 0) << "then the host runs blocks in one order only, and the test of the ordered kernel cannot fail";
+}
+
+TEST(Swizzle, MovesByChunksAsIfWorkedOutAnew) {
+  for (int row = 0; row < 16; ++row)
+    for (int first = 0; first < 8; ++first)
+      for (int chunks = 0; chunks < 16; ++chunks) {
+        if ((first & chunks % 8) != 0) continue;
+        EXPECT_EQ(cuda::moved_by_chunks(1024 + cuda::swizzled(row, first, 64), chunks, 64), 1024 + cuda::swizzled(row, first + chunks, 64));
+      }
 }
 
 TEST(RowBlocks, AreThoseThatSeeABlockOfKeys) {

@@ -13,13 +13,12 @@ namespace {
 
 using support::HostHopper;
 
-template <class T, int kDim, int kRowsOfBlock>
+template <class T, int kDim, int kRowsOfBlock, bool kOrdered = false>
 struct Sm90 {
-  using Kernel = FlashBwdSm90<HostHopper, T, kDim, kRowsOfBlock>;
+  using Kernel = FlashBwdSm90<HostHopper, T, kDim, kRowsOfBlock, kOrdered>;
   using Before = BwdRows<HostHopper, T, kDim, kRowsOfBlock>;
   using Behind = BwdQueries<HostHopper, T, typename Kernel::Slots>;
-  static constexpr int kRows = kRowsOfBlock, kColumns = kDim, kAtATime = 2;
-  static constexpr bool kOrdered = false;
+  static constexpr int kAtATime = 3, kRows = kRowsOfBlock;
   static void launch(const AttentionProblem& p, const BwdJob& tensors, std::uint64_t seed) {
     const auto map = [&](const void* base, std::int64_t heads, std::int64_t length, int rows) {
       return support::HostTensorMap{static_cast<const std::uint16_t*>(base), p.head_dim, length, p.batch * heads, rows};
@@ -55,6 +54,16 @@ TEST(FlashBwdSm90, FillsUpOddHeadDimensionsWithZeros) {
 TEST(FlashBwdSm90, KnowsEveryMaskGroupsAndCaps) { test::expect_the_oracles_gradients_under_every_mask<Narrow>(); }
 
 TEST(FlashBwdSm90, HasTheSameBitsButForDqInWhateverOrderThingsHappen) { test::expect_the_same_gradients<Wide>(test::backward_head(200, 128, true), {"dk", "dv"}); }
+
+TEST(FlashBwdOrderedSm90, EqualsTheOracle) {
+  test::for_masks_and_groups([](const Params& changes) { test::expect_the_oracles_gradients<Sm90<Bf16, 64, 128, true>>(test::with(changes, "pass", std::string("bwd"))); });
+  test::expect_the_oracles_gradients<Sm90<Bf16, 128, 64, true>>(test::backward_head(200, 128, true));
+}
+
+TEST(FlashBwdOrderedSm90, HasTheSameBitsInWhateverOrderThingsHappen) {
+  for (const bool causal : {false, true})  // four blocks of keys, three at a time
+    test::expect_the_same_gradients<Sm90<Bf16, 64, 128, true>>(test::backward_head(500, 64, causal), {"dq_sums", "dq", "dk", "dv"});
+}
 
 }  // namespace
 }  // namespace bench::attention
