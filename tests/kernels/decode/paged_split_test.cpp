@@ -69,14 +69,6 @@ TEST(PagedPart, GivesEveryHeadAndTokenToOneBlock) {
       }
 }
 
-/// Rows of sequence `b` among `all`.
-Tensors rows_of(const Tensors& all, std::int64_t b) {
-  Tensors mine;
-  const std::int64_t at[] = {b};
-  for (const char* name : {"out", "lse"}) mine.add(name, support::take(all[name], 0, at));
-  return mine;
-}
-
 test::HostCase company() {
   Params params = test::shape(1300, 8, 1);  // three spans of 512
   params["batch"] = std::int64_t{4};
