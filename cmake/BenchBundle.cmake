@@ -4,7 +4,7 @@
 #
 #   bin                bench_scale, its LibTorch plug-in, Open MPI's launcher
 #   lib, share, etc    Open MPI as its wheel has it; it finds its own parts from wherever it is
-#   lib/bench_scale    every other library, down to libstdc++; of the C library and the driver none
+#   lib/bench_scale    every other library; the C and C++ libraries and the driver are the machine's
 #   share/bench_scale  studies, scripts for Slurm
 include_guard(GLOBAL)
 
@@ -13,8 +13,10 @@ set_target_properties(bench_scale PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/bench
 target_link_libraries(bench_scale PRIVATE -Wl,--disable-new-dtags)
 install(CODE "set(CMAKE_INSTALL_DO_STRIP TRUE)")
 install(TARGETS bench_scale RUNTIME_DEPENDENCY_SET bench_libraries RUNTIME DESTINATION bin)
+# Not libstdc++: the one of g++ 12 asks for glibc 2.36, the program itself for 2.34, and wherever that is as new, libstdc++ is nearly always, too. A
+# LibTorch that wants a newer one then gets it.
 install(RUNTIME_DEPENDENCY_SET bench_libraries
-  PRE_EXCLUDE_REGEXES "^ld-linux" "^lib(c|m|dl|pthread|rt|util|resolv)\\.so" "^lib(mpi|open-pal|open-rte)\\."
+  PRE_EXCLUDE_REGEXES "^ld-linux" "^lib(c|m|dl|pthread|rt|util|resolv|stdc\\+\\+|gcc_s)\\.so" "^lib(mpi|open-pal|open-rte)\\."
   LIBRARY DESTINATION lib/bench_scale)
 
 # LibTorch stays where it is: the program looks for it (src/cli/torch_places.hpp).
