@@ -25,7 +25,7 @@ std::string state_of_torch() {
   const auto missing = load_gated_kernels();
   for (const auto& kernel : missing)
     if (kernel.name.ends_with("_torch")) return concat("no: ", kernel.reason);
-  return "yes";
+  return concat("yes: ", torch_state().version, " in ", torch_state().folder);
 }
 
 /// Whether cases of the cuda backend can be timed here: that needs a device, a driver for it, and code that runs on it.
