@@ -41,19 +41,20 @@ analysis::Limits limits_of(std::span<const DeviceRate> rates);
 
 /// A device as people know it, for doctor.
 struct DeviceFacts {
-  std::string pci_bus_id;
+  std::string name, compute_capability, pci_bus_id;
   std::vector<std::pair<std::string, std::string>> facts;  // in order
 };
 struct DeviceReport {
   std::string reason;  // why there is none; empty else
-  std::string versions;  // of driver and program
+  std::string driver_cuda, program_cuda;  // the newest CUDA that the driver knows (empty: none), and the one this program was built with
   std::vector<DeviceFacts> devices;
 };
 
 /// Of one kind of device.
 struct DeviceMeter {
   std::string name;  // to_text(Backend)
-  DeviceReport (*report)() = nullptr;
+  /// `ask_memory`: also how much of each device's memory is free, which takes a context on it.
+  DeviceReport (*report)(bool ask_memory) = nullptr;
   /// Of the device of the process that is number `local_rank` on its node. Some seconds. Error(unavailable) without one.
   std::vector<DeviceRate> (*rates)(const Clock& clock, int local_rank) = nullptr;
 };

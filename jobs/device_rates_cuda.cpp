@@ -18,33 +18,16 @@ namespace {
 using device::DeviceBuffer;
 
 constexpr std::int64_t kTraffic = std::int64_t{1} << 30;  // bytes of each array in one timed call: 0.2 ms and more on what there is today
-constexpr std::int64_t kPiece = 16;
 constexpr std::int64_t kExpRounds = 2048;
 constexpr std::uint32_t kTimesA = 1, kTimesB = 5, kTimesTriad = kTimesA + 3 * kTimesB;  // of the words in the arrays
-
-std::uint32_t word(std::uint32_t piece, int place, std::uint32_t times) {
-  return piece * times * kWordFactors[place];
-}
 
 /// Every word of `data` is `times` the word of its place.
 bool holds(const DeviceBuffer& data, std::uint32_t times) {
   std::vector<std::uint32_t> words(static_cast<std::size_t>(data.bytes()) / sizeof(std::uint32_t));
   copy_from_device(words.data(), data.data(), data.bytes());
   for (std::size_t i = 0; i < words.size(); ++i)
-    if (words[i] != word(static_cast<std::uint32_t>(i / 4), static_cast<int>(i % 4), times)) return false;
+    if (words[i] != word_of(static_cast<std::uint32_t>(i / 4), static_cast<int>(i % 4), times)) return false;
   return true;
-}
-
-/// Of all words that a sweep reads, modulo 2^32: whole rounds of all pieces, and the rest of one.
-std::uint32_t sum_of(const Sweep& sweep) {
-  std::uint32_t factors = 0, round = 0, rest = 0;
-  for (const std::uint32_t factor : kWordFactors) factors += factor;
-  const std::int64_t rounds = sweep.pieces() / sweep.count, left = sweep.pieces() % sweep.count;
-  for (std::uint32_t i = 0; i < sweep.count; ++i) {
-    round += i * kTimesA;
-    if (i < left) rest += i * kTimesA;
-  }
-  return factors * (round * static_cast<std::uint32_t>(rounds) + rest);
 }
 
 bool sums_to(const DeviceBuffer& sink, std::uint32_t wanted) {
@@ -103,11 +86,11 @@ class Meter {
 
   Sweep sweep(const DeviceBuffer& array) const { return sweep_of(array.bytes(), device_.sm_count, kTraffic); }
   DeviceBuffer array(std::int64_t bytes, std::uint32_t times) const {
-    DeviceBuffer made(std::max(bytes / kPiece, std::int64_t{1}) * kPiece);
+    DeviceBuffer made(std::max(bytes / kPieceBytes, std::int64_t{1}) * kPieceBytes);
     fill(timer_.stream(), made, times);
     return made;
   }
-  static double bytes_of(const Sweep& sweep) { return static_cast<double>(sweep.pieces() * kPiece); }
+  static double bytes_of(const Sweep& sweep) { return static_cast<double>(sweep.pieces() * kPieceBytes); }
 
   void copy(DeviceRate& rate) {
     const DeviceBuffer from = array(rate.bytes / 2, kTimesA), to = array(rate.bytes / 2, 0);
@@ -123,7 +106,7 @@ class Meter {
     const DeviceBuffer from = array(rate.bytes, kTimesA);
     const Sweep s = sweep(from);
     const DeviceBuffer sink(s.threads() * static_cast<std::int64_t>(sizeof(std::uint32_t)));
-    time(rate, bytes_of(s), [&] { read_over(timer_.stream(), s, from, sink); }, [&] { return sums_to(sink, sum_of(s)); });
+    time(rate, bytes_of(s), [&] { read_over(timer_.stream(), s, from, sink); }, [&] { return sums_to(sink, sum_of_words(s, kTimesA)); });
   }
   void exponential(DeviceRate& rate) {
     const auto blocks = static_cast<std::uint32_t>(kBlocksPerSm * device_.sm_count);

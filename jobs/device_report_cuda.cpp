@@ -34,14 +34,17 @@ std::string memory_text(int index) {
   }
 }
 
-DeviceFacts facts_of(int index) {
+DeviceFacts facts_of(int index, bool ask_memory) {
   const device::Properties p = device::properties(index);
-  return {p.pci_bus_id,
+  const std::string capability = concat(p.major, '.', p.minor);
+  return {p.name,
+          capability,
+          p.pci_bus_id,
           {{"name", p.name},
            {"address", p.pci_bus_id},
-           {"compute capability", concat(p.major, '.', p.minor)},
+           {"compute capability", capability},
            {"code in this build", code_text(p)},
-           {"memory", memory_text(index)},
+           {"memory", ask_memory ? memory_text(index) : format_bytes(p.memory_bytes)},
            {"L2", p.l2_bytes > 0 ? format_bytes(p.l2_bytes) : "unavailable"},
            {"multiprocessors", concat(p.sm_count)},
            {"peak clocks", concat("SM ", mhz(p.sm_clock_mhz), ", memory ", mhz(p.memory_clock_mhz))},
@@ -51,12 +54,11 @@ DeviceFacts facts_of(int index) {
 
 }  // namespace
 
-DeviceReport cuda_report() {
+DeviceReport cuda_report(bool ask_memory) {
   const device::Devices devices = device::probe();
   const device::Versions versions = device::versions();
-  DeviceReport report{.reason = devices.reason,
-                      .versions = concat("driver for CUDA ", versions.driver.empty() ? "unavailable" : versions.driver, ", program built with ", versions.runtime)};
-  for (int i = 0; i < devices.count; ++i) report.devices.push_back(facts_of(i));
+  DeviceReport report{.reason = devices.reason, .driver_cuda = versions.driver, .program_cuda = versions.runtime};
+  for (int i = 0; i < devices.count; ++i) report.devices.push_back(facts_of(i, ask_memory));
   return report;
 }
 

@@ -5,7 +5,7 @@
 
 namespace bench::jobs {
 
-/// What devices this process sees, or why none, and whether the build has code for them. Makes a context on each, to ask for its free memory.
-DeviceReport cuda_report();
+/// What devices this process sees, or why none, and whether the build has code for them.
+DeviceReport cuda_report(bool ask_memory);
 
 }  // namespace bench::jobs

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <optional>
 
+#include "src/system/nvidia_driver.hpp"
 #include "src/system/nvml.hpp"
 
 namespace bench::cli {
@@ -22,8 +23,8 @@ std::string with_unit(const std::optional<double>& value, const char* unit) {
 
 ordered_json devices_found() {
   const jobs::DeviceMeter* meter = Registry<jobs::DeviceMeter>::instance().find("cuda");
-  if (meter == nullptr) return {{"versions", "none"}, {"reason", "this build has no CUDA"}, {"devices", ordered_json::array()}};
-  const jobs::DeviceReport report = meter->report();
+  if (meter == nullptr) return {{"driver", "unavailable"}, {"built with", "none"}, {"reason", "this build has no CUDA"}, {"devices", ordered_json::array()}};
+  const jobs::DeviceReport report = meter->report(true);
   const system::Nvml nvml;
   ordered_json devices = ordered_json::array();
   for (const jobs::DeviceFacts& found : report.devices) {
@@ -38,11 +39,30 @@ ordered_json devices_found() {
     }
     devices.push_back(std::move(device));
   }
-  return {{"versions", report.versions}, {"reason", report.reason}, {"devices", devices}};
+  const std::string driver = system::nvidia_driver_version();
+  return {{"driver", report.driver_cuda.empty() ? "unavailable" : concat(driver.empty() ? "version unknown" : driver, ", for CUDA ", report.driver_cuda)},
+          {"built with", report.program_cuda},
+          {"reason", report.reason},
+          {"devices", devices}};
+}
+
+void add_devices(ordered_json& provenance) {
+  const jobs::DeviceMeter* meter = Registry<jobs::DeviceMeter>::instance().find("cuda");
+  if (meter == nullptr) return;
+  const jobs::DeviceReport report = meter->report(false);
+  if (report.devices.empty()) return;
+  ordered_json& gpu = provenance["gpu"];
+  for (const jobs::DeviceFacts& device : report.devices) {
+    gpu["names"].push_back(device.name);
+    gpu["compute_capabilities"].push_back(device.compute_capability);
+  }
+  gpu["driver"] = system::nvidia_driver_version();
+  gpu["driver_cuda"] = report.driver_cuda;
+  gpu["built_with_cuda"] = report.program_cuda;
 }
 
 void print_devices(const ordered_json& found) {
-  std::cout << fmt::format("{:<18}{}\n", "CUDA", found["versions"].get<std::string>());
+  std::cout << fmt::format("{:<18}driver {}; built with {}\n", "CUDA", found["driver"].get<std::string>(), found["built with"].get<std::string>());
   for (std::size_t i = 0; i < found["devices"].size(); ++i) {
     std::cout << fmt::format("device {}\n", i);
     for (const auto& [name, value] : found["devices"][i].items()) std::cout << fmt::format("  {:<20}{}\n", name, value.get<std::string>());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `doctor` finds of devices: what they are, and what the first one can do.
+// What `doctor` finds of devices, and what of it a run keeps: what they are, and what the first one can do.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -9,9 +9,12 @@
 
 namespace bench::cli {
 
-/// {versions, reason, devices}: each device by what CUDA and, if it is there, NVML say of it. An empty list has its reason beside it.
+/// {driver, built with, reason, devices}: each device by what CUDA and, if it is there, NVML say of it. An empty list has its reason beside it.
 nlohmann::ordered_json devices_found();
 void print_devices(const nlohmann::ordered_json& found);
+
+/// Names, capabilities and versions under `gpu`: what a device's time depends on. Nothing where this rank sees no device.
+void add_devices(nlohmann::ordered_json& provenance);
 
 /// Of the first device; nothing where there is none.
 std::vector<jobs::DeviceRate> device_rates();

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device that is not there, that faults, that hangs, whose memory is too small: rows with reasons, and the run goes on. The device is
 pretended (fake_device/fake_cuda.cpp): what is tried is the program's way through it, and no time of it means anything."""
+import json
+
 import pytest
 from conftest import BUILD, FAST
 
@@ -148,6 +150,18 @@ def test_rates_of_kernels_that_do_nothing_are_no_limits(trouble):
     done = trouble("refused")
     assert not [record for record in done.records("limits") if record.get("device")]
     assert [record for record in done.records("limits")] == [], "and its cases are not held against the host's"
+
+
+def test_a_run_says_what_device_it_was_of(trouble):
+    environment = json.loads((trouble("refused").folder / "env.json").read_text())
+    assert environment["gpu"]["names"] == ["pretended device"] and environment["gpu"]["compute_capabilities"] == ["9.0"]
+    assert environment["gpu"]["driver_cuda"] == environment["gpu"]["built_with_cuda"]
+
+
+def test_a_run_on_another_device_is_another_environment(trouble):
+    assert trouble("fault").code == 75
+    done = trouble("fault", env={"FAKE_CUDA_DRIVER": "none"})
+    assert done.code == 2 and "another environment" in done.err
 
 
 def test_doctor_says_what_the_device_is(bench):

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a device can do: the walk over the arrays on every machine, the rates where there is a device.
+// What a device can do, where there is one.
 #include <vector>
 
 #include "jobs/device_rates.hpp"
-#include "jobs/stream_kernels_cuda.hpp"
 #include "tests/device/with_device.hpp"
 
 namespace bench::jobs {
@@ -11,33 +10,12 @@ namespace {
 
 using RatesOnDevice = device::test::WithDevice;
 
-/// How often each piece is visited, by the rule that Sweep states.
-std::vector<int> visits_of(const Sweep& sweep) {
-  std::vector<int> visits(sweep.count);
-  for (std::int64_t n = 0; n < sweep.pieces(); ++n) ++visits[static_cast<std::size_t>(n % sweep.count)];
-  return visits;
-}
-
-TEST(Sweep, ComesToEveryPieceAndMovesWhatWasAskedFor) {
-  constexpr std::int64_t kSms = 3, kTraffic = 1 << 20;
-  // One piece; fewer pieces than threads (6144); one more than threads; a count that shares no factor with them.
-  for (const std::int64_t bytes : {std::int64_t{16}, std::int64_t{4096 * 16}, std::int64_t{6145 * 16}, std::int64_t{100003 * 16}}) {
-    const Sweep sweep = sweep_of(bytes, kSms, kTraffic);
-    EXPECT_GE(sweep.pieces() * 16, kTraffic);
-    for (const int visits : visits_of(sweep)) ASSERT_GE(visits, 1) << bytes << " bytes";
-  }
-}
-
-TEST(Sweep, OverNothingIsRefused) {
-  EXPECT_THROW(sweep_of(0, 1, 1), Error);
-}
-
 TEST(DeviceMeter, WithoutADeviceIsUnavailableAndSaysWhyThereIsNone) {
   const device::Devices devices = device::probe();
   if (devices.count > 0) GTEST_SKIP() << "there is a device";
   const DeviceMeter* meter = Registry<DeviceMeter>::instance().find("cuda");
   ASSERT_NE(meter, nullptr);
-  EXPECT_EQ(meter->report().reason, devices.reason);
+  EXPECT_EQ(meter->report(false).reason, devices.reason);
   EXPECT_THROW(meter->rates(steady_clock(), 0), Error);
 }
 
