@@ -35,6 +35,7 @@ Usage: ./setup.sh VERB [ARGUMENTS]
   run [ARGUMENTS]    install what is missing, build, then mpirun -np 2 bench_scale ARGUMENTS
   test [ARGUMENTS]   install what is missing, build, then ctest ARGUMENTS
   build              install what is missing and build
+  bundle DIR         build, then make DIR a folder that runs on machines with nothing installed (docs/bundle.md)
   --help             this text
 
 Examples:
@@ -328,6 +329,12 @@ run_tests() {
   exec ctest --preset release "$@"
 }
 
+make_bundle() {
+  begin bundle 0 "a folder that runs elsewhere: $1"
+  cmake --install "$build_dir" --prefix "$(realpath -m -- "$1")" >>"$log" 2>&1 || fail "the bundle could not be made." "mend what the lines above name"
+  say "ready in $(duration "$SECONDS"): $1/bin/bench_scale ($(du -sh -- "$1" | cut -f1))"
+}
+
 main() {
   local verb=${1:---help}
   shift || true
@@ -335,8 +342,11 @@ main() {
   export HOME=${HOME:-$root/build}
   case $verb in
     run | test | build) ;;
+    bundle)
+      [[ $# == 1 ]] || { say "setup.sh: bundle wants one folder." && exit 2; }
+      ;;
     -h | --help | help) usage && exit 0 ;;
-    *) say "setup.sh: unknown verb '$verb'; known are run, test, build and --help." && exit 2 ;;
+    *) say "setup.sh: unknown verb '$verb'; known are run, test, build, bundle and --help." && exit 2 ;;
   esac
   if [[ ! $ranks =~ ^[1-9][0-9]*$ ]]; then
     say "setup.sh: BENCH_SCALE_NP=$ranks: must be a number of ranks, 1 or more."
@@ -347,6 +357,7 @@ main() {
   case $verb in
     run) run_program "$@" ;;
     test) run_tests "$@" ;;
+    bundle) make_bundle "$1" ;;
     build) say "ready in $(duration "$SECONDS"): build/release/bin/bench_scale" ;;
   esac
 }

@@ -109,6 +109,9 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
   add(columns, "start_skew", "s", "latest - earliest start of the ranks, median over samples", rows, [](const auto& r) { return r.start_skew_s.value_or(kNone); });
   add(columns, "n_left_out", "1", "samples flagged as warm-up, late or throttled: stored, not in time", rows, [](const auto& r) { return r.n_left_out; });
   add(columns, "peak_memory", "byte", "resident high-water of the fullest rank", rows, [](const auto& r) { return r.peak_memory_bytes > 0 ? static_cast<double>(r.peak_memory_bytes) : kNone; });
+  add(columns, "device_memory", "byte", "high-water of what the program allocated on the device of the rank with most; NaN: no device", rows,
+      [](const auto& r) { return positive(static_cast<double>(r.device_peak_bytes)); });
+  add(columns, "enqueue", "s", "host time to queue one call on a device, the smallest of the visits' medians; NaN: no device", rows, [](const auto& r) { return positive(r.enqueue_s); });
   add(columns, "wire_bytes", "byte", "bytes sent by the busiest rank in one call", rows, [](const auto& r) { return r.wire_bytes; });
   add(columns, "wire_bytes_least", "byte", "bytes that each rank has to send at least, by the op's cost model", rows, [&](const auto& r) { return of(r).cost.wire_bytes; });
   add(columns, "isolation", "", "what may run beside it", rows, [&](const auto& r) { return std::string(of(r).isolation == scaling::Isolation::node ? "node" : "none"); });
@@ -223,10 +226,12 @@ std::vector<Column> limit_columns(const RunRecord& run) {
   std::vector<Column> columns;
   add(columns, "ranks", "1", "ranks that measured together", run.limits, [](const auto& l) { return l.first.ranks; });
   add(columns, "threads", "1", "threads of each of them", run.limits, [](const auto& l) { return l.first.threads; });
-  add(columns, "fp32", "FLOP s-1", "fp32 multiply-add rate", run.limits, [](const auto& l) { return l.second.fp32_flops_per_s; });
-  add(columns, "bf16", "FLOP s-1", "bf16 rate: dot product or fp32, the higher", run.limits, [](const auto& l) { return l.second.bf16_flops_per_s; });
+  add(columns, "device", "1", "1: of the ranks' devices, 0: of their threads", run.limits, [](const auto& l) { return static_cast<std::int64_t>(l.first.device); });
+  add(columns, "fp32", "FLOP s-1", "fp32 multiply-add rate; of a device, of a matrix product", run.limits, [](const auto& l) { return l.second.fp32_flops_per_s; });
+  add(columns, "bf16", "FLOP s-1", "bf16 rate: dot product or fp32, the higher; of a device, of a matrix product", run.limits, [](const auto& l) { return l.second.bf16_flops_per_s; });
+  add(columns, "fp16", "FLOP s-1", "fp16 rate of a device's matrix product; 0: not measured", run.limits, [](const auto& l) { return l.second.fp16_flops_per_s; });
   add(columns, "fp64", "FLOP s-1", "fp64 multiply-add rate", run.limits, [](const auto& l) { return l.second.fp64_flops_per_s; });
-  add(columns, "exp", "s-1", "polynomial exponentials", run.limits, [](const auto& l) { return l.second.exps_per_s; });
+  add(columns, "exp", "s-1", "polynomial exponentials; of a device, ex2.approx", run.limits, [](const auto& l) { return l.second.exps_per_s; });
   for (std::size_t i = 0; i < kTriadBytes.size(); ++i) {
     const std::string size = concat(kTriadBytes[i] >> 10, "k"), of = concat(" ", kTriadBytes[i] >> 10, " KiB per thread");
     add(columns, concat("triad_", size).c_str(), "byte s-1", concat("triad over", of).c_str(), run.limits, [i](const auto& l) { return l.second.triad_bytes_per_s[i]; });

@@ -17,7 +17,8 @@ namespace bench::analysis {
 /// Who measures a limit together, and whose cases are held against it: so many ranks of so many threads each.
 struct Width {
   std::int64_t ranks = 1, threads = 1;
-  std::int64_t cores() const { return ranks * threads; }
+  bool device = false;  // each rank with a device, whose rates these are; the threads then only feed it
+  std::int64_t parts() const { return ranks * threads; }  // cores, or devices: what kTriadBytes are sizes of
   auto operator<=>(const Width&) const = default;
 };
 
@@ -25,6 +26,7 @@ struct Width {
 struct Limits {
   double fp32_flops_per_s = 0.0;
   double bf16_flops_per_s = 0.0;  // dot-product instructions when the CPU has them, else the fp32 rate
+  double fp16_flops_per_s = 0.0;  // of a device's tensor cores; 0 where fp16 is computed in fp32
   double fp64_flops_per_s = 0.0;
   double exps_per_s = 0.0;
   /// Traffic of a triad whose three arrays together take kTriadBytes[i] per thread: from a core's own cache out to memory.
@@ -40,6 +42,7 @@ struct Limits {
 inline Limits better_of(Limits a, const Limits& b) {
   a.fp32_flops_per_s = std::max(a.fp32_flops_per_s, b.fp32_flops_per_s);
   a.bf16_flops_per_s = std::max(a.bf16_flops_per_s, b.bf16_flops_per_s);
+  a.fp16_flops_per_s = std::max(a.fp16_flops_per_s, b.fp16_flops_per_s);
   a.fp64_flops_per_s = std::max(a.fp64_flops_per_s, b.fp64_flops_per_s);
   a.exps_per_s = std::max(a.exps_per_s, b.exps_per_s);
   a.link_bytes_per_s = std::max(a.link_bytes_per_s, b.link_bytes_per_s);
@@ -111,7 +114,12 @@ struct VisitRecord {
   std::vector<Figure> figures;       // of the answer itself (Op::figures); most ops have none
   std::int64_t rows_checked = 0;     // sequence positions compared with the oracle
   std::int64_t peak_memory_bytes = 0;    // resident high-water of the fullest rank; 0: unavailable
+  std::int64_t device_peak_bytes = 0;    // of the rank with most: high-water of what the program itself allocated on its device; 0: no device
+  std::int64_t device_free_bytes = 0, device_total_bytes = 0;  // of the device with least free, when the calls had been made; 0: no device
+  double enqueue_s = 0.0;                // host time to queue one call on a device, median over the samples of the slowest rank; 0: no device
+  std::int64_t graph_nodes = 0;          // operations in the captured call that was replayed; 0: calls were made one by one
   std::int64_t wire_bytes = 0;           // sent by the busiest rank in one call
+  bool ended_process = false;            // it hung, or broke its device's context: the process it ran in could not go on
   bool oversubscribed = false;           // more ranks than cores: no efficiency is taken from it
   Telemetry before, after;               // of the block's first rank, at the ends of the measurement
 };

@@ -161,6 +161,10 @@ json to_json(const VisitRecord& v) {
           {"before", v.before},
           {"after", v.after}};
   if (!figures.empty()) object["figures"] = figures;
+  if (v.ended_process) object["ended_process"] = true;
+  if (v.graph_nodes > 0) object["graph_nodes"] = v.graph_nodes;
+  if (v.device_total_bytes > 0)
+    object["device"] = {{"peak_bytes", v.device_peak_bytes}, {"free_bytes", v.device_free_bytes}, {"total_bytes", v.device_total_bytes}, {"enqueue_s", v.enqueue_s}};
   return object;
 }
 
@@ -211,6 +215,15 @@ VisitRecord visit_from_json(const json& j) {
   read_field(j, "peak_memory_bytes", v.peak_memory_bytes);
   read_field(j, "wire_bytes", v.wire_bytes);
   read_field(j, "oversubscribed", v.oversubscribed);
+  if (j.contains("ended_process")) read_field(j, "ended_process", v.ended_process);  // most do not
+  if (j.contains("graph_nodes")) read_field(j, "graph_nodes", v.graph_nodes);
+  if (j.contains("device")) {
+    const json& device = member(j, "device");
+    read_field(device, "peak_bytes", v.device_peak_bytes);
+    read_field(device, "free_bytes", v.device_free_bytes);
+    read_field(device, "total_bytes", v.device_total_bytes);
+    read_field(device, "enqueue_s", v.enqueue_s);
+  }
   v.before = figures_from_json(j, "before");
   v.after = figures_from_json(j, "after");
   check_samples(v);
@@ -237,6 +250,7 @@ std::vector<TimedTelemetry> telemetry_from_json(const json& j) {
 json to_json(const Limits& l) {
   return {{"fp32_flops_per_s", l.fp32_flops_per_s},
           {"bf16_flops_per_s", l.bf16_flops_per_s},
+          {"fp16_flops_per_s", l.fp16_flops_per_s},
           {"fp64_flops_per_s", l.fp64_flops_per_s},
           {"exps_per_s", l.exps_per_s},
           {"triad_bytes_per_s", l.triad_bytes_per_s},
@@ -260,6 +274,7 @@ Limits limits_from_json(const json& j) {
   Limits l;
   read_field(j, "fp32_flops_per_s", l.fp32_flops_per_s);
   read_field(j, "bf16_flops_per_s", l.bf16_flops_per_s);
+  if (j.contains("fp16_flops_per_s")) read_field(j, "fp16_flops_per_s", l.fp16_flops_per_s);
   read_field(j, "fp64_flops_per_s", l.fp64_flops_per_s);
   read_field(j, "exps_per_s", l.exps_per_s);
   if (j.contains("link_bytes_per_s")) {  // journals of older versions have none

@@ -46,6 +46,8 @@ void add_visit(CaseResult& result, const VisitRecord& visit, double confidence) 
   }
   if (!visit.figures.empty()) result.figures = visit.figures;
   result.peak_memory_bytes = std::max(result.peak_memory_bytes, visit.peak_memory_bytes);
+  result.device_peak_bytes = std::max(result.device_peak_bytes, visit.device_peak_bytes);
+  if (visit.enqueue_s > 0.0) result.enqueue_s = result.enqueue_s > 0.0 ? std::min(result.enqueue_s, visit.enqueue_s) : visit.enqueue_s;
   result.wire_bytes = std::max(result.wire_bytes, visit.wire_bytes);
   result.oversubscribed |= visit.oversubscribed;
   if (visit.outcome != Outcome::ok) {
@@ -72,12 +74,13 @@ double flops_limit(const Limits& limits, const scaling::Case& c) {
   const auto it = c.params.find("dtype");
   const std::string dtype = it != c.params.end() ? bench::to_text(it->second) : "fp32";
   if (dtype == "fp64") return limits.fp64_flops_per_s;
+  if (dtype == "fp16" && limits.fp16_flops_per_s > 0.0) return limits.fp16_flops_per_s;
   return dtype == "bf16" ? limits.bf16_flops_per_s : limits.fp32_flops_per_s;
 }
 
 /// The physical limit is the slowest of the three resources at its measured rate.
 void add_limit(CaseResult& result, const scaling::Case& c, const RunRecord& run) {
-  const Width width{c.ranks, c.threads};
+  const Width width = scaling::is_on_device(c.kernel) ? Width{c.ranks, 1, true} : Width{c.ranks, c.threads};
   const auto it = run.limits.find(width);
   if (it == run.limits.end() || result.oversubscribed) return;  // ranks that share a core share its limit in no known proportion
   const auto needs = [&](const char* name, double seconds) {
@@ -86,7 +89,7 @@ void add_limit(CaseResult& result, const scaling::Case& c, const RunRecord& run)
     result.limit = name;
   };
   needs("compute", c.cost.flops / flops_limit(it->second, c));
-  needs("memory", least_memory_time_s(it->second, c.cost.bytes, c.cost.bytes_written, scaling::is_cold(c.params) ? HUGE_VAL : c.cost.bytes / static_cast<double>(width.cores())));
+  needs("memory", least_memory_time_s(it->second, c.cost.bytes, c.cost.bytes_written, scaling::is_cold(c.params) ? HUGE_VAL : c.cost.bytes / static_cast<double>(width.parts())));
   needs("exp", c.cost.exps / it->second.exps_per_s);
   result.limit_fraction = result.limit_s / result.time_s.value;
 }

@@ -37,7 +37,8 @@ struct CaseResult {
   std::vector<Figure> figures;            // of the answer itself, of the last visit
   double imbalance = 0.0;                 // mean over samples of (slowest rank / mean rank - 1)
   std::optional<double> start_skew_s;     // latest minus earliest start: median over samples, the largest of the visits
-  std::int64_t peak_memory_bytes = 0, wire_bytes = 0;
+  std::int64_t peak_memory_bytes = 0, wire_bytes = 0, device_peak_bytes = 0;
+  double enqueue_s = 0.0;                 // smallest of the visits'; 0: no device
   bool oversubscribed = false;
   bool contended = false;                 // measured beside neighbours, and the audit found that these change its kernel's times (audit.hpp)
   std::string environment;                // of its visits, in a merged record (source_runs.hpp); empty: the run's

@@ -124,6 +124,22 @@ void read_figures(std::vector<VisitRecord>& visits, const std::vector<std::int64
   }
 }
 
+/// Newer than the schema.
+void read_device(std::vector<VisitRecord>& visits, const Rows& rows) {
+  if (!rows.has("device_memory")) return;
+  const auto peak = rows.ints("device_peak_memory"), free = rows.ints("device_free_memory"), total = rows.ints("device_memory"),
+             nodes = rows.ints("graph_nodes"), ended = rows.ints("ended_process");
+  const auto enqueue = rows.doubles("enqueue");
+  for (std::size_t i = 0; i < visits.size(); ++i) {
+    visits[i].device_peak_bytes = peak[i];
+    visits[i].device_free_bytes = free[i];
+    visits[i].device_total_bytes = total[i];
+    visits[i].enqueue_s = enqueue[i];
+    visits[i].graph_nodes = nodes[i];
+    visits[i].ended_process = ended[i] != 0;
+  }
+}
+
 /// /visits, and from /cases what it alone has: the check against the oracle.
 std::vector<VisitRecord> read_visits(const std::vector<scaling::Case>& all, const Rows& rows, const Rows& cases) {
   std::vector<VisitRecord> visits(rows.count());
@@ -149,6 +165,7 @@ std::vector<VisitRecord> read_visits(const std::vector<scaling::Case>& all, cons
                  .oversubscribed = oversubscribed[i] != 0};
     if (!std::isnan(tolerance[row])) visits[i].checks = {{"", error[row], tolerance[row]}};
   }
+  read_device(visits, rows);
   read_figures(visits, index, cases);
   read_telemetry(visits, rows);
   return visits;
@@ -206,11 +223,13 @@ void read_unvisited(RunRecord& run, const Rows& rows) {
 std::map<Width, Limits> read_limits(const Rows& rows) {
   const auto ranks = rows.ints("ranks");
   const std::vector<std::int64_t> threads = rows.has("threads") ? rows.ints("threads") : std::vector<std::int64_t>(rows.count(), 1);
+  const std::vector<std::int64_t> device = rows.has("device") ? rows.ints("device") : std::vector<std::int64_t>(rows.count());
+  const std::vector<double> fp16 = rows.has("fp16") ? rows.doubles("fp16") : std::vector<double>(rows.count());
   const auto fp32 = rows.doubles("fp32"), bf16 = rows.doubles("bf16"), fp64 = rows.doubles("fp64"), exp = rows.doubles("exp");
   std::map<Width, Limits> limits;
-  const auto of = [&](std::size_t i) -> Limits& { return limits[{ranks[i], threads[i]}]; };
+  const auto of = [&](std::size_t i) -> Limits& { return limits[{ranks[i], threads[i], device[i] != 0}]; };
   for (std::size_t i = 0; i < rows.count(); ++i)
-    of(i) = {.fp32_flops_per_s = fp32[i], .bf16_flops_per_s = bf16[i], .fp64_flops_per_s = fp64[i], .exps_per_s = exp[i]};
+    of(i) = {.fp32_flops_per_s = fp32[i], .bf16_flops_per_s = bf16[i], .fp16_flops_per_s = fp16[i], .fp64_flops_per_s = fp64[i], .exps_per_s = exp[i]};
   for (std::size_t k = 0; k < kTriadBytes.size(); ++k) {
     const std::string size = concat(kTriadBytes[k] >> 10, "k");
     const std::vector<double> triad = rows.doubles(concat("triad_", size));

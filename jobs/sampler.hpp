@@ -46,6 +46,7 @@ class Sampler {
     double rest_s = 0.0;  // before those samples
   };
   std::vector<Timed> take(std::int64_t count, analysis::VisitRecord& record);
+  void note_queueing(const std::vector<Timed>& all, std::int64_t count);
   void append(const std::vector<Timed>& all, std::int64_t count, analysis::VisitRecord& record);
   void mark(analysis::VisitRecord& record);
   Order decide(const analysis::VisitRecord& record) const;
@@ -65,6 +66,7 @@ class Sampler {
   std::vector<double> seen_s_, offset_s_;  // this rank's local times of synchronisation and the offsets then
   double bound_s_ = 0.0;
   std::vector<double> begins_s_, clocks_mhz_;  // [n, ranks], each on its rank's own clock
+  std::vector<double> enqueue_s_;      // of the samples, on a device
   bool unsteady_ = false, throttled_ = false;
   std::int64_t retries_ = 0;
   bool accept_ = false;                // too many samples were disturbed: take them as they are

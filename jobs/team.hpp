@@ -3,8 +3,10 @@
 // in a test and over MPI on a cluster. Every call is collective over the link.
 #pragma once
 
+#include <array>
 #include <cstring>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -33,6 +35,20 @@ inline bool everyone(Link& link, bool mine) {
   for (const unsigned char vote : all_of(link, static_cast<unsigned char>(mine ? 1 : 0)))
     if (vote == 0) return false;
   return true;
+}
+
+/// The words of the lowest rank that has some, on every rank; at most 511 bytes of them.
+struct Words {
+  int rank = 0;
+  std::string text;  // empty: nobody has any
+};
+inline Words first_words(Link& link, const std::string& mine) {
+  std::array<char, 512> text{};
+  mine.copy(text.data(), text.size() - 1);
+  const auto all = all_of(link, text);
+  for (std::size_t rank = 0; rank < all.size(); ++rank)
+    if (all[rank][0] != '\0') return {static_cast<int>(rank), all[rank].data()};
+  return {};
 }
 
 /// Every rank's `mine` (equal lengths), concatenated in rank order.

@@ -13,6 +13,10 @@ void copy_to_device(std::byte* to, const void* from, std::int64_t bytes) {
   BS_CUDA(cudaStreamSynchronize(nullptr));  // from pageable memory the call returns before the data are there
 }
 
+void copy_from_device(void* to, const std::byte* from, std::int64_t bytes) {
+  if (bytes > 0) BS_CUDA(cudaMemcpy(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost));
+}
+
 std::string needs_whole_chunks(std::int64_t head_dim, std::int64_t most) {
   if (head_dim <= most && head_dim % 8 == 0) return {};
   return concat("head_dim = ", head_dim, ": this kernel takes multiples of 8 up to ", most);
@@ -28,7 +32,7 @@ DeviceTensors::DeviceTensors(Tensors& tensors, std::vector<std::string> outputs)
 void DeviceTensors::collect(Tensors& tensors) const {
   for (const std::string& name : outputs_) {
     Tensor& tensor = tensors[name];
-    if (tensor.bytes() > 0) BS_CUDA(cudaMemcpy(tensor.data(), data(name), static_cast<std::size_t>(tensor.bytes()), cudaMemcpyDeviceToHost));
+    copy_from_device(tensor.data(), data(name), tensor.bytes());
   }
 }
 

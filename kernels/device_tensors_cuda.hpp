@@ -34,6 +34,7 @@ std::string needs_whole_chunks(std::int64_t head_dim, std::int64_t most);
 template <class T>
 device::DeviceBuffer to_device(const std::vector<T>& values);
 void copy_to_device(std::byte* to, const void* from, std::int64_t bytes);
+void copy_from_device(void* to, const std::byte* from, std::int64_t bytes);
 
 template <class T>
 device::DeviceBuffer to_device(const std::vector<T>& values) {

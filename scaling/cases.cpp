@@ -107,6 +107,7 @@ class SweepCases {
     c.kernel = candidate.name;
     c.params = params;
     if (replicas_of(params) == 1) c.params.erase("replicas");  // one copy is the plain case
+    if (!is_graph(params)) c.params.erase("graph");
     if (link_of(params) == "mpi" || get_int(params, "ranks") == 1) c.params.erase("link");
     c.id = identity_of(c.params, c.op, c.kernel);
     c.ranks = std::max(get_int(params, "ranks"), replicas_of(params));

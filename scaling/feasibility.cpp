@@ -68,6 +68,11 @@ void judge(const Op& op, const Kernel& kernel, const Machine& machine, Case& c) 
     c.planned = Outcome::skipped;
     return;
   }
+  if (is_graph(c.params) && kernel.backend != Backend::cuda) {
+    c.planned = Outcome::skipped;
+    c.reason = concat("graph: only what a device does can be captured; ", c.kernel, " is of the ", to_text(kernel.backend), " backend");
+    return;
+  }
   const std::int64_t copies = replicas_of(c.params);
   if (copies > 1 && problem->ranks > 1) {
     c.planned = Outcome::skipped;

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "kernels/kernel.hpp"
 #include "scaling/nearest.hpp"
 #include "scaling/value.hpp"
 
@@ -19,6 +20,7 @@ const Op& require_op(const std::string& name) {
 const std::vector<ParamSpec>& protocol_params() {
   static const std::vector<ParamSpec> params{
       {"cache", std::string("hot"), "hot or cold: do a sample's data lie in the caches when it starts?"},
+      {"graph", false, "a device's call is captured once and replayed as a CUDA graph, instead of queued launch by launch"},
       {"link", std::string("mpi"), "mpi or mpi-shm: how the ranks of a case reach each other: by messages, or by memory that a node's ranks share"},
       {"replicas", std::int64_t{1}, "so many ranks run a copy of the one-rank case each, at the same time"},
       {"warmup", std::int64_t{3}, "exactly so many untimed calls, nothing cut after them"},
@@ -62,9 +64,20 @@ std::int64_t replicas_of(const Params& params) {
   return count == nullptr ? 1 : *count;
 }
 
+bool is_on_device(const std::string& kernel) {
+  if (const Kernel* known = Registry<Kernel>::instance().find(kernel)) return known->backend == Backend::cuda || known->backend == Backend::nccl;
+  return kernel.find("_cuda") != std::string::npos;
+}
+
 bool is_cold(const Params& params) {
   const auto it = params.find("cache");
   return it != params.end() && to_text(it->second) == "cold";
+}
+
+bool is_graph(const Params& params) {
+  const auto it = params.find("graph");
+  const auto* graph = it == params.end() ? nullptr : std::get_if<bool>(&it->second);
+  return graph != nullptr && *graph;
 }
 
 std::string link_of(const Params& params) {
@@ -73,7 +86,7 @@ std::string link_of(const Params& params) {
 }
 
 std::string problem_key(const std::string& op, const Params& params) {
-  static const std::set<std::string> how{"ranks", "threads", "layout", "cache", "link", "replicas", "warmup"};
+  static const std::set<std::string> how{"ranks", "threads", "layout", "cache", "graph", "link", "replicas", "warmup"};
   std::string key = op;
   for (const auto& [name, value] : params)
     if (!how.contains(name)) key += concat('\n', name, '=', to_text(value));

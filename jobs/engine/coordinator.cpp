@@ -22,6 +22,9 @@ void Coordinator::book(const scaling::Assignment& assignment, analysis::VisitRec
   if (breaks_link(record.outcome)) ++generation_[{assignment.first_rank, assignment.ranks}];
   if (!ledger_.ended(record)) return;
   listener_.finished(c, ledger_.run().visits.back(), ++done_, total_);
+  if (!record.ended_process || ending_) return;
+  ending_ = true;
+  if (listener_.lost) listener_.lost(ledger_.run().visits.back());
 }
 
 void Coordinator::take_reports() {
@@ -51,11 +54,13 @@ void Coordinator::end_what_hangs() {
     if (!running.over && late_s > grace) {
       const scaling::Case& c = case_of(running.assignment);
       running.over = true;
+      const bool here = running.assignment.first_rank == 0;
+      const bool last = !settings_.survives_deaths || (here && control_.size() == 1);
       book(running.assignment, {.case_id = c.id, .visit = running.assignment.task.visit, .attempt = running.assignment.task.attempt,
                      .outcome = Outcome::timeout, .reason = concat("nothing was heard of it for ", running.limit_s, " s"),
-                     .ranks = c.ranks, .block = running.assignment.block, .first_rank = running.assignment.first_rank, .placement = settings_.placement});
-      const bool here = running.assignment.first_rank == 0;
-      if (!settings_.survives_deaths || (here && control_.size() == 1)) listener_.hung();
+                     .ranks = c.ranks, .block = running.assignment.block, .first_rank = running.assignment.first_rank, .placement = settings_.placement,
+                     .ended_process = last});
+      if (last) listener_.hung();
     }
     if (running.over && late_s > 3.0 * grace) {
       dispatcher_.finished(it->first);
@@ -85,7 +90,7 @@ void Coordinator::begin(const scaling::Assignment& assignment) {
 }
 
 void Coordinator::hand_out() {
-  if (settings_.stop_requested()) return;
+  if (stopping()) return;
   // What does not fit into the time left is passed over; what is shorter may still fit.
   for (bool again = true; again;) {
     again = false;
@@ -111,7 +116,7 @@ bool Coordinator::step() {
   }
   overhead_s_ += clock_() - begin;
   if (!running_.empty()) return false;
-  if (!given_up_ && !settings_.stop_requested() && !dispatcher_.done()) return false;
+  if (!given_up_ && !stopping() && !dispatcher_.done()) return false;
   dismiss();
   return true;
 }

@@ -24,6 +24,8 @@ namespace bench::jobs {
 struct Listener {
   std::function<void(const scaling::Case&)> started;
   std::function<void(const scaling::Case&, const analysis::VisitRecord&, std::size_t done, std::size_t total)> finished;
+  /// A visit left a process unusable (VisitRecord::ended_process), and its record is in the journal: nothing more is handed out.
+  std::function<void(const analysis::VisitRecord&)> lost{};
   /// A visit hangs in rank 0's own process, or where nobody can be left behind: the last words before the process ends.
   std::function<void()> hung;
 };
@@ -63,6 +65,7 @@ class Coordinator {
   void book(const scaling::Assignment& assignment, analysis::VisitRecord record);
   void end_what_hangs();
   void hand_out();
+  bool stopping() const { return ending_ || settings_.stop_requested(); }
   bool fits(const scaling::Assignment& assignment) const;
   void begin(const scaling::Assignment& assignment);
   void dismiss();
@@ -79,6 +82,7 @@ class Coordinator {
   std::map<Block, std::int64_t> generation_;  // of a block's link: another one after a visit that broke it
   std::size_t done_, total_;
   bool given_up_ = false;
+  bool ending_ = false;  // a process cannot go on: what runs may end, the rest is for the next start
   double overhead_s_ = 0.0;
 };
 

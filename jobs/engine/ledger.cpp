@@ -35,11 +35,19 @@ void Ledger::mark(const std::string& what, const std::string& detail) { journal_
 
 std::vector<scaling::Task> Ledger::owed(const std::vector<scaling::Task>& tasks, const std::vector<scaling::Case>& cases,
                                         const std::function<bool(const StartedVisit&)>& was_hit) {
+  std::map<std::string, std::int64_t> culprits;  // cases, by a visit that ended a process
+  for (const analysis::VisitRecord& visit : run_.visits)
+    if (visit.ended_process) culprits[visit.case_id] = visit.visit;
   std::vector<scaling::Task> left;
   for (scaling::Task task : tasks) {
     const scaling::Case& c = cases[static_cast<std::size_t>(task.case_index)];
     const Key key{c.id, task.visit};
     if (has_ended(key)) continue;
+    if (const auto culprit = culprits.find(c.id); culprit != culprits.end()) {
+      ended({.case_id = c.id, .visit = task.visit, .outcome = Outcome::quarantined,
+             .reason = concat("visit ", culprit->second, " of this case ended its process; not tried again"), .ranks = c.ranks});
+      continue;
+    }
     const auto begun = started_.find(key);
     if (begun != started_.end() && begun->second.open) {
       const std::int64_t attempt = begun->second.attempt;

@@ -38,7 +38,8 @@ class Ledger {
   void mark(const std::string& what, const std::string& detail);
 
   /// Of `tasks`, those still owed, each with the number of its next attempt. A visit that was begun and never ended counts as an attempt;
-  /// `was_hit` says whether the block it ran on is to blame (a death elsewhere is not). One that used up its attempts is quarantined here.
+  /// `was_hit` says whether the block it ran on is to blame (a death elsewhere is not). One that used up its attempts is quarantined here, and so
+  /// is every one of a case of which a visit ended its process.
   std::vector<scaling::Task> owed(const std::vector<scaling::Task>& tasks, const std::vector<scaling::Case>& cases,
                                   const std::function<bool(const StartedVisit&)>& was_hit);
 

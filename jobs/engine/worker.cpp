@@ -34,6 +34,9 @@ analysis::VisitRecord Worker::visit(const Order& order) {
     if (comm::follows_a_death(error, world_)) throw comm::peer_lost();
     record.outcome = outcome_of(error.kind());
     record.reason = error.what();
+    const std::string lost = device_lost(Registry<Kernel>::instance().find(c.kernel)->backend);
+    if (!lost.empty()) record.reason += "; " + lost;
+    record.ended_process = !lost.empty();
   }
   record.visit = order.visit;
   record.attempt = order.attempt;

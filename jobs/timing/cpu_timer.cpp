@@ -45,11 +45,20 @@ class CpuTimer final : public Timer {
 
 }  // namespace
 
+std::unique_ptr<Replay> Timer::capture(const std::function<void()>&) {
+  throw Error(ErrorKind::unavailable, "graph: only what a device does can be captured");
+}
+
 std::unique_ptr<Timer> make_timer(Backend backend, const Clock& clock, std::int64_t cache_bytes, int local_rank) {
   const std::string name(to_text(backend));
   if (const TimerMaker* maker = Registry<TimerMaker>::instance().find(name)) return maker->make(clock, cache_bytes, local_rank);
   if (backend == Backend::cuda || backend == Backend::nccl) throw Error(ErrorKind::unavailable, concat("this build has no timer for ", name));
   return std::make_unique<CpuTimer>(clock, cache_bytes);
+}
+
+std::string device_lost(Backend backend) {
+  const TimerMaker* maker = Registry<TimerMaker>::instance().find(std::string(to_text(backend)));
+  return maker != nullptr && maker->lost != nullptr ? maker->lost() : std::string();
 }
 
 }  // namespace bench::jobs

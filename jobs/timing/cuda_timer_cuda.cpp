@@ -21,7 +21,9 @@
 #include "src/device/clock_stamps.hpp"
 #include "src/device/device.hpp"
 #include "src/device/event.hpp"
+#include "src/device/graph.hpp"
 #include "src/device/l2_flush.hpp"
+#include "src/device/lost_context.hpp"
 #include "src/device/queue_depth.hpp"
 #include "src/device/stream.hpp"
 #include "src/device/valve.hpp"
@@ -42,6 +44,17 @@ std::int64_t bytes_of(std::span<const std::span<const std::byte>> data) {
   return bytes;
 }
 
+class GraphReplay final : public Replay {
+ public:
+  GraphReplay(device::GraphExec exec, const device::Stream& stream) : exec_(std::move(exec)), stream_(stream) {}
+  void launch() override { exec_.launch(stream_); }
+  std::int64_t nodes() const override { return exec_.nodes(); }
+
+ private:
+  device::GraphExec exec_;
+  const device::Stream& stream_;
+};
+
 class CudaTimer final : public Timer {
  public:
   explicit CudaTimer(Clock clock)
@@ -59,7 +72,9 @@ class CudaTimer final : public Timer {
     valve_.close();
     stamps_.begin();
     begin_.record(stream_);
+    const double queueing = clock_();
     for (std::int64_t call = 0; call < calls; ++call) run();
+    const double queued_s = clock_() - queueing;
     end_.record(stream_);
     stamps_.end();
     const bool late = gate();
@@ -71,7 +86,8 @@ class CudaTimer final : public Timer {
     return {.begin_s = begin,
             .call_s = device::seconds_between(begin_, end_) / static_cast<double>(calls),
             .clock_mhz = stamps_.mhz(),
-            .flags = flags};
+            .flags = flags,
+            .enqueue_s = queued_s / static_cast<double>(calls)};
   }
 
   /// The sizes of `data` count, not its addresses: those are the host's.
@@ -94,6 +110,14 @@ class CudaTimer final : public Timer {
   void* stream() override { return stream_.get(); }
   std::string device() const override { return bus_id_; }
   void wait() override { stream_.wait(); }
+  DeviceMemory memory() const override {
+    const device::FreeMemory left = device::free_memory();
+    return {device::peak_allocated_bytes(), left.free_bytes, left.total_bytes};
+  }
+  void forget_peak() override { device::forget_peak(); }
+  std::unique_ptr<Replay> capture(const std::function<void()>& run) override {
+    return std::make_unique<GraphReplay>(device::capture(stream_, run), stream_);
+  }
   void rest(double seconds) override { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 
  private:
@@ -150,7 +174,7 @@ std::unique_ptr<Timer> make_cuda_timer(const Clock& clock, std::int64_t, int loc
   return std::make_unique<CudaTimer>(clock);
 }
 
-const Registrar<TimerMaker> registrar{{.name = "cuda", .make = make_cuda_timer}};
+const Registrar<TimerMaker> registrar{{.name = "cuda", .make = make_cuda_timer, .lost = device::lost_context}};
 
 }  // namespace
 }  // namespace bench::jobs

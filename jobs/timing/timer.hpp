@@ -21,6 +21,22 @@ struct Timed {
   double call_s = 0.0;   // mean over the calls
   double clock_mhz = std::numeric_limits<double>::quiet_NaN();  // of the device during the sample; NaN: unavailable
   std::int64_t flags = 0;  // bits of analysis::SampleFlag
+  double enqueue_s = std::numeric_limits<double>::quiet_NaN();  // host time to queue one call on a device; NaN: there is none
+};
+
+/// A device's memory. All 0: there is no device.
+struct DeviceMemory {
+  std::int64_t peak_bytes = 0;                   // high-water of what this program allocated, since forget_peak()
+  std::int64_t free_bytes = 0, total_bytes = 0;  // of all processes
+};
+
+/// A call that was captured, to be queued as one.
+class Replay {
+ public:
+  virtual ~Replay() = default;
+  virtual void launch() = 0;
+  /// Operations in it.
+  virtual std::int64_t nodes() const = 0;
 };
 
 class Timer {
@@ -43,6 +59,11 @@ class Timer {
   virtual std::string device() const { return {}; }
   /// Returns once all that was put on stream() has ended, and throws what went wrong there. Nothing on the host.
   virtual void wait() {}
+  virtual DeviceMemory memory() const { return {}; }
+  virtual void forget_peak() {}
+  /// Records what `run` puts on stream() instead of running it (a CUDA graph). `run` has been called before, so that nothing of it is left to load.
+  /// Error(unavailable) in words when its call cannot be recorded, or puts nothing there; the stream is as it was. Never on the host.
+  virtual std::unique_ptr<Replay> capture(const std::function<void()>& run);
   /// Leaves a device whose clock fell alone for `seconds`, so that it recovers. Nothing on the host, whose samples tell of no clock.
   virtual void rest(double seconds) { static_cast<void>(seconds); }
 };
@@ -52,10 +73,14 @@ class Timer {
 struct TimerMaker {
   std::string name;  // to_text(Backend)
   std::unique_ptr<Timer> (*make)(const Clock& clock, std::int64_t cache_bytes, int local_rank) = nullptr;
+  /// Why this process can use the backend's device no more; empty when it can. Waits for the device, and clears errors that leave it usable.
+  std::string (*lost)() = nullptr;
 };
 
 /// The timer of `backend`: its own, if one is registered, else the host's. Error(unavailable) for a device backend without one.
 std::unique_ptr<Timer> make_timer(Backend backend, const Clock& clock, std::int64_t cache_bytes, int local_rank = 0);
+/// TimerMaker::lost of the backend; empty for the host and where there is no such timer.
+std::string device_lost(Backend backend);
 
 }  // namespace bench::jobs
 

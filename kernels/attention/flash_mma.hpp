@@ -16,6 +16,7 @@
 #include "kernels/attention/softmax_products.hpp"
 #include "kernels/attention/softmax_registers.hpp"
 #include "kernels/cuda/swizzle.hpp"
+#include "kernels/cuda/tile_fetch.hpp"
 
 namespace bench::attention {
 
@@ -45,21 +46,11 @@ class FlashMma {
  private:
   static constexpr int kTiles = kRows / 64;  // of 16 rows, a warp
 
-  /// Asks for rows first .. first + kCount - 1 of a head's `tensor`; what lies behind its last row or column is zero. Eight threads a 128-byte
-  /// row; a thread's chunk is the same in all its rows.
+  /// Asks for rows first .. first + kCount - 1 of a head's `tensor`.
   template <int kCount>
   BS_DEVICE void fetch(std::uint32_t to, const void* tensor, int length, int head, int first) const {
-    constexpr int kPages = kDim / cuda::kPageColumns, kStep = kThreads / 8 / kPages;
-    const int chunk = M::thread() / 8 % kPages * cuda::kPageChunks + M::thread() % 8, column = chunk * cuda::kChunkElements;
-    const int row = M::thread() / 8 / kPages;
-    const auto* from = static_cast<const T*>(tensor) + (static_cast<std::int64_t>(head) * length + first + row) * job_.head_dim + column;
-    const int rows = column < job_.head_dim ? length - first - row : 0;  // that are there, from this thread's first one
-    BS_UNROLL
-    for (int i = 0; i < kCount / kStep; ++i) {
-      const bool there = i * kStep < rows;
-      M::copy16(to + cuda::swizzled(row + i * kStep, chunk, kCount), there ? from : tensor, there);
-      from += kStep * job_.head_dim;
-    }
+    const T* const from = static_cast<const T*>(tensor) + (static_cast<std::int64_t>(head) * length + first) * job_.head_dim;
+    cuda::TileFetch<M, T, kThreads, kDim>::template rows<kCount>(to, from, job_.head_dim, length - first);
     M::commit();
   }
 

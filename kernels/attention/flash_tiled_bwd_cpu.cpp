@@ -2,6 +2,7 @@
 // Tiled backward attention: with P_ij = 2^(s_ij - lse_i), s = log2(e) / sqrt(D) q_i . k_j, delta_i = dout_i .
 // out_i and dS_ij = P_ij (dout_i . v_j - delta_i),
 //   dV_j = sum_i P_ij dout_i,  dQ_i = sum_j dS_ij k_j / sqrt(D),  dK_j = sum_i dS_ij q_i / sqrt(D).
+// Where scores are capped, s = c log2(e) t, t = tanh(q_i . k_j / (c sqrt(D))), and dS_ij takes the factor 1 - t^2.
 //
 // q dout (B, H, L, D), k v (B, Hkv, Lk, D) -> dq (B, H, L, D), dk dv (B, Hkv, Lk, D) in the tensors' dtype; out
 // (B, H, L, D) and lse (B, H, L) come from a forward pass in prepare. Algorithm: FlashAttention-2's backward
@@ -43,6 +44,7 @@ GradShape grad_shape(const AttentionProblem& p, std::int64_t rows) {
           .head_dim = p.head_dim,
           .threads = p.threads,
           .scale = p.scale(),
+          .softcap = static_cast<double>(p.softcap),
           .sequences = p.key_lengths.empty() ? 1 : p.batch,
           .hides_first_keys = p.hides_first_keys()};
 }
@@ -92,10 +94,6 @@ BS_INSTANTIATE(F16, F16);
 BS_INSTANTIATE(F16, float);
 #undef BS_INSTANTIATE
 
-static std::string supports(const Problem& problem) {
-  return supports_only(problem, {Feature::window, Feature::padding, Feature::kv_seq, Feature::segments});
-}
-
 static const Registrar<Kernel> registrar{{
     .name = "attention/flash_tiled_bwd_cpu",
     .op = "attention",
@@ -103,7 +101,6 @@ static const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .passes = {"bwd"},
     .about = "blocked backward, weights computed again from lse, register-tiled, causal skipping",
-    .supports = supports,
     .workspace_bytes = flash_tiled_bwd_workspace_bytes,
     .prepare = prepare,
     .run = run_flash_tiled_bwd,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tiled attention with an online softmax: out_i = sum_j 2^(s_ij - m_i) v_j / sum_j 2^(s_ij - m_i), s =
-// log2(e) / sqrt(D) q_i . k_j.
+// log2(e) / sqrt(D) q_i . k_j, capped where asked for.
 //
 // q (B, H, L, D), k v (B, Hkv, Lk, D) -> out (B, H, L, D) in the tensors' dtype, lse (B, H, L) in fp32 (fp64
 // for fp64 tensors). Algorithm: FlashAttention's loop (Dao et al. 2022; online softmax after Milakov &
@@ -73,6 +73,7 @@ void attend_rows(const AttentionProblem& p, Tensors& tensors, const PackedShare<
     scratch.rows.hidden[r] = keys.first;
   }
   if (p.hides_first_keys()) rows.hidden = scratch.rows.hidden;
+  rows.softcap = static_cast<RealOf<T>>(p.softcap);
   const double scale = p.scale() * kLog2E;
   rows.scale = pack_queries(tensors["q"].as<T>() + start * p.head_dim, rows.rows, p.head_dim, engine, scale,
                             scratch.rows.q);
@@ -120,17 +121,12 @@ void run_flash_tiled(const Problem& problem, Tensors& tensors, Context& context)
   dispatch(p.dtype, [&]<class T>() { attend_all<T>(p, tensors, context); });
 }
 
-static std::string supports(const Problem& problem) {
-  return supports_only(problem, {Feature::window, Feature::padding, Feature::kv_seq, Feature::segments});
-}
-
 static const Registrar<Kernel> registrar{{
     .name = "attention/flash_tiled_cpu",
     .op = "attention",
     .backend = Backend::cpu,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .about = "blocked online softmax, register-tiled, K/V read in place, causal skipping",
-    .supports = supports,
     .workspace_bytes = flash_tiled_workspace_bytes,
     .run = run_flash_tiled,
 }};

@@ -96,6 +96,7 @@ void add_block(const Pass<T>& pass, const Scratch<RealOf<T>>& scratch, std::int6
                           .v = all.v + key * all.v_stride,
                           .k_stride = all.k_stride,
                           .v_stride = all.v_stride,
+                          .softcap = static_cast<Real>(pass.shape.softcap),
                           .dq = wanted.queries ? work.dq + at * padded : nullptr,
                           .dk = wanted.keys ? scratch.dk : nullptr,
                           .dv = wanted.keys ? scratch.dv : nullptr,

@@ -25,6 +25,7 @@ struct GradShape {
   std::int64_t head_dim = 0;  // D
   std::int64_t threads = 1;
   double scale = 1.0;          // 1 / sqrt(D)
+  double softcap = 0.0;        // c of capped scores; 0: as they are
   std::int64_t sequences = 1;  // that see keys of their own: B where keys are padded, else 1
   bool hides_first_keys = false;
 

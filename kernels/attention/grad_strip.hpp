@@ -2,7 +2,7 @@
 // The backward block, written once over GCC vector types with the forward strip's tile (tile_core.hpp): five
 // products
 //   S = K Q^T,  dP = V dout^T,  dQ += K^T dS,  dV += P dout,  dK += dS Q,   P = 2^(S - lse),  dS = P (dP -
-//   delta)
+//   delta), times the slope of the cap where S is capped
 // P and dS lie with query rows side by side. The first two and dQ have rows as lanes, as in the forward
 // strip: K and V are broadcast, read where they lie. In the last two, columns of dout and Q are the lanes and
 // P and dS are broadcast. Each grad_tile_<isa>.cpp includes this file below its target pragma.
@@ -60,7 +60,10 @@ struct GradStrip : Core {
   }
 
   /// P and dS of the strip's rows, whole tiles of keys at a time; zero where a row sees nothing.
-  void weigh() const {
+  void weigh() const { a.softcap > Real{0} ? weigh_strip<true>() : weigh_strip<false>(); }
+
+  template <bool kCap>
+  void weigh_strip() const {
     for (std::int64_t j = begin; j < round_up(keys, kKeyHeight); j += kHeight) {
       int from = 0, to = vectors;
       while (from < vectors && limit[from] <= j) ++from;
@@ -69,11 +72,11 @@ struct GradStrip : Core {
       clear(j, to, vectors);
       if (from == to) continue;
       const bool edge = a.visible[first + from * kLanes] < j + kHeight || hides(to - 1, kLanes - 1, j);
-      if (to - from == 1) edge ? weigh_keys<1, true>(j, from) : weigh_keys<1, false>(j, from);
+      if (to - from == 1) edge ? weigh_keys<1, true, kCap>(j, from) : weigh_keys<1, false, kCap>(j, from);
       if constexpr (kVecs > 1)
-        if (to - from == 2) edge ? weigh_keys<2, true>(j, from) : weigh_keys<2, false>(j, from);
+        if (to - from == 2) edge ? weigh_keys<2, true, kCap>(j, from) : weigh_keys<2, false, kCap>(j, from);
       if constexpr (kVecs > 2)
-        if (to - from == 3) edge ? weigh_keys<3, true>(j, from) : weigh_keys<3, false>(j, from);
+        if (to - from == 3) edge ? weigh_keys<3, true, kCap>(j, from) : weigh_keys<3, false, kCap>(j, from);
     }
   }
 
@@ -90,9 +93,10 @@ struct GradStrip : Core {
   Vec* weights_at(std::int64_t j) const { return Core::at(a.weights + j * kGradRowBlock + first); }
   Vec* grads_at(std::int64_t j) const { return Core::at(a.grads + j * kGradRowBlock + first); }
 
-  template <int kWidth, bool kEdge>
+  /// With kCap the slopes of capped scores lie where dS comes to lie.
+  template <int kWidth, bool kEdge, bool kCap>
   __attribute__((noinline)) void weigh_keys(std::int64_t j, int from) const {
-    score<kWidth, kEdge>(j, from);
+    score<kWidth, kEdge, kCap>(j, from);
     const Real* value[kHeight];
 #pragma GCC unroll 8
     for (int r = 0; r < kHeight; ++r) value[r] = a.v + std::min(j + r, keys - 1) * a.v_stride;
@@ -103,12 +107,15 @@ struct GradStrip : Core {
     for (int w = 0; w < kWidth; ++w) {
       const Vec delta = Core::at(a.delta + first)[from + w];
 #pragma GCC unroll 8
-      for (int r = 0; r < kHeight; ++r)
-        grads_at(j + r)[from + w] = weights_at(j + r)[from + w] * (tile[r][w] - delta);
+      for (int r = 0; r < kHeight; ++r) {
+        Vec grad = weights_at(j + r)[from + w] * (tile[r][w] - delta);
+        if constexpr (kCap) grad *= grads_at(j + r)[from + w];
+        grads_at(j + r)[from + w] = grad;
+      }
     }
   }
 
-  template <int kWidth, bool kEdge>
+  template <int kWidth, bool kEdge, bool kCap>
   __attribute__((noinline)) void score(std::int64_t j, int from) const {
     const Real* key[kHeight];
 #pragma GCC unroll 8
@@ -128,7 +135,13 @@ struct GradStrip : Core {
         }
 #pragma GCC unroll 8
       for (int r = 0; r < kHeight; ++r) {
-        Vec p = Core::exp2(tile[r][w] - lse);
+        Vec s = tile[r][w];
+        if constexpr (kCap) {
+          const auto capped = Core::capped(s, a.softcap);
+          s = capped.score;
+          grads_at(j + r)[from + w] = capped.slope;
+        }
+        Vec p = Core::exp2(s - lse);
         if constexpr (kEdge) {
           p = *Core::at(seen) > static_cast<Real>(r) ? p : Vec{};
           p = *Core::at(hidden) > static_cast<Real>(r) ? Vec{} : p;

@@ -40,6 +40,7 @@ struct GradBlock {
   const Real* k;                            // (keys, k_stride)
   const Real* v;                            // (keys, v_stride)
   std::int64_t k_stride, v_stride;          // >= head_dim
+  Real softcap;                             // c of capped scores; 0: as they are
   Real* dq;       // strips of (padded_dim, engine.rows), times sqrt(D); null: not wanted
   Real* dk;       // (kGradKeyBlock, padded_dim), times sqrt(D); null: not wanted
   Real* dv;       // like dk; null when dk is

@@ -8,17 +8,19 @@
 namespace bench::attention {
 namespace {
 
-/// On any number of ranks where it can be; more than causality is known on one rank only.
-const Kernel& forward_kernel(const AttentionProblem& problem) {
-  const char* name = supports_no_mask(problem).empty() ? "attention/ring_cpu" : "attention/flash_tiled_cpu";
-  const Kernel* kernel = Registry<Kernel>::instance().find(name);
-  BS_REQUIRE(kernel != nullptr, "the backward pass needs ", name, " for its forward pass");
-  return *kernel;
-}
-
 AttentionProblem forward_of(AttentionProblem problem) {
   problem.pass = "fwd";
   return problem;
+}
+
+/// On any number of ranks where it can be; more than causality is known on one rank only, and capped scores to the plain kernel only.
+const Kernel& forward_kernel(const AttentionProblem& problem) {
+  for (const char* name : {"attention/ring_cpu", "attention/flash_tiled_cpu", "attention/naive_cpu"}) {
+    const Kernel* kernel = Registry<Kernel>::instance().find(name);
+    BS_REQUIRE(kernel != nullptr, "the backward pass needs ", name, " for its forward pass");
+    if (supports_case(*kernel, forward_of(problem)).empty()) return *kernel;
+  }
+  throw Error(ErrorKind::internal, "no kernel computes the forward pass that this backward pass needs");
 }
 
 /// Tells all ranks whether memory sufficed everywhere, before the first of them waits for another.

@@ -11,7 +11,7 @@
 namespace bench::attention {
 
 /// Adds out and lse of this rank's rows to `tensors`, which hold its shares of q, k and v: computed by
-/// ring_cpu, which is flash_tiled_cpu on one rank and where more than causality is asked for, with
+/// ring_cpu, which is flash_tiled_cpu on one rank, by that itself where more than causality is asked for, or by naive_cpu, with
 /// context.workspace as scratch. Collective. When memory runs out on one rank, all ranks throw and none is left waiting.
 void save_forward(const AttentionProblem& problem, Tensors& tensors, Context& context);
 

@@ -6,6 +6,7 @@
 
 #include "kernels/attention/softmax_registers.hpp"
 #include "kernels/cuda/swizzle.hpp"
+#include "kernels/cuda/warp_product.hpp"
 
 namespace bench::attention {
 
@@ -18,11 +19,7 @@ struct SharedRows {
 
 inline constexpr std::uint32_t kSixteenRows = 16 * cuda::kPageChunks * cuda::kChunkBytes;  // from a page's rows to those 16 below
 
-/// Columns 8 n .. 8 n + 7 of an accumulator.
-template <int kCount>
-BS_DEVICE float (&eight(float (&accumulator)[kCount], int n))[4] {
-  return *reinterpret_cast<float(*)[4]>(&accumulator[n * 4]);
-}
+using cuda::eight;
 
 /// scores = Q K^T, unscaled.
 template <class M, class T, int kTiles, int kKeys, int kDim>

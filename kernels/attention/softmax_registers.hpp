@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernels/attention/key_blocks.hpp"
+#include "kernels/attention/softcap.hpp"
 #include "kernels/attention/softmax_state.hpp"
 #include "kernels/cuda/function.hpp"
 
@@ -41,13 +42,12 @@ struct SoftmaxRegisters {
     }
   }
 
-  /// Raw scores s become limit tanh(s / limit), by 1 - 2 / (1 + 2^x): its error is that of 2^x next to 1, where tanh.approx's is 5e-4.
+  /// Raw scores s become limit tanh(s / limit).
   BS_DEVICE void cap(float limit) {
-    const float steepness = 2.0F * static_cast<float>(kLog2E) / limit;
     BS_UNROLL
     for (int tile = 0; tile < kTiles; ++tile) {
       BS_UNROLL
-      for (int i = 0; i < kKeys / 2; ++i) scores[tile][i] = limit - 2.0F * limit * M::reciprocal(1.0F + M::exp2(scores[tile][i] * steepness));
+      for (int i = 0; i < kKeys / 2; ++i) scores[tile][i] = capped<M>(scores[tile][i], limit);
     }
   }
 

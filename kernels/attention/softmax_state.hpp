@@ -7,7 +7,7 @@
 // Empty states: minus infinity would make empty - empty a NaN, so "no key yet" is the finite max kEmptyMax
 // and a masked score is kMaskedScore, far enough below it that 2^(masked - max) is 0 for every max a state
 // can have. A row that never saw a key has sum 0; it leaves as output 0 and log-sum-exp minus infinity, never
-// as NaN. Scores must stay within +-1e28.
+// as NaN. Scores must stay within +-1e28 (kLeastScore).
 #pragma once
 
 #include <algorithm>
@@ -20,6 +20,7 @@ inline constexpr double kLog2E = 1.44269504088896340736;
 inline constexpr double kLn2 = 0.69314718055994530942;
 inline constexpr double kEmptyMax = -1e29;
 inline constexpr double kMaskedScore = -1e30;
+inline constexpr double kLeastScore = -1e28;  // that a key may have
 
 template <class Real>
 struct SoftmaxState {

@@ -90,6 +90,7 @@ void attend_block(const TileEngine<Real>& engine, const QueryRows<Real>& rows, c
   args.depth = engine.depth(head_dim);
   args.head_dim = head_dim;
   args.scale = rows.scale;
+  args.softcap = rows.softcap;
   args.visible = clipped.data();
   args.hidden = rows.hidden != nullptr ? hidden.data() : nullptr;
   args.scores = scores;

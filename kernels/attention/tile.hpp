@@ -55,6 +55,7 @@ struct StripArgs {
   Real* acc;                    // (padded D, strip rows)
   Real* scores;                 // scratch (kScoreKeys, strip rows)
   Real scale;                   // of the scores: log2(e) / sqrt(D) for engines of pairs, else q has it
+  Real softcap;                 // c of capped scores; 0: as they are
 };
 
 /// The strip kernel of one instruction set.
@@ -103,6 +104,7 @@ struct QueryRows {
   std::int64_t strip = 0;                 // the engine's rows
   const Real* q = nullptr;                // strips of (engine.depth(D), strip)
   Real scale = Real{1};                   // what the scores of q are still to be multiplied by
+  Real softcap = Real{0};                 // c of capped scores; 0: as they are
   const std::int64_t* visible = nullptr;  // (padded rows), ascending: keys of the block each row may see
   const std::int64_t* hidden = nullptr;  // (padded rows), ascending: of these, as many are left of its window
   Real* max = nullptr;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The arithmetic under every tile of attention, forward and backward, written once over GCC vector types: a
-// product whose left factor is broadcast and whose right factor is loaded, and 2^x. Each tile_<isa>.cpp
+// product whose left factor is broadcast and whose right factor is loaded, 2^x, and capped scores. Each tile_<isa>.cpp
 // includes this below its target pragma. Everything lives in an unnamed namespace: the same template compiled
 // for another instruction set must not be merged with it. No lambdas: they would not take the pragma's
 // target.
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <iterator>
 
+#include "kernels/attention/softmax_state.hpp"
 #include "kernels/rounding.hpp"
 
 namespace bench::attention {
@@ -87,6 +88,32 @@ struct Core {
     const Vec scaled =
         reinterpret_cast<Vec>(reinterpret_cast<Ints>(p) + (reinterpret_cast<Ints>(shifted) << E::kMantissa));
     return tiny ? Vec{} : scaled;
+  }
+
+  /// 2^x - 1 for |x| <= 64, as good next to 0 as elsewhere: what 2^r adds to 1 is never added to it.
+  static inline __attribute__((always_inline)) Vec exp2_less_one(Vec x) {
+    using E = Exp2<Real>;
+    const Vec shifted = x + E::kRound;
+    const Vec r = x - (shifted - E::kRound);
+    constexpr int kTerms = static_cast<int>(std::size(E::kC));
+    Vec p = Vec{} + E::kC[kTerms - 1];
+#pragma GCC unroll 16
+    for (int i = kTerms - 2; i >= 0; --i) p = p * r + E::kC[i];
+    const Vec power = reinterpret_cast<Vec>(reinterpret_cast<Ints>(Vec{} + Real{1}) +
+                                            (reinterpret_cast<Ints>(shifted) << E::kMantissa));
+    return power * (p * r) + (power - Real{1});
+  }
+
+  struct Capped {
+    Vec score, slope;
+  };
+  /// c tanh(s / c) of scores s and its slope by s; x and the result in units of log2. With m = e^(2 s / c) - 1 they are c m / (m + 2)
+  /// and 4 (m + 1) / (m + 2)^2. At |x| = 32 c the cap is long reached.
+  static inline __attribute__((always_inline)) Capped capped(Vec x, Real c) {
+    const Vec v = x * (Real{2} / c), most = Vec{} + Real{64};
+    const Vec m = exp2_less_one(v > most ? most : v < -most ? -most : v);
+    const Vec share = Real{1} / (m + Real{2});
+    return {m * share * (c * static_cast<Real>(kLog2E)), Real{4} * (m + Real{1}) * share * share};
   }
 
   /// `keys` scores of kLanes rows, `stride` apart, become weights 2^(scale * score - max). Returns their

@@ -130,16 +130,29 @@ struct Strip : Core {
     }
   }
 
+  /// Scores of vector w and the largest of them are capped, in units of log2; masked ones stay what they are.
+  __attribute__((noinline)) void cap(int w) {
+    Real* score = a.scores + w * kLanes;
+    for (std::int64_t j = 0; j < round_up(limit[w], kHeight); ++j, score += kRows)
+      *Core::at(score) = capped_unless_masked(*Core::at(score) * a.scale);
+    largest[w] = capped_unless_masked(largest[w] * a.scale);
+  }
+  Vec capped_unless_masked(Vec x) const {
+    return x < static_cast<Real>(kLeastScore) ? x : Core::capped(x, a.softcap).score;
+  }
+
   /// Scores of vector w become weights; its rows' state moves on.
   void softmax(int w) {
     alpha[w] = Vec{} + Real{1};
     if (limit[w] == 0) return;
+    if (a.softcap > Real{0}) cap(w);
+    const Real scale = a.softcap > Real{0} ? Real{1} : a.scale;
     Vec &max = Core::at(a.max)[w], &sum = Core::at(a.sum)[w];
-    const Vec top = largest[w] * a.scale, next = top > max ? top : max;
+    const Vec top = largest[w] * scale, next = top > max ? top : max;
     alpha[w] = Core::exp2(max - next);
     max = next;
     sum = sum * alpha[w] +
-          Core::weights(a.scores + w * kLanes, kRows, round_up(limit[w], kHeight), a.scale, next);
+          Core::weights(a.scores + w * kLanes, kRows, round_up(limit[w], kHeight), scale, next);
   }
 
   /// acc of the rows from vector `w` on takes in the keys [from, to).

@@ -7,8 +7,11 @@
 #define BS_DEVICE __device__ __forceinline__
 #define BS_HOST_DEVICE __host__ __device__ __forceinline__
 #define BS_UNROLL _Pragma("unroll")
+#define BS_PRAGMA(text) _Pragma(#text)
+#define BS_UNROLL_BY(count) BS_PRAGMA(unroll count)
 #else
 #define BS_DEVICE inline
 #define BS_HOST_DEVICE inline
 #define BS_UNROLL
+#define BS_UNROLL_BY(count)
 #endif

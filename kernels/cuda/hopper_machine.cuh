@@ -48,6 +48,41 @@ struct HopperMachine : Machine {
                  : "memory");
   }
 
+  /// Bytes of global into shared memory, counted on `barrier`; all three multiples of 16.
+  static __device__ __forceinline__ void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t barrier) {
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to), "l"(from), "r"(bytes), "r"(barrier) : "memory");
+  }
+  /// Adds fp32 numbers in shared to those in global memory; multiples of 16 bytes. After publish_writes() of those who wrote them.
+  static __device__ __forceinline__ void add_bytes(float* to, std::uint32_t from, int bytes) {
+    asm volatile("cp.reduce.async.bulk.global.shared::cta.bulk_group.add.f32 [%0], [%1], %2;" ::"l"(to), "r"(from), "r"(bytes) : "memory");
+    asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+  }
+  /// Until what this thread's add_bytes() adds has been read: its place may be written again.
+  static __device__ __forceinline__ void wait_additions() { asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory"); }
+  /// Until it has been added.
+  static __device__ __forceinline__ void end_additions() { asm volatile("cp.async.bulk.wait_group 0;" ::: "memory"); }
+  /// Machine's, for additions by the copy engine.
+  static __device__ __forceinline__ void await_turn(const int* turn, int value) {
+    Machine::await_turn(turn, value);
+    asm volatile("fence.proxy.async.global;" ::: "memory");
+  }
+  static __device__ __forceinline__ void end_turn(int* turn) {
+    asm volatile("fence.proxy.async.global;" ::: "memory");
+    Machine::end_turn(turn);
+  }
+  /// What this thread has written to shared memory is seen by products and the copy engine, once a barrier tells them.
+  static __device__ __forceinline__ void publish_writes() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+  /// Some of the block's threads meet, whole warps; `name` from 1 to 15.
+  static __device__ __forceinline__ void sync_some(int name, int threads) { asm volatile("bar.sync %0, %1;" ::"r"(name), "r"(threads) : "memory"); }
+  static __device__ __forceinline__ void sync_warp() { __syncwarp(); }
+
+  static __device__ __forceinline__ void store_floats(std::uint32_t at, const float* x) {
+    asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(at), "f"(x[0]), "f"(x[1]), "f"(x[2]), "f"(x[3]) : "memory");
+  }
+  static __device__ __forceinline__ void load_floats(float (&x)[4], std::uint32_t at) {
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(x[0]), "=f"(x[1]), "=f"(x[2]), "=f"(x[3]) : "r"(at) : "memory");
+  }
+
   /// Registers a thread of this warpgroup from here on; all its warps say so.
   template <int kCount>
   static __device__ __forceinline__ void take_registers() {
@@ -75,6 +110,11 @@ struct HopperMachine : Machine {
   template <class T, int kCount>
   static __device__ __forceinline__ void product(float (&c)[kCount], std::uint64_t a, std::uint64_t b, bool add) {
     product_of_tiles<T>(c, a, b, add);
+  }
+  /// The same with a^T (16 x 64) and b (16 x 2 kCount), rows as they lie.
+  template <class T, int kCount>
+  static __device__ __forceinline__ void product_transposed(float (&c)[kCount], std::uint64_t a, std::uint64_t b, bool add) {
+    product_of_transposed_tiles<T>(c, a, b, add);
   }
   /// c += a (64 x 16, in registers as multiply_add has it) b (16 x 2 kCount, in shared memory, rows as they lie).
   template <class T, int kCount>

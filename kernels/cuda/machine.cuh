@@ -3,7 +3,8 @@
 // takes it as a template parameter, so that a test can run the very same body on the host, thread by thread (tests/support/host_machine).
 //
 // Collectives of a warp (load_matrix, multiply_add, shuffle_xor) are called by all 32 lanes. Addresses of shared memory are bytes in the
-// shared window, as the instructions want them. Instructions: PTX ISA 8.5, sections 9.7.9 (cp.async), 9.7.14 (ldmatrix, mma.sync).
+// shared window, as the instructions want them. Instructions: PTX ISA 8.5, sections 9.7.9 (cp.async), 9.7.12 (red),
+// 9.7.14 (ldmatrix, mma.sync).
 #pragma once
 
 #include <cstdint>
@@ -116,6 +117,41 @@ struct Machine {
   static __device__ __forceinline__ float high(std::uint32_t word) {
     if constexpr (std::is_same_v<T, Bf16>) return __uint_as_float(word & 0xffff0000U);
     return low<T>(word >> 16);
+  }
+
+  static __device__ __forceinline__ void store_word(std::uint32_t at, std::uint32_t word) {
+    asm volatile("st.shared.u32 [%0], %1;" ::"r"(at), "r"(word) : "memory");
+  }
+  static __device__ __forceinline__ std::uint32_t load_word(std::uint32_t at) {
+    std::uint32_t word;
+    asm volatile("ld.shared.u32 %0, [%1];" : "=r"(word) : "r"(at) : "memory");
+    return word;
+  }
+
+  /// How many neighbours in global memory add() takes at once: Hopper has an instruction for four.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  static constexpr int kAddWidth = 4;
+  static __device__ __forceinline__ void add(float* to, const float* x) {
+    asm volatile("red.relaxed.gpu.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(to), "f"(x[0]), "f"(x[1]), "f"(x[2]), "f"(x[3]) : "memory");
+  }
+#else
+  static constexpr int kAddWidth = 1;
+  static __device__ __forceinline__ void add(float* to, const float* x) {
+    asm volatile("red.relaxed.gpu.global.add.f32 [%0], %1;" ::"l"(to), "f"(*x) : "memory");
+  }
+#endif
+
+  /// Counters in global memory that blocks wait at for each other. One thread calls these, beside a sync() of its block: what the block's threads have
+  /// added before it is there for those behind the sync() of a block that has awaited it.
+  static __device__ __forceinline__ int take_ticket(int* counter) { return atomicAdd(counter, 1); }
+  static __device__ __forceinline__ void await_turn(const int* turn, int value) {
+    int now;
+    do asm volatile("ld.acquire.gpu.global.s32 %0, [%1];" : "=r"(now) : "l"(turn) : "memory");
+    while (now != value);
+  }
+  static __device__ __forceinline__ void end_turn(int* turn) {
+    __threadfence();  // the whole block's additions, which a release alone need not cover
+    asm volatile("red.release.gpu.global.add.s32 [%0], 1;" ::"l"(turn) : "memory");
   }
 
   static __device__ __forceinline__ float shuffle_xor(float x, int lanes) { return __shfl_xor_sync(0xffffffffU, x, lanes); }

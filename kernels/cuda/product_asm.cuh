@@ -29,6 +29,13 @@ namespace bench::cuda {
                : BS_FLOATS_64(c)                                                                                         \
                : "l"(a), "l"(b), "r"(add ? 1 : 0))
 
+/// N = 64: both with 16 columns ("0, 0"), or both with their 16 rows as they lie ("1, 1": transposed).
+#define BS_PRODUCT_OF_TILES_64(type, transposed)                                                                        \
+  asm volatile("{\n.reg .pred add;\nsetp.ne.b32 add, %34, 0;\nwgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type \
+               " {" BS_NAMES_32 "}, %32, %33, add, 1, 1, " transposed ";\n}"                                             \
+               : BS_FLOATS_32(c)                                                                                        \
+               : "l"(a), "l"(b), "r"(add ? 1 : 0))
+
 /// a in registers, b in shared memory with its rows as they lie (transposed).
 #define BS_PRODUCT_OF_REGISTERS_64(type)                                                                                \
   asm volatile("{\n.reg .pred add;\nsetp.ne.b32 add, 1, 0;\nwgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type \
@@ -47,6 +54,21 @@ __device__ __forceinline__ void product_of_tiles(float (&c)[64], std::uint64_t a
     BS_PRODUCT_OF_TILES_128("bf16");
   else
     BS_PRODUCT_OF_TILES_128("f16");
+}
+
+template <class T>
+__device__ __forceinline__ void product_of_tiles(float (&c)[32], std::uint64_t a, std::uint64_t b, bool add) {
+  if constexpr (std::is_same_v<T, Bf16>)
+    BS_PRODUCT_OF_TILES_64("bf16", "0, 0");
+  else
+    BS_PRODUCT_OF_TILES_64("f16", "0, 0");
+}
+template <class T>
+__device__ __forceinline__ void product_of_transposed_tiles(float (&c)[32], std::uint64_t a, std::uint64_t b, bool add) {
+  if constexpr (std::is_same_v<T, Bf16>)
+    BS_PRODUCT_OF_TILES_64("bf16", "1, 1");
+  else
+    BS_PRODUCT_OF_TILES_64("f16", "1, 1");
 }
 
 template <class T>

@@ -22,13 +22,14 @@ BS_HOST_DEVICE std::uint32_t swizzled(int row, int chunk, int rows) {
   return static_cast<std::uint32_t>(((page * rows + row) * kPageChunks + (within ^ (row % 8))) * kChunkBytes);
 }
 
-/// From the place of chunk `chunk` < 2 to that of chunk + 2 pairs in the same row: an exclusive or and a constant, where a place worked out
-/// anew would keep a register for every pair.
-BS_HOST_DEVICE std::uint32_t moved_by_pairs(std::uint32_t at, int pairs, int rows) {
-  constexpr int kPagePairs = kPageChunks / 2;
-  return (at ^ static_cast<std::uint32_t>(pairs % kPagePairs * 2 * kChunkBytes)) +
-         static_cast<std::uint32_t>(pairs / kPagePairs * rows * kPageChunks * kChunkBytes);
+/// From the place of a chunk to that of chunk + `chunks` in the same row: an exclusive or and a constant, where a place worked out anew would keep
+/// a register for every chunk. Of the first chunk's number no bit may be set that is set in chunks mod 8.
+BS_HOST_DEVICE std::uint32_t moved_by_chunks(std::uint32_t at, int chunks, int rows) {
+  return (at ^ static_cast<std::uint32_t>(chunks % kPageChunks * kChunkBytes)) +
+         static_cast<std::uint32_t>(chunks / kPageChunks * rows * kPageChunks * kChunkBytes);
 }
+/// The same from a chunk < 2 by pairs of chunks, 16 columns each.
+BS_HOST_DEVICE std::uint32_t moved_by_pairs(std::uint32_t at, int pairs, int rows) { return moved_by_chunks(at, 2 * pairs, rows); }
 
 /// A block's dynamic shared memory begins anywhere; a launch asks for so much more than its tiles take, and Machine::shared() rounds up.
 inline constexpr int kTileAlignment_bytes = 1024;

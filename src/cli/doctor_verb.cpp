@@ -7,6 +7,7 @@
 
 #include "jobs/timing/timer.hpp"
 #include "kernels/isa.hpp"
+#include "src/cli/device_findings.hpp"
 #include "src/cli/exit_codes.hpp"
 #include "src/cli/rates_cache.hpp"
 #include "src/cli/torch_plugin.hpp"
@@ -24,13 +25,14 @@ std::string state_of_torch() {
   const auto missing = load_gated_kernels();
   for (const auto& kernel : missing)
     if (kernel.name.ends_with("_torch")) return concat("no: ", kernel.reason);
-  return "yes";
+  return concat("yes: ", torch_state().version, " in ", torch_state().folder);
 }
 
+/// Whether cases of the cuda backend can be timed here: that needs a device, a driver for it, and code that runs on it.
 std::string state_of_cuda() {
   try {
     return concat("yes: ", jobs::make_timer(Backend::cuda, jobs::steady_clock(), 0, 0)->device());
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     return concat("no: ", error.what());
   }
 }
@@ -84,10 +86,17 @@ int doctor_verb(const Options& options) {
   ordered_json all = findings(options, topology.machine());
   if (!options.json)
     for (const auto& [name, value] : all.items()) std::cout << fmt::format("{:<18}{}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+  all["CUDA devices"] = devices_found();
+  if (!options.json) print_devices(all["CUDA devices"]);
   if (options.doctor.roofline) {
     const KeptRates rates = rates_of(options.doctor, topology.machine());
     all["rates"] = as_json(rates);
-    if (!options.json) print(rates);
+    const std::vector<jobs::DeviceRate> of_device = device_rates();
+    all["device rates"] = as_json(of_device);
+    if (!options.json) {
+      print(rates);
+      print(of_device);
+    }
   }
   if (options.json) std::cout << all.dump(2) << '\n';
   return kAllMeasured;

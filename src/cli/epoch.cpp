@@ -11,6 +11,7 @@
 #include "analysis/compare/baseline_sides.hpp"
 #include "analysis/results.hpp"
 #include "analysis/table.hpp"
+#include "jobs/device_rates.hpp"
 #include "jobs/roofline.hpp"
 #include "scaling/blocks.hpp"
 #include "scaling/parameters.hpp"
@@ -88,20 +89,22 @@ std::vector<scaling::Task> Epoch::feasible(std::vector<scaling::Task> owed, jobs
 void Epoch::make_links() {
   std::string text;
   if (world_.rank() == 0) {
-    std::set<std::tuple<std::int64_t, std::int64_t, std::string>> kinds;
+    std::set<std::tuple<std::int64_t, std::int64_t, std::string, bool>> kinds;
     for (const scaling::Task& task : owed_) {
       const scaling::Case& c = plan().cases[static_cast<std::size_t>(task.case_index)];
-      kinds.emplace(task.ranks, c.threads, "mpi");  // also what the limits are measured over
-      kinds.emplace(task.ranks, c.threads, scaling::link_of(c.params));
+      const bool device = scaling::is_on_device(c.kernel);
+      kinds.emplace(task.ranks, device ? 1 : c.threads, "mpi", device);  // also what the limits are measured over
+      kinds.emplace(task.ranks, device ? 1 : c.threads, scaling::link_of(c.params), device);
     }
-    for (const auto& [ranks, threads, kind] : kinds) text += concat(ranks, ' ', threads, ' ', kind, '\n');
+    for (const auto& [ranks, threads, kind, device] : kinds) text += concat(ranks, ' ', threads, ' ', kind, ' ', device ? 1 : 0, '\n');
   }
   std::istringstream lines(world_.bcast(text, 0));
   std::map<std::int64_t, std::set<comm::LinkKind>> kinds;
   std::string kind;
-  for (std::int64_t ranks = 0, threads = 0; lines >> ranks >> threads >> kind;) {
+  bool device = false;
+  for (std::int64_t ranks = 0, threads = 0; lines >> ranks >> threads >> kind >> device;) {
     kinds[ranks].insert(comm::parse_link_kind(kind));
-    widths_.insert({ranks, threads});
+    widths_.insert({ranks, threads, device});
   }
   const scaling::Machine& machine = placement_.machine;
   for (const auto& [width, of_width] : kinds) {
@@ -114,8 +117,10 @@ void Epoch::measure_limits(std::int64_t generation) {
   for (const analysis::Width& width : widths_) {
     if (world_.rank() < width.ranks) {
       Link& link = links_.get(0, static_cast<int>(width.ranks), generation);
-      const analysis::Limits limits = jobs::measure_limits_of(link, width.threads, jobs::steady_clock());
-      if (recorder_) recorder_->add_limits(width, limits);
+      const analysis::Limits limits = width.device ? jobs::measure_device_limits_of(link, jobs::steady_clock(), placement_.local_rank)
+                                                   : jobs::measure_limits_of(link, width.threads, jobs::steady_clock());
+      const bool none = width.device && limits.read_bytes_per_s.back() <= 0.0;  // no device: its cases say why
+      if (recorder_ && !none) recorder_->add_limits(width, limits);
     }
     world_.sleepy_barrier();
   }

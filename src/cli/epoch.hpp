@@ -69,6 +69,7 @@ class Epoch {
   comm::BlockLinks links_{world_};
   std::function<double()> time_left_ = time_left(options_.deadline);
   double overhead_s_ = 0.0;
+  bool lost_ = false;                      // rank 0: a visit left a process unusable
 };
 
 }  // namespace bench::cli

@@ -39,6 +39,12 @@ jobs::Direction Epoch::direct(std::vector<scaling::Task> tasks, Progress& progre
                              recorder_->status("running", done, total, progress.seconds_left());
                              recorder_->store_now_and_then();
                            },
+                       .lost =
+                           [&](const analysis::VisitRecord& record) {
+                             lost_ = true;
+                             std::cerr << "bench_scale: " << record.reason << ". It is a row; no process can go on after that, a new one can: --resume -o "
+                                       << kept_.folder << " (launch local --supervise does it by itself)" << std::endl;
+                           },
                        .hung =
                            [&] {
                              recorder_->store();
@@ -116,7 +122,7 @@ void Epoch::audit() {
   for (const bool fix : {false, true}) {
     if (fix && options_.audit != "fix") return;
     std::vector<scaling::Task> tasks;
-    if (world_.rank() == 0 && complete() && !stop_requested()) {
+    if (world_.rank() == 0 && complete() && !stop_requested() && !lost_) {
       std::set<std::string> contended;
       for (const analysis::AuditRow& row : analysis::audit_rows(recorder_->run()))
         if (row.contention == scaling::Contention::contended) contended.insert(row.kernel);

@@ -38,11 +38,19 @@ std::vector<Job> jobs_in_order(const LaunchOptions& options, const std::string& 
   return jobs;
 }
 
+/// The mpirun that came with this program, the one it was built with, or whichever PATH has.
+std::string own_mpirun() {
+  const fs::path beside = fs::path(this_program()).parent_path() / "mpirun";
+  for (const fs::path& launcher : {beside, fs::path(BENCH_SCALE_MPIEXEC)})
+    if (fs::exists(launcher)) return launcher.string();
+  return "mpirun";
+}
+
 /// mpirun (or srun, which names its flag otherwise) with the program's run, without its folder.
 std::vector<std::string> command_of(const LaunchOptions& options, const std::string& binary) {
-  const bool built_in = options.mpirun.empty();
-  std::istringstream words(built_in ? std::string(fs::exists(BENCH_SCALE_MPIEXEC) ? BENCH_SCALE_MPIEXEC : "mpirun") : options.mpirun);
   std::vector<std::string> command;
+  if (options.mpirun.empty()) command.push_back(own_mpirun());
+  std::istringstream words(options.mpirun);
   for (std::string word; words >> word;) command.push_back(word);
   const bool is_srun = fs::path(command.front()).filename() == "srun";
   command.insert(command.end(), {is_srun ? "-n" : "-np", std::to_string(options.ranks), binary, "run"});

@@ -9,6 +9,7 @@
 #include "analysis/store.hpp"
 #include "kernels/isa.hpp"
 #include "scaling/identity.hpp"
+#include "src/cli/device_findings.hpp"
 #include "src/comm/session.hpp"
 #include "src/system/provenance.hpp"
 
@@ -21,7 +22,7 @@ constexpr double kStoreEvery_s = 30.0;  // how often a readable results.h5 is ma
 /// the firmware left (twins of one model differ there) or the command line.
 std::string environment_identity(const nlohmann::ordered_json& provenance) {
   nlohmann::ordered_json kept;
-  for (const char* section : {"build", "libraries"})
+  for (const char* section : {"build", "libraries", "gpu"})
     if (provenance.contains(section)) kept[section] = provenance[section];
   for (const auto& [section, field] : {std::pair{"cpu", "model"}, {"cpu", "cores"}, {"cpu", "threads"}, {"cpu", "governor"}, {"host", "kernel"},
                                        {"host", "architecture"}})
@@ -40,6 +41,7 @@ analysis::RunRecord new_record(const Options& options, const Planned& prepared, 
   run.policy = prepared.policy;
   auto provenance = system::provenance(options.arguments, options.keep_host, {{"mpi", comm::mpi_library_version()}});
   provenance["kernels"]["isa"] = to_text(best_isa());
+  add_devices(provenance);
   run.provenance_json = provenance.dump();
   run.env_id = environment_identity(provenance);
   run.run_id = scaling::sha256_hex(run.created_utc + run.plan_sha256 + run.provenance_json + std::to_string(getpid())).substr(0, 32);

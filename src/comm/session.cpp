@@ -5,7 +5,9 @@
 
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 
 #include "src/comm/communicator.hpp"
 #include "src/comm/mpi_check.hpp"
@@ -21,6 +23,15 @@ void yield_when_oversubscribed() {
   setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
 }
 
+// Open MPI asks OPAL_PREFIX where its texts and settings are. Its mpirun tells the ranks; a rank that was started alone or by Slurm finds them
+// beside the program, if they came with it.
+void find_mpi_beside_the_program() {
+  std::error_code code;
+  const auto prefix = std::filesystem::read_symlink("/proc/self/exe", code).parent_path().parent_path();
+  if (code || !std::filesystem::is_directory(prefix / "share/openmpi", code)) return;
+  for (const char* name : {"OPAL_PREFIX", "PMIX_PREFIX"}) setenv(name, prefix.c_str(), 1);
+}
+
 bool any_variable_starts_with(std::string_view prefix) {
   for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
     if (std::string_view(*variable).starts_with(prefix)) return true;
@@ -32,6 +43,7 @@ bool any_variable_starts_with(std::string_view prefix) {
 
 Session::Session(int& argc, char**& argv) : exceptions_at_start_(std::uncaught_exceptions()) {
   yield_when_oversubscribed();
+  find_mpi_beside_the_program();
   int provided = MPI_THREAD_SINGLE;
   // The coordinator is a second thread of rank 0; without MULTIPLE it takes turns with rank 0's own work.
   BS_MPI(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided));

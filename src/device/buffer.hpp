@@ -11,6 +11,7 @@ namespace bench::device {
 
 namespace raw {
 struct FreeDevice {
+  std::int64_t bytes = 0;  // taken back from what is allocated
   void operator()(std::byte* data) const noexcept;
 };
 struct FreeHost {
@@ -23,17 +24,27 @@ class DeviceBuffer {
  public:
   /// Owns nothing and asks no device.
   DeviceBuffer() = default;
-  /// On the current device; 0 bytes ask no device either. std::bad_alloc when its memory does not suffice,
-  /// Error(internal) without a device.
+  /// On the current device; 0 bytes ask no device either. OutOfMemory with `bytes` when its memory does
+  /// not suffice, Error(unavailable) without a device.
   explicit DeviceBuffer(std::int64_t bytes);
 
   std::byte* data() const { return data_.get(); }
-  std::int64_t bytes() const { return data_ ? bytes_ : 0; }
+  std::int64_t bytes() const { return data_ ? data_.get_deleter().bytes : 0; }
 
  private:
   std::unique_ptr<std::byte, raw::FreeDevice> data_;
-  std::int64_t bytes_ = 0;
 };
+
+/// What the DeviceBuffers of this process hold, on all its devices; and the most since forget_peak().
+std::int64_t allocated_bytes();
+std::int64_t peak_allocated_bytes();
+void forget_peak();
+
+struct FreeMemory {
+  std::int64_t free_bytes = 0, total_bytes = 0;
+};
+/// Of the current device, all processes together. Zeros where it cannot be asked.
+FreeMemory free_memory();
 
 /// Page-locked host memory that is mapped into the device's addresses, zero at first: what one side stores
 /// the other one sees, over the bus. For flags and a few results, not for data. Move-only.

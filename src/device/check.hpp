@@ -4,13 +4,21 @@
 // as a pointer to an incomplete struct.
 #pragma once
 
+#include <cstdint>
+
 namespace bench::device {
 
-/// Nothing for 0 (cudaSuccess). Else throws Error(internal) with CUDA's name and words for `code`,
-/// `expression` and the place; for a device whose memory ran out std::bad_alloc, which the harness knows as
-/// `oom`. CUDA's own note of the last error is cleared, so that a failed case does not fail the next one too.
-/// An error that broke the context (an illegal address) stays: every later call repeats it.
+/// Nothing for 0 (cudaSuccess). Else clears CUDA's own note of the last error, so that a failed case does not
+/// fail the next one too, and throws, with CUDA's name and words for `code`, `expression` and the place:
+///   OutOfMemory         the device's memory ran out;
+///   Error(unavailable)  there is no device, no driver or none that is new enough, or this build has no code
+///                       for the device (error_kinds.hpp);
+///   Error(internal)     everything else. One that broke the context (an illegal address) stays, every later
+///                       call repeats it: lost_context.hpp.
 void check(int code, const char* expression, const char* file, int line);
+
+/// Throws OutOfMemory: `bytes` were asked for on the current device, and so many are free.
+[[noreturn]] void out_of_memory(std::int64_t bytes);
 
 /// The same where nothing may be thrown: clears CUDA's note and forgets. True when there was nothing to
 /// forget.

@@ -23,6 +23,10 @@ double mhz(int khz) {
   return khz > 0 ? 1e-3 * static_cast<double>(khz) : std::numeric_limits<double>::quiet_NaN();
 }
 
+std::string version_text(int version) {
+  return concat(version / 1000, '.', version % 1000 / 10);
+}
+
 }  // namespace
 
 Devices probe() {
@@ -40,7 +44,16 @@ Devices probe() {
     devices.reason = concat("no CUDA device: no driver is installed (", cudaGetErrorName(code), ")");
   else
     devices.reason = concat("no CUDA device: ", cudaGetErrorString(code), " (", cudaGetErrorName(code), ")");
+  if (code == cudaErrorInsufficientDriver && driver > 0)
+    devices.reason += concat("; the driver knows CUDA ", version_text(driver), ", this program needs ",
+                             version_text(CUDART_VERSION));
   return devices;
+}
+
+Versions versions() {
+  int driver = 0;
+  static_cast<void>(forgive(static_cast<int>(cudaDriverGetVersion(&driver))));
+  return {driver > 0 ? version_text(driver) : std::string(), version_text(CUDART_VERSION)};
 }
 
 Properties properties(int index) {
@@ -57,7 +70,8 @@ Properties properties(int index) {
           .l2_bytes = all.l2CacheSize,
           .memory_bytes = static_cast<std::int64_t>(all.totalGlobalMem),
           .sm_clock_mhz = mhz(attribute(cudaDevAttrClockRate, index)),
-          .memory_clock_mhz = mhz(attribute(cudaDevAttrMemoryClockRate, index))};
+          .memory_clock_mhz = mhz(attribute(cudaDevAttrMemoryClockRate, index)),
+          .ecc = all.ECCEnabled != 0};
 }
 
 int current() {

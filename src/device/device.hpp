@@ -16,6 +16,12 @@ struct Devices {
 /// Never throws: a machine without a GPU, or without its driver, has no device.
 Devices probe();
 
+/// "13.0". `driver`: the newest CUDA that the installed driver knows; empty without one. `runtime`: what this program was built with.
+struct Versions {
+  std::string driver, runtime;
+};
+Versions versions();
+
 struct Properties {
   std::string name;
   std::string pci_bus_id;  // "0000:3b:00.0": what NVML and nvidia-smi call it, whatever CUDA_VISIBLE_DEVICES
@@ -26,6 +32,7 @@ struct Properties {
   std::int64_t memory_bytes = 0;
   // The peak clocks; not what it runs at. NaN: the driver does not say.
   double sm_clock_mhz = 0.0, memory_clock_mhz = 0.0;
+  bool ecc = false;  // of the memory, switched on
 };
 
 /// Of device `index` < probe().count. Error(internal) with CUDA's words if it cannot be asked.

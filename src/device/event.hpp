@@ -13,7 +13,7 @@ namespace bench::device {
 /// Move-only. A moved-from event owns nothing and must not be used.
 class Event {
  public:
-  /// On the current device, with timing. Error(internal) without a device.
+  /// On the current device, with timing. Error(unavailable) without a device.
   Event();
 
   CUevent_st* get() const { return handle_.get(); }

@@ -11,7 +11,7 @@ namespace bench::device {
 /// Move-only. A moved-from stream owns nothing and must not be used.
 class Stream {
  public:
-  /// On the current device, and not held up by the legacy default stream. Error(internal) without a device.
+  /// On the current device, and not held up by the legacy default stream. Error(unavailable) without a device.
   Stream();
 
   CUstream_st* get() const { return handle_.get(); }

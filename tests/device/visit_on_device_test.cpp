@@ -14,9 +14,10 @@ namespace {
 using VisitOnDevice = device::test::WithDevice;
 
 /// 32 to 64 samples: enough for every rule, a fraction of a second.
-analysis::VisitRecord visit(const std::string& kernel, const char* cache = nullptr) {
+analysis::VisitRecord visit(const std::string& kernel, const char* cache = nullptr, bool graph = false) {
   scaling::Case c = toy::make_case(kernel, 1);
   if (cache != nullptr) c.params["cache"] = std::string(cache);
+  if (graph) c.params["graph"] = true;
   comm::LinkSelf link;
   Harness harness({.warmup = 2,
                    .warmup_time = 0.0,
@@ -60,6 +61,24 @@ TEST_F(VisitOnDevice, OfAColdCaseFlushesBeforeEverySingleCall) {
   ASSERT_EQ(record.outcome, Outcome::ok) << record.reason;
   EXPECT_EQ(record.calls_per_sample, 1);
   EXPECT_FALSE(record.cold_method.empty());
+}
+
+TEST_F(VisitOnDevice, OfACapturedCallTimesItsReplays) {
+  const auto record = visit("toy/right_cuda", nullptr, true);
+  ASSERT_EQ(record.outcome, Outcome::ok) << record.reason;
+  EXPECT_EQ(record.graph_nodes, 1) << "one kernel";
+  EXPECT_GE(record.rank_time_s.size(), 32U);
+  EXPECT_FALSE(record.checks.empty()) << "what a replay leaves is checked";
+}
+
+TEST_F(VisitOnDevice, SaysWhatACallCostsTheHostAndTheDevicesMemory) {
+  const auto record = visit("toy/right_cuda");
+  ASSERT_EQ(record.outcome, Outcome::ok) << record.reason;
+  EXPECT_GT(record.enqueue_s, 0.0);
+  EXPECT_GE(record.device_peak_bytes, 2 * 10 * 4) << "x and out, ten floats each";
+  EXPECT_GT(record.device_total_bytes, record.device_free_bytes);
+  EXPECT_GT(record.device_free_bytes, 0);
+  EXPECT_FALSE(record.ended_process);
 }
 
 }  // namespace

@@ -16,8 +16,9 @@ import pytest
 
 BUILD = Path(os.environ.get("BENCH_SCALE_BUILD", "build/release"))
 OBJECTS = BUILD / "kernels/CMakeFiles/bench_kernels_sm90.dir/attention"
-# kernel, waits of its machine code: one after the scores and one after the output; overlapped also those before and behind the loop.
-KERNELS = [("flash_plain_sm90_cuda", 2), ("flash_overlap_sm90_cuda", 4)]
+# kernel, waits of its machine code: one after the scores and one after the output; overlapped also those before and behind the loop. Backward: after
+# S, dP, dQ and dK.
+KERNELS = [("flash_plain_sm90_cuda", 2), ("flash_overlap_sm90_cuda", 4), ("flash_bwd_sm90_cuda", 4), ("flash_bwd_ordered_sm90_cuda", 4)]
 
 
 def disassembler():
@@ -27,12 +28,13 @@ def disassembler():
 
 @functools.cache
 def functions(kernel):
-    """Name -> instructions of every device function of a kernel's file."""
+    """Name -> instructions of every device function of a kernel's file that multiplies."""
     command = disassembler()
     path = os.pathsep.join([str(Path(command).parent), os.environ["PATH"]])  # it starts nvdisasm
     text = subprocess.run([command, "-sass", OBJECTS / f"{kernel}.cu.o"], capture_output=True, text=True, check=True, env=dict(os.environ, PATH=path)).stdout
     parts = re.split(r"Function : (\S+)", text)[1:]
-    return {name: re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", body) for name, body in zip(parts[::2], parts[1::2])}
+    return {name: re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", body) for name, body in zip(parts[::2], parts[1::2])
+            if "bwd_part" not in name}  # what stands before and behind a backward pass's main kernel
 
 
 @pytest.mark.skipif(not OBJECTS.is_dir(), reason="this build has no CUDA")

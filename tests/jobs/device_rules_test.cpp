@@ -18,6 +18,7 @@ namespace {
 constexpr double kCall_s = 1e-3;
 constexpr double kUsual_mhz = 1980.0,
                  kLow_mhz = 1500.0;  // far below the 95 % at which a sample counts as throttled
+constexpr double kQueueing_s[3] = {2e-6, 90e-6, 3e-6};  // one slow one in three: the median is 3
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 /// Every call takes 1 ms; the clock of sample i is what the script says.
@@ -31,7 +32,8 @@ class ScriptedDevice final : public Timer {
     gate();
     const double begin = clock_();
     clock_.advance(kCall_s * static_cast<double>(calls));
-    return {.begin_s = begin, .call_s = kCall_s, .clock_mhz = mhz_(samples++)};
+    const double enqueue_s = kQueueing_s[static_cast<std::size_t>(samples % 3)];
+    return {.begin_s = begin, .call_s = kCall_s, .clock_mhz = mhz_(samples++), .enqueue_s = enqueue_s};
   }
   std::string_view evict(std::span<const std::span<const std::byte>>) override { return "scripted"; }
   double floor_s() const override { return 1e-6; }
@@ -81,6 +83,10 @@ TEST(DeviceRules, SteadyClocksNeedNoRest) {
   EXPECT_EQ(throttled(steady.record), 0);
   EXPECT_TRUE(steady.rests_s.empty());
   EXPECT_EQ(steady.record.stop_reason, "converged");
+}
+
+TEST(DeviceRules, QueueingACallCostsTheHostTheMedianOfItsSamples) {
+  EXPECT_DOUBLE_EQ(measure([](std::int64_t) { return kUsual_mhz; }).record.enqueue_s, 3e-6);
 }
 
 TEST(DeviceRules, ClocksThatNobodyKnowsAreNotLowOnes) {

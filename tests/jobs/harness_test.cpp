@@ -80,6 +80,13 @@ TEST(Harness, TurnsMemoryRunningOutIntoAnOomRow) {
   EXPECT_TRUE(record.rank_time_s.empty());
 }
 
+TEST(Harness, PassesOnTheWordsOfTheRankThatFailed) {
+  EXPECT_EQ(visit_alone("toy/hungry_on_last_rank").reason, "12 bytes were asked for");
+  const auto record = visit_together("toy/hungry_on_last_rank", 3);
+  EXPECT_EQ(record.outcome, Outcome::oom);
+  EXPECT_EQ(record.reason, "rank 2 of the block failed: 12 bytes were asked for");
+}
+
 TEST(Harness, SkipsWhatItCannotTimeAndSaysWhy) {
   for (const int ranks : {1, 2}) {
     toy::reset_calls();

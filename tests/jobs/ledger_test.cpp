@@ -111,5 +111,29 @@ TEST_F(LedgerTest, TellsTheSessionsOfAResumedRunApart) {
   EXPECT_EQ(final.visits[1].session, 2);
 }
 
+TEST_F(LedgerTest, LeavesACaseAloneThatEndedItsProcess) {
+  Ledger first(run_, *journal_, {});
+  analysis::VisitRecord fatal = ended(0, Outcome::crashed);
+  fatal.ended_process = true;
+  first.ended(fatal);
+  analysis::RunRecord again;
+  Ledger second = reopened(again);
+  EXPECT_TRUE(owed(second).empty()) << "its other visit would end the next process, too";
+  const analysis::RunRecord final = load_journal(file());
+  ASSERT_EQ(final.visits.size(), 2U);
+  EXPECT_EQ(final.visits[0].outcome, Outcome::crashed);
+  EXPECT_EQ(final.visits[1].outcome, Outcome::quarantined);
+  EXPECT_NE(final.visits[1].reason.find("visit 0"), std::string::npos) << final.visits[1].reason;
+}
+
+TEST_F(LedgerTest, TriesACaseThatEndedItsProcessAgainWhereThatIsAskedFor) {
+  Ledger first(run_, *journal_, {});
+  analysis::VisitRecord fatal = ended(0, Outcome::crashed);
+  fatal.ended_process = true;
+  first.ended(fatal);
+  first.retry({{Outcome::crashed}});
+  EXPECT_EQ(owed(first).size(), 2U);
+}
+
 }  // namespace
 }  // namespace bench::jobs

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "kernels/kernel.hpp"
+#include "src/core/out_of_memory.hpp"
 
 namespace bench::jobs::toy {
 namespace {
@@ -55,6 +56,11 @@ void wrong_on_last_rank(const Problem& problem, Tensors& tensors, Context& conte
   right(problem, tensors, context);
   if (context.link->rank() + 1 == context.link->size()) tensors["out"].set(0, 1e3);
 }
+/// Runs out of something that it names, and only there.
+void hungry_on_last_rank(const Problem& problem, Tensors& tensors, Context& context) {
+  right(problem, tensors, context);
+  if (context.link->rank() + 1 == context.link->size()) throw OutOfMemory("12 bytes were asked for");
+}
 void forgetful(const Problem&, Tensors& tensors, Context&) {
   ++g_calls;
   for (std::int64_t i = 1; i < tensors["x"].count(); ++i) tensors["out"].set(i, 2.0 * tensors["x"].at(i));
@@ -69,6 +75,7 @@ const Registrar<Kernel> a{kernel("toy/right", right)};
 const Registrar<Kernel> b{kernel("toy/wrong_on_last_rank", wrong_on_last_rank)};
 const Registrar<Kernel> c{kernel("toy/forgetful", forgetful)};
 const Registrar<Kernel> d{kernel("toy/throwing", throwing)};
+const Registrar<Kernel> hungry_there{kernel("toy/hungry_on_last_rank", hungry_on_last_rank)};
 
 Kernel hungry() {
   Kernel k = kernel("toy/hungry", right);

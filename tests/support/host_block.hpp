@@ -58,7 +58,8 @@ struct Thread {
   bool done = false;
   std::function<bool()> may_go_on;  // null: it may
   Groups<Copy> copies;
-  Groups<Work> products;
+  Groups<Work> products, additions;
+  std::vector<Work> landing;  // additions whose numbers have been read
 };
 
 struct Warp {
@@ -79,6 +80,7 @@ struct Block {
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   Meeting all;
+  std::map<int, Meeting> named;  // barriers of some of the threads
   std::map<std::uint32_t, Barrier> barriers;
   std::vector<Work> engine;  // copies of whole boxes that are on their way
   std::uint64_t rounds = 0;   // of turns
@@ -90,6 +92,7 @@ struct Block {
 };
 
 Block& here();
+void meet(Meeting& meeting);
 /// Until `ready` says so; others go on meanwhile.
 void wait_until(std::function<bool()> ready);
 /// For a few rounds of turns: what is waited for takes its time.

@@ -79,6 +79,50 @@ void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t at, int 
   });
 }
 
+void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t at) {
+  BS_REQUIRE(to % 16 == 0 && bytes % 16 == 0 && reinterpret_cast<std::uintptr_t>(from) % 16 == 0, bytes, " bytes are copied to ", to, ": no multiples of 16");
+  Barrier& barrier = barrier_at(at);
+  here().engine.push_back([to, from, bytes, &barrier] {
+    for (int i = 0; i < bytes; i += 16) std::memcpy(shared_at(to + static_cast<std::uint32_t>(i), 16), static_cast<const std::uint8_t*>(from) + i, 16);
+    barrier.bytes -= bytes;
+    end_phase_if_complete(barrier);
+  });
+}
+
+void add_bytes(float* to, std::uint32_t from, int bytes) {
+  BS_REQUIRE(from % 16 == 0 && bytes % 16 == 0 && reinterpret_cast<std::uintptr_t>(to) % 16 == 0, bytes, " bytes are added from ", from, ": no multiples of 16");
+  here().running->additions.open.push_back([to, from, bytes] {
+    std::vector<float> numbers(static_cast<std::size_t>(bytes) / sizeof(float));
+    for (std::size_t i = 0; i < numbers.size(); ++i) std::memcpy(&numbers[i], shared_at(from + static_cast<std::uint32_t>(i * sizeof(float)), 4), 4);
+    here().running->landing.push_back([to, numbers] {
+      for (std::size_t i = 0; i < numbers.size(); ++i) to[i] += numbers[i];
+    });
+  });
+  here().running->additions.commit();
+}
+
+void wait_additions() {
+  here().running->additions.wait(0, [](const Work& addition) { addition(); });
+}
+void end_additions() {
+  wait_additions();
+  sleep();
+  for (const Work& addition : here().running->landing) addition();
+  here().running->landing.clear();
+}
+
+void sync_some(int name, int threads) {
+  Meeting& meeting = here().named[name];
+  BS_REQUIRE(meeting.arrived == 0 || meeting.expected == threads, "barrier ", name, " is met by different numbers of threads");
+  meeting.expected = threads;
+  meet(meeting);
+}
+
+void sync_warp() { meet(here().warps[static_cast<std::size_t>(here().running->index / 32)].meeting); }
+
+void store_floats(std::uint32_t at, const float* x) { std::memcpy(shared_at(at, 16), x, 16); }
+void load_floats(float (&x)[4], std::uint32_t at) { std::memcpy(x, shared_at(at, 16), 16); }
+
 void add_product(std::function<void()> product) { here().running->products.open.push_back(std::move(product)); }
 void commit_products() { here().running->products.commit(); }
 void wait_products(int pending) {

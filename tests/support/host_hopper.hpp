@@ -4,6 +4,7 @@
 // elements lie is worked out from the descriptor's fields by the rules of the PTX ISA (9.7.15.5, canonical layouts with a 128-byte swizzle).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -25,6 +26,14 @@ void start_barrier(std::uint32_t barrier, int arrivals);
 void arrive(std::uint32_t barrier, int bytes);
 void await(std::uint32_t barrier, int parity);
 void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t barrier, int x, int y, int z);
+void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t barrier);
+void add_bytes(float* to, std::uint32_t from, int bytes);
+void wait_additions();
+void end_additions();
+void sync_some(int name, int threads);
+void sync_warp();
+void store_floats(std::uint32_t at, const float* x);
+void load_floats(float (&x)[4], std::uint32_t at);
 void add_product(std::function<void()> product);
 void commit_products();
 void wait_products(int pending);
@@ -44,6 +53,15 @@ struct HostHopper : HostMachine {
   static void arrive_with_bytes(std::uint32_t barrier, int bytes) { host_machine::arrive(barrier, bytes); }
   static void await(std::uint32_t barrier, int parity) { host_machine::await(barrier, parity); }
   static void copy_box(std::uint32_t to, const TensorMap& map, std::uint32_t barrier, int x, int y, int z) { host_machine::copy_box(to, map, barrier, x, y, z); }
+  static void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t barrier) { host_machine::copy_bytes(to, from, bytes, barrier); }
+  static void add_bytes(float* to, std::uint32_t from, int bytes) { host_machine::add_bytes(to, from, bytes); }
+  static void wait_additions() { host_machine::wait_additions(); }
+  static void end_additions() { host_machine::end_additions(); }
+  static void publish_writes() {}
+  static void sync_some(int name, int threads) { host_machine::sync_some(name, threads); }
+  static void sync_warp() { host_machine::sync_warp(); }
+  static void store_floats(std::uint32_t at, const float* x) { host_machine::store_floats(at, x); }
+  static void load_floats(float (&x)[4], std::uint32_t at) { host_machine::load_floats(x, at); }
   template <int>
   static void take_registers() {}
   template <int>
@@ -75,6 +93,19 @@ struct HostHopper : HostMachine {
     });
   }
   template <class T, int kCount>
+  static void product_transposed(float (&c)[kCount], std::uint64_t a, std::uint64_t b, bool add) {
+    const int row = thread() % 128 / 32 * 16 + thread() % 32 / 4, column = thread() % 4 * 2;
+    host_machine::add_product([&c, a, b, add, row, column] {
+      std::vector<double> sums(c, c + kCount);
+      if (!add) std::fill(sums.begin(), sums.end(), 0.0);
+      for (int k = 0; k < 16; ++k) {
+        const double left[2] = {element_of_rows<T>(a, k, row), element_of_rows<T>(a, k, row + 8)};
+        for (int i = 0; i < kCount; ++i) sums[static_cast<std::size_t>(i)] += left[i % 4 / 2] * element_of_rows<T>(b, k, i / 4 * 8 + column + i % 2);
+      }
+      for (int i = 0; i < kCount; ++i) c[i] = static_cast<float>(sums[static_cast<std::size_t>(i)]);
+    });
+  }
+  template <class T, int kCount>
   static void product(float (&c)[kCount], const std::uint32_t (&a)[4], std::uint64_t b) {
     const auto all = host_machine::exchange_words(a, 4);
     const int row = thread() % 32 / 4, column = thread() % 4 * 2;
@@ -93,6 +124,12 @@ struct HostHopper : HostMachine {
   }
 
  private:
+  /// Of an operand whose 16 rows lie as they are.
+  template <class T>
+  static double element_of_rows(std::uint64_t descriptor, int k, int n) {
+    return to_float(T{host_machine::chunk_of_rows(descriptor, k, n / 8)[static_cast<std::size_t>(n % 8)]});
+  }
+
   using Row = std::array<double, 16>;
   template <class T>
   static Row columns_of(std::uint64_t descriptor, int r) {

@@ -18,15 +18,6 @@ thread_local Block* the_block = nullptr;
 
 void leave_turn() { swapcontext(&the_block->running->context, &the_block->scheduler); }
 
-void meet(Meeting& meeting) {
-  if (++meeting.arrived == meeting.expected) {
-    meeting.arrived = 0;
-    ++meeting.opened;
-    return;
-  }
-  wait_until([&meeting, until = meeting.opened + 1] { return meeting.opened >= until; });
-}
-
 void thread_main() {
   Thread& self = *the_block->running;
   try {
@@ -34,6 +25,7 @@ void thread_main() {
   } catch (...) {
     the_block->failure = std::current_exception();
   }
+  for (const Work& addition : self.landing) addition();
   self.done = true;
   leave_turn();
 }
@@ -78,23 +70,21 @@ bool deliver(Block& block, std::mt19937_64& random) {
 }
 
 /// A warp goes on alone for as long as it can, or until it is interrupted, and then another one does. Boxes arrive when nobody can go on, and
-/// now and then before.
-void run_warps(Block& block, std::mt19937_64& random) {
+/// now and then before. False when nothing can happen in the block any more, but for what others do.
+bool run_warps(Block& block, std::mt19937_64& random) {
   constexpr int kInterruption = 64, kDelivery = 4;  // one turn in so many
   std::vector<int> warps(block.warps.size());
   std::iota(warps.begin(), warps.end(), 0);
-  for (bool any = true; any;) {
-    any = false;
-    std::ranges::shuffle(warps, random);
-    for (const int warp : warps)
-      while (take_turns(block, warp, random)) {
-        any = true;
-        if (random() % kInterruption == 0) break;
-      }
-    if (!any || random() % kDelivery == 0) any = deliver(block, random) || any;
-    ++block.rounds;
-    any = any || block.asleep > 0;
-  }
+  std::ranges::shuffle(warps, random);
+  bool any = false;
+  for (const int warp : warps)
+    while (take_turns(block, warp, random)) {
+      any = true;
+      if (random() % kInterruption == 0) break;
+    }
+  if (!any || random() % kDelivery == 0) any = deliver(block, random) || any;
+  ++block.rounds;
+  return any || block.asleep > 0;
 }
 
 Warp& warp() { return the_block->warps[static_cast<std::size_t>(the_block->running->index / 32)]; }
@@ -103,6 +93,15 @@ int lane() { return the_block->running->index % 32; }
 }  // namespace
 
 Block& here() { return *the_block; }
+
+void meet(Meeting& meeting) {
+  if (++meeting.arrived == meeting.expected) {
+    meeting.arrived = 0;
+    ++meeting.opened;
+    return;
+  }
+  wait_until([&meeting, until = meeting.opened + 1] { return meeting.opened >= until; });
+}
 
 void wait_until(std::function<bool()> ready) {
   Thread& self = *the_block->running;
@@ -128,6 +127,17 @@ int thread() { return the_block->running->index; }
 int block() { return the_block->index; }
 void sync() { meet(the_block->all); }
 float* shared_floats() { return reinterpret_cast<float*>(the_block->shared.data()); }
+
+void store_word(std::uint32_t at, std::uint32_t word) { std::memcpy(shared_at(at, 4), &word, 4); }
+std::uint32_t load_word(std::uint32_t at) {
+  std::uint32_t word;
+  std::memcpy(&word, shared_at(at, 4), 4);
+  return word;
+}
+
+void await_turn(const int* turn, int value) {
+  wait_until([turn, value] { return *turn == value; });
+}
 
 void copy16(std::uint32_t to, const void* from, bool valid) {
   shared_at(to, 16);
@@ -169,29 +179,64 @@ WarpWords exchange_words(const std::uint32_t* words, int count) {
 
 namespace {
 
-void run_block(int threads, int block_index, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body) {
-  using namespace host_machine;
-  Block block;
-  block.index = block_index;
-  block.shared.assign(static_cast<std::size_t>(shared_bytes), 0xff);
-  block.threads.resize(static_cast<std::size_t>(threads));
-  block.warps.resize(static_cast<std::size_t>(threads / 32));
-  block.all.expected = threads;
-  block.body = &body;
-  the_block = &block;
-  for (int i = 0; i < threads; ++i) start(block, block.threads[static_cast<std::size_t>(i)], i);
-  std::mt19937_64 random(seed);
-  run_warps(block, random);
-  the_block = nullptr;
-  for (const Thread& thread : block.threads)
-    BS_REQUIRE(thread.done, "thread ", thread.index, " waits for threads that never come");
+using namespace host_machine;
+
+std::unique_ptr<Block> start_block(int threads, int index, std::int64_t shared_bytes, const std::function<void()>& body) {
+  auto block = std::make_unique<Block>();
+  block->index = index;
+  block->shared.assign(static_cast<std::size_t>(shared_bytes), 0xff);
+  block->threads.resize(static_cast<std::size_t>(threads));
+  block->warps.resize(static_cast<std::size_t>(threads / 32));
+  block->all.expected = threads;
+  block->body = &body;
+  for (int i = 0; i < threads; ++i) start(*block, block->threads[static_cast<std::size_t>(i)], i);
+  return block;
+}
+
+bool ended(const Block& block) {
+  return std::ranges::all_of(block.threads, [](const Thread& thread) { return thread.done; });
+}
+
+void expect_the_end(const Block& block) {
+  for (const Thread& thread : block.threads) {
+    BS_REQUIRE(thread.additions.committed.empty(), "thread ", thread.index, " ended with additions on their way");
+    BS_REQUIRE(thread.done, "thread ", thread.index, " of block ", block.index, " waits for threads that never come");
+  }
   BS_REQUIRE(block.engine.empty(), "the block ended with copies on their way");
 }
 
 }  // namespace
 
 void run_blocks(int blocks, int threads, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body) {
-  for (int block = 0; block < blocks; ++block) run_block(threads, block, shared_bytes, seed + static_cast<std::uint64_t>(block), body);
+  for (int block = 0; block < blocks; ++block) {
+    std::mt19937_64 random(seed + static_cast<std::uint64_t>(block));
+    const auto one = start_block(threads, block, shared_bytes, body);
+    the_block = one.get();
+    while (run_warps(*one, random)) continue;
+    the_block = nullptr;
+    expect_the_end(*one);
+  }
+}
+
+void run_blocks_together(int together, int blocks, int threads, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body) {
+  std::mt19937_64 random(seed);
+  std::vector<std::unique_ptr<Block>> running;
+  for (int started = 0; started < blocks || !running.empty();) {
+    while (started < blocks && running.size() < static_cast<std::size_t>(together)) running.push_back(start_block(threads, started++, shared_bytes, body));
+    bool any = false;
+    std::ranges::shuffle(running, random);
+    for (const auto& block : running) {
+      the_block = block.get();
+      while (run_warps(*block, random)) {
+        any = true;
+        if (random() % 8 == 0) break;
+      }
+      the_block = nullptr;
+    }
+    if (!any)
+      for (const auto& block : running) expect_the_end(*block);
+    std::erase_if(running, [](const auto& block) { return ended(*block); });
+  }
 }
 
 }  // namespace bench::support

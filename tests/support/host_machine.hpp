@@ -21,12 +21,17 @@ namespace bench::support {
 /// Runs `body` on so many blocks of so many threads, one block after the other, each with so many bytes of shared memory, filled with NaN. The order of
 /// turns comes from `seed`. Throws Error(internal) when threads wait for each other for ever (a collective that not all of them reach).
 void run_blocks(int blocks, int threads, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body);
+/// The same with so many blocks at a time, as on a device: each runs ahead of the others as it comes, and they wait for each other by counters.
+void run_blocks_together(int together, int blocks, int threads, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body);
 
 namespace host_machine {
 int thread();
 int block();
 void sync();
 float* shared_floats();
+void store_word(std::uint32_t at, std::uint32_t word);
+std::uint32_t load_word(std::uint32_t at);
+void await_turn(const int* turn, int value);
 void copy16(std::uint32_t to, const void* from, bool valid);
 void commit();
 void wait(int pending);
@@ -108,6 +113,17 @@ struct HostMachine {
   static float high(std::uint32_t word) {
     return to_float(T{static_cast<std::uint16_t>(word >> 16)});
   }
+  static void store_word(std::uint32_t at, std::uint32_t word) { host_machine::store_word(at, word); }
+  static std::uint32_t load_word(std::uint32_t at) { return host_machine::load_word(at); }
+
+  static constexpr int kAddWidth = 4;
+  static void add(float* to, const float* x) {
+    for (int i = 0; i < kAddWidth; ++i) to[i] += x[i];
+  }
+  static int take_ticket(int* counter) { return (*counter)++; }
+  static void await_turn(const int* turn, int value) { host_machine::await_turn(turn, value); }
+  static void end_turn(int* turn) { ++*turn; }
+
   static float shuffle_xor(float x, int lanes) {
     const auto word = std::bit_cast<std::uint32_t>(x);
     return std::bit_cast<float>(host_machine::exchange_words(&word, 1).of[(thread() % 32) ^ lanes][0]);

@@ -19,7 +19,7 @@ namespace {
 
 struct Shares {
   std::int64_t seq, head_dim, cut;
-  std::int64_t window = 0, keys = 0;  // 0: no window, no padding
+  std::int64_t window = 0, keys = 0, softcap = 0;  // 0: no window, no padding, scores as they are
 };
 constexpr Shares kShares[] = {
     {1, 1, 1},        // nothing but one pair; the second share is empty
@@ -47,6 +47,8 @@ constexpr Shares kShares[] = {
     {200, 16, 50, 0, 193},
     {200, 16, 120, 30, 97},  // rows that see nothing, in a live strip and whole blocks of them
     {60, 16, 30, 9, 1},      // a single key
+    {250, 32, 201, 0, 0, 50},   // hardly any score at the cap
+    {200, 16, 120, 30, 97, 1},  // nearly all, in tiles with edges on both sides
 };
 
 Tensor zeros(DType dtype, Shape shape) {
@@ -109,6 +111,7 @@ AttentionProblem problem_of(const Shares& shares, DType dtype, bool causal) {
   p.causal = causal;
   p.window = shares.window;
   if (shares.keys > 0) p.key_lengths = {shares.keys};
+  p.softcap = shares.softcap;
   p.dtype = dtype;
   p.pass = "bwd";
   return p;
@@ -119,7 +122,7 @@ void check_engine(const GradEngine<RealOf<T>>& engine, const Shares& shares, DTy
   const Op& op = support::find_op("attention");
   const AttentionProblem p = problem_of(shares, dtype, causal);
   SCOPED_TRACE(concat(engine.isa, " ", bench::to_text(dtype), causal ? " causal" : " full", " L ", p.seq,
-                      " D ", p.head_dim, " window ", p.window, " keys ", shares.keys));
+                      " D ", p.head_dim, " window ", p.window, " keys ", shares.keys, " cap ", p.softcap));
   std::vector<std::int64_t> rows(static_cast<std::size_t>(p.seq));
   std::iota(rows.begin(), rows.end(), std::int64_t{0});
   Tensors tensors = support::make_inputs(op, p, 2);

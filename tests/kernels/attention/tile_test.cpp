@@ -48,6 +48,7 @@ Result attend_in_two(const TileEngine<RealOf<T>>& engine, const AttentionProblem
   const std::int64_t first_row = p.seq - rows_wanted, padded = round_up(rows_wanted, engine.rows);
   rows.scale = pack_queries(inputs["q"].as<T>() + first_row * p.head_dim, rows_wanted, p.head_dim, engine,
                             p.scale() * kLog2E, scratch.q);
+  rows.softcap = static_cast<Real>(p.softcap);
   clear_state(rows, padded, p.head_dim);
   const auto add = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = 0; r < padded; ++r) {
@@ -55,7 +56,7 @@ Result attend_in_two(const TileEngine<RealOf<T>>& engine, const AttentionProblem
       scratch.visible[r] = std::clamp(keys.end - begin, std::int64_t{0}, end - begin);
       scratch.hidden[r] = std::max(keys.first - begin, std::int64_t{0});
     }
-    rows.hidden = p.window > 0 ? scratch.hidden : nullptr;
+    rows.hidden = p.hides_first_keys() ? scratch.hidden : nullptr;
     const T *k = inputs["k"].as<T>() + begin * p.head_dim, *v = inputs["v"].as<T>() + begin * p.head_dim;
     pack_share<T>(share, k, v, 1, end - begin, p.head_dim, engine.pairs);
     attend_block(engine, rows, head_rows<T>(share, k, v, 0, end - begin, p.head_dim, engine.pairs),
@@ -88,7 +89,7 @@ constexpr Block kBlocks[] = {
 };
 
 template <class T>
-void check_engine(const TileEngine<RealOf<T>>& engine, DType dtype, std::int64_t window) {
+void check_engine(const TileEngine<RealOf<T>>& engine, DType dtype, std::int64_t window, std::int64_t softcap = 0) {
   const Op& op = support::find_op("attention");
   for (const Block& block : kBlocks) {
     AttentionProblem p;
@@ -97,6 +98,7 @@ void check_engine(const TileEngine<RealOf<T>>& engine, DType dtype, std::int64_t
     p.head_dim = block.head_dim;
     p.dtype = dtype;
     p.window = window;
+    p.softcap = softcap;
     const Tensors inputs = support::make_inputs(op, p, 7);
     const Result got = attend_in_two<T>(engine, p, inputs, block.rows, block.cut);
     std::vector<std::int64_t> rows(static_cast<std::size_t>(block.rows));
@@ -104,21 +106,28 @@ void check_engine(const TileEngine<RealOf<T>>& engine, DType dtype, std::int64_t
     const Tensors want = reference(p, support::widen(inputs), rows);
     for (std::size_t i = 0; i < got.out.size(); ++i)
       ASSERT_NEAR(got.out[i], want["out"].at(static_cast<std::int64_t>(i)), 4.0 * op.tolerance(p, "out"))
-          << engine.isa << " L " << block.seq << " window " << window << " element "
+          << engine.isa << " L " << block.seq << " window " << window << " cap " << softcap << " element "
           << i;  // 4: |out| of a N(0,1) tensor
     for (std::size_t i = 0; i < got.lse.size(); ++i)
       ASSERT_NEAR(got.lse[i], want["lse"].at(static_cast<std::int64_t>(i)), 8.0 * op.tolerance(p, "lse"))
-          << engine.isa << " L " << block.seq << " window " << window << " row " << i;
+          << engine.isa << " L " << block.seq << " window " << window << " cap " << softcap << " row " << i;
   }
 }
 
 /// No window; itself alone; edges in and over strips; key blocks left of it.
 constexpr std::int64_t kWindows[] = {0, 1, 13, 90};
 
+/// Capped scores, too: nearly all at the cap, and hardly any.
+template <class T>
+void check_all(const TileEngine<RealOf<T>>& engine, DType dtype) {
+  for (const std::int64_t window : kWindows) check_engine<T>(engine, dtype, window);
+  check_engine<T>(engine, dtype, 0, 50);
+  check_engine<T>(engine, dtype, 13, 1);
+}
+
 template <class T>
 void check_engines(DType dtype) {
-  for (const auto& engine : tile_engines<RealOf<T>>())
-    for (const std::int64_t window : kWindows) check_engine<T>(engine, dtype, window);
+  for (const auto& engine : tile_engines<RealOf<T>>()) check_all<T>(engine, dtype);
 }
 
 TEST(Tile, EveryEngineEqualsTheOracleInFp64) {
@@ -137,7 +146,7 @@ TEST(Tile, EveryEngineEqualsTheOracleInFp16) {
 TEST(Tile, TheEngineOfPairsEqualsTheOracle) {
   if (pair_engine() == nullptr) GTEST_SKIP() << "this processor does not multiply bf16 pairs";
   EXPECT_EQ(tile_engine_for<Bf16>().pairs, has_fast_bf16_dot());
-  for (const std::int64_t window : kWindows) check_engine<Bf16>(*pair_engine(), DType::bf16, window);
+  check_all<Bf16>(*pair_engine(), DType::bf16);
 }
 
 TEST(Tile, PlainEngineIsAlwaysThere) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -69,6 +71,14 @@ inline void expect_same_bits(const Tensors& a, const Tensors& b) {
         << name;
 }
 
+/// Rows of one sequence among those of all.
+inline Tensors rows_of(const Tensors& outputs, std::int64_t sequence) {
+  Tensors mine;
+  const std::int64_t at[] = {sequence};
+  for (const char* name : {"out", "lse"}) mine.add(name, support::take(outputs[name], 0, at));
+  return mine;
+}
+
 /// Runs `check` with every instruction set of this machine in turn.
 template <class Check>
 void for_each_engine(Check&& check) {
@@ -90,6 +100,32 @@ void for_each_unused(const DecodeProblem& p, Visit&& visit) {
       const std::int64_t page = table[static_cast<std::size_t>(b * p.pages_each() + t / p.page)];
       for (std::int64_t i = 0; i < p.row(); ++i) visit((page * p.page + t % p.page) * p.row() + i);
     }
+}
+
+/// A sequence of a problem as a problem of its own, in a pool of its own.
+struct Alone {
+  DecodeProblem p;
+  Tensors inputs;
+};
+inline Alone alone(const DecodeProblem& together, const Tensors& inputs, std::int64_t sequence) {
+  Alone one{together, {}};
+  one.p.batch = 1;
+  one.p.lengths = Lengths::equal;
+  one.p.seq = sequence_lengths(together)[static_cast<std::size_t>(sequence)];
+  const std::int64_t at[] = {sequence};
+  one.inputs.add("q", support::take(inputs["q"], 0, at));
+  const auto from = block_table(together), to = block_table(one.p);
+  const std::int64_t token_bytes = together.row() * size_of(together.dtype);
+  const auto place = [&](const std::vector<std::int32_t>& table, std::int64_t first_page, std::int64_t token) {
+    return (table[static_cast<std::size_t>(first_page + token / together.page)] * together.page + token % together.page) * token_bytes;
+  };
+  for (const char* name : {"k_cache", "v_cache"}) {
+    Tensor& pool = one.inputs.add(name, Tensor(one.p.dtype, {one.p.pages(), one.p.page, one.p.kv_heads, one.p.head_dim}));
+    for (std::int64_t token = 0; token < one.p.seq; ++token)
+      std::memcpy(pool.data() + place(to, 0, token),
+                  inputs[name].data() + place(from, sequence * together.pages_each(), token), static_cast<std::size_t>(token_bytes));
+  }
+  return one;
 }
 
 }  // namespace bench::decode

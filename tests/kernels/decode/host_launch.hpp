@@ -51,7 +51,7 @@ Tensors run_on_host(const HostCase& c, std::int64_t span, std::int64_t first, st
   std::vector<float> part_out(static_cast<std::size_t>(rows * splits * p.head_dim), nan), part_lse(static_cast<std::size_t>(rows * splits), nan);
   PagedJob job = paged_job(p, {splits, span});
   job.batch = static_cast<int>(count);
-  job.q = static_cast<const std::byte*>(c.inputs["q"].data()) + first * p.heads * p.head_dim * size_of(p.dtype);
+  job.q = c.inputs["q"].data() + first * p.heads * p.head_dim * size_of(p.dtype);
   job.k = c.inputs["k_cache"].data();
   job.v = c.inputs["v_cache"].data();
   job.out = outputs["out"].data();

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What launches of a backward attention kernel on a device share: its tensors and scratch, what stands before and behind the main kernel.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "kernels/attention/bwd_rows.hpp"
+#include "kernels/attention/saved_forward.hpp"
+#include "kernels/device_tensors_cuda.hpp"
+#include "src/device/check.hpp"
+#include "src/device/device.hpp"
+
+namespace bench::attention {
+
+/// A backward pass's tensors and scratch on the device, and the job over them. The forward pass's out and lse are among the tensors.
+class AttentionBwdOnDevice : public DeviceTensors {
+ public:
+  /// For blocks of `rows` rows of `columns` columns, whose sums are added in order in so many parts; 0: in any order.
+  AttentionBwdOnDevice(const AttentionProblem& p, Tensors& tensors, int rows, int columns, int turn_parts)
+      : DeviceTensors(tensors, {"dq", "dk", "dv"}),
+        key_lengths_(to_device(key_lengths_of(p))),
+        bounds_(to_device(bounds_of(p))),
+        size_(p, rows, columns, turn_parts),
+        rows_(size_.rows * static_cast<std::int64_t>(sizeof(RowNumbers))),
+        sums_(size_.sums * static_cast<std::int64_t>(sizeof(float))),
+        turns_(turn_parts > 0 ? (size_.turns + 1) * static_cast<std::int64_t>(sizeof(int)) : 0),
+        job_{device_job(p)} {
+    job_.q = data("q");
+    job_.k = data("k");
+    job_.v = data("v");
+    job_.out = data("out");
+    job_.lse = reinterpret_cast<float*>(data("lse"));
+    job_.key_lengths = reinterpret_cast<const std::int32_t*>(key_lengths_.data());
+    job_.bounds = reinterpret_cast<const std::int32_t*>(bounds_.data());
+    job_.dout = data("dout");
+    job_.dq = data("dq");
+    job_.dk = data("dk");
+    job_.dv = data("dv");
+    job_.rows = reinterpret_cast<RowNumbers*>(rows_.data());
+    job_.dq_sums = reinterpret_cast<float*>(sums_.data());
+    job_.turn_parts = turn_parts;
+    if (turn_parts == 0) return;
+    job_.turns = reinterpret_cast<int*>(turns_.data());
+    job_.tickets = job_.turns + size_.turns;
+  }
+  const BwdJob& job() const { return job_; }
+
+ private:
+  device::DeviceBuffer key_lengths_, bounds_;  // nothing where no key is padding, where there is one sequence
+  BwdScratch size_;
+  device::DeviceBuffer rows_, sums_, turns_;
+  BwdJob job_;
+};
+
+inline std::int64_t bwd_workspace_bytes(const Problem& problem) { return save_forward_workspace_bytes(problem_as<AttentionProblem>(problem)); }
+
+/// Lets a kernel have so much dynamic shared memory; unavailable on a device that has less, as those outside of data centres do.
+template <class Function>
+void take_shared_memory(Function* kernel, int bytes) {
+  int most = 0;
+  BS_CUDA(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device::current()));
+  if (bytes > most) throw Error(ErrorKind::unavailable, concat("needs ", bytes, " bytes of shared memory a block; this device has ", most));
+  BS_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+}
+
+/// A kernel without shared memory: BwdRows or BwdQueries.
+template <class Body>
+__global__ void __launch_bounds__(Body::kThreads) bwd_part(const __grid_constant__ BwdJob job) {
+  Body::run(job);
+}
+template <class Body>
+void launch_part(const BwdJob& job, cudaStream_t stream) {
+  bwd_part<Body><<<Body::blocks(job), Body::kThreads, 0, stream>>>(job);
+  BS_CUDA(cudaGetLastError());
+}
+
+}  // namespace bench::attention
