@@ -12,12 +12,12 @@
 #include <dlfcn.h>
 
 #include <filesystem>
-#include <new>
 #include <optional>
 #include <string>
 
 #include "kernels/attention/torch_tensors.hpp"
 #include "kernels/kernel.hpp"
+#include "src/core/out_of_memory.hpp"
 
 namespace bench::device {
 [[gnu::weak]] int current();  // the program's own; null where it was built without CUDA
@@ -56,18 +56,22 @@ class OnStream {
   c10::StreamGuard guard_;
 };
 
+inline std::string first_line(const c10::Error& error) {
+  const std::string text = error.what_without_backtrace();
+  return text.substr(0, text.find('\n'));
+}
+
 /// LibTorch's exceptions in this project's terms: memory that ran out; a device that failed; a problem that the op does not take, with LibTorch's first line.
 template <class F>
 void in_our_terms(F&& f) {
   try {
     f();
-  } catch (const c10::OutOfMemoryError&) {
-    throw std::bad_alloc();
+  } catch (const c10::OutOfMemoryError& error) {
+    throw OutOfMemory(concat("LibTorch: ", first_line(error)));
   } catch (const c10::AcceleratorError&) {
     throw;
   } catch (const c10::Error& error) {
-    const std::string text = error.what_without_backtrace();
-    throw Error(ErrorKind::unavailable, concat("LibTorch's op refuses: ", text.substr(0, text.find('\n'))));
+    throw Error(ErrorKind::unavailable, concat("LibTorch's op refuses: ", first_line(error)));
   }
 }
 

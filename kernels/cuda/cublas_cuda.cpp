@@ -6,9 +6,10 @@
 #include <link.h>
 
 #include <filesystem>
-#include <new>
 #include <type_traits>
 #include <vector>
+
+#include "src/core/out_of_memory.hpp"
 
 namespace bench::cuda {
 
@@ -97,7 +98,7 @@ const CublasLibrary& library() {
 
 void check(int status, const char* function) {
   if (status == 0) return;
-  if (status == kAllocFailed) throw std::bad_alloc();
+  if (status == kAllocFailed) throw OutOfMemory(concat("the device's memory ran out in ", function));
   throw Error(ErrorKind::internal, concat(function, ": ", library().status_text(status)));
 }
 

@@ -16,7 +16,7 @@ struct CublasLibrary;
 /// A handle on the current device with 32 MiB of workspace of its own, so that no call allocates. Move-only.
 class Cublas {
  public:
-  /// Error(unavailable) with the reason when there is no libcublas; std::bad_alloc.
+  /// Error(unavailable) with the reason when there is no libcublas; OutOfMemory.
   Cublas();
 
   /// Queues the product. Accumulation in fp32; fp32 operands are multiplied as such, not as TF32. Not for `share` > 1 (see stacked).

@@ -15,7 +15,7 @@ namespace bench::cuda {
 
 class GemmRate {
  public:
-  /// On the current device. bf16, fp16 (tensor cores, fp32 sums) and fp32 (as such, no TF32); n a multiple of 8. std::bad_alloc when its memory does not suffice.
+  /// On the current device. bf16, fp16 (tensor cores, fp32 sums) and fp32 (as such, no TF32); n a multiple of 8. OutOfMemory when its memory does not suffice.
   GemmRate(DType dtype, std::int64_t n);
 
   /// Queues one product on a cudaStream_t. Nothing of it allocates or waits.

@@ -8,7 +8,7 @@
 #include "kernels/attention/naive_backward.hpp"
 #include "kernels/cuda/gemm_fma.hpp"
 #include "kernels/cuda/gemm_mma.hpp"
-#include "tests/kernels/attention/host_launch.hpp"
+#include "tests/kernels/attention/bwd_host_launch.hpp"
 #include "tests/support/host_machine.hpp"
 
 namespace bench::attention {
@@ -34,21 +34,9 @@ void launch(const NaiveBackwardJob& job) {
   product<T, T, GemmForm::tn, 64>(dk_product(job));
 }
 
-/// `inputs` with out and lse of the oracle's forward pass, in the types a forward pass leaves them in.
-void save_forward_of_the_oracle(const Op& op, const AttentionProblem& p, Tensors& inputs) {
-  AttentionProblem forward = p;
-  forward.pass = "fwd";
-  const Tensors answer = support::reference_of(op, forward, inputs);
-  for (const TensorSpec& spec : op.outputs(forward)) {
-    Tensor& tensor = inputs.add(spec.name, Tensor(spec.dtype, spec.shape));
-    for (std::int64_t i = 0; i < tensor.count(); ++i) tensor.set(i, answer[spec.name].at(i));
-  }
-}
-
 template <class T, int kRowThreads>
-Tensors gradients_of(const Op& op, const AttentionProblem& p, Tensors given) {
+Tensors gradients_of(const Op& op, const AttentionProblem& p, Tensors& given) {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  save_forward_of_the_oracle(op, p, given);
   Tensors gradients;
   for (const TensorSpec& spec : op.outputs(p)) poison(gradients.add(spec.name, Tensor(spec.dtype, spec.shape)));
   const auto count = static_cast<std::size_t>(p.batch * p.heads * p.seq * score_pitch(p.kv_length()));
@@ -74,10 +62,10 @@ template <class T, int kRowThreads>
 void expect_the_oracles_gradients(const Params& changes) {
   const AttentionProblem p = test::parsed(test::with(changes, "pass", std::string("bwd")));
   const Op& op = support::find_op("attention");
-  const Tensors inputs = support::make_inputs(op, p, 1);
-  const Tensors gradients = gradients_of<T, kRowThreads>(op, p, support::make_inputs(op, p, 1));
+  Tensors given = test::saved_inputs(p);
+  const Tensors gradients = gradients_of<T, kRowThreads>(op, p, given);
   const Kernel& any = support::find_kernel("attention/naive_bwd_cpu");  // what is compared: all outputs
-  for (const auto& error : support::compare(any, op, p, inputs, gradients)) EXPECT_LE(error.error, error.tolerance) << error.text();
+  for (const auto& error : support::compare(any, op, p, given, gradients)) EXPECT_LE(error.error, error.tolerance) << error.text();
 }
 
 Params in(const std::string& dtype, const Params& changes) { return test::with(changes, "dtype", dtype); }
