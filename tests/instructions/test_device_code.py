@@ -27,13 +27,14 @@ def disassembler():
 
 
 @functools.cache
-def functions(kernel):
-    """Name -> instructions of every device function of a kernel's file that multiplies."""
+def functions(kernel, folder=OBJECTS):
+    """Name and number -> instructions of every device function of a kernel's file that multiplies, for every architecture."""
     command = disassembler()
     path = os.pathsep.join([str(Path(command).parent), os.environ["PATH"]])  # it starts nvdisasm
-    text = subprocess.run([command, "-sass", OBJECTS / f"{kernel}.cu.o"], capture_output=True, text=True, check=True, env=dict(os.environ, PATH=path)).stdout
+    text = subprocess.run([command, "-sass", folder / f"{kernel}.cu.o"], capture_output=True, text=True, check=True, env=dict(os.environ, PATH=path)).stdout
     parts = re.split(r"Function : (\S+)", text)[1:]
-    return {name: re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", body) for name, body in zip(parts[::2], parts[1::2])
+    return {f"{name} ({i})": re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", body)
+            for i, (name, body) in enumerate(zip(parts[::2], parts[1::2]))
             if "bwd_part" not in name}  # what stands before and behind a backward pass's main kernel
 
 
@@ -54,5 +55,17 @@ def test_hoppers_kernels_multiply_on_the_tensor_cores_and_nobody_serialises_them
 @pytest.mark.parametrize("kernel, waits", KERNELS)
 def test_hoppers_kernels_keep_everything_in_registers(kernel, waits):
     for name, code in functions(kernel).items():
+        local = [i for i in code if i.startswith(("LDL", "STL"))]
+        assert not local, f"{name}: {len(local)} accesses to local memory"
+
+
+@pytest.mark.skipif(not OBJECTS.is_dir(), reason="this build has no CUDA")
+@pytest.mark.skipif(disassembler() is None, reason="cuobjdump is not installed")
+@pytest.mark.parametrize("kernel", ["flash_bwd_mma_cuda", "flash_bwd_ordered_mma_cuda"])
+def test_backward_kernels_by_mma_keep_everything_in_registers(kernel):
+    found = functions(kernel, BUILD / "kernels/CMakeFiles/bench_kernels.dir/attention")
+    assert len(found) >= 6, "two element types, three head dimensions, for every architecture"
+    for name, code in found.items():
+        assert [i for i in code if i.startswith("HMMA")], f"{name}: no product on the tensor cores"
         local = [i for i in code if i.startswith(("LDL", "STL"))]
         assert not local, f"{name}: {len(local)} accesses to local memory"

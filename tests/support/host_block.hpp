@@ -4,6 +4,7 @@
 
 #include <ucontext.h>
 
+#include <csetjmp>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -52,7 +53,9 @@ struct Groups {
 };
 
 struct Thread {
-  ucontext_t context{};
+  ucontext_t start{};  // where it begins; from then on it is left and gone on with by jumps, as switching contexts asks the kernel each time
+  std::jmp_buf place{};
+  bool begun = false;
   std::unique_ptr<std::byte[]> stack;
   int index = 0;
   bool done = false;
@@ -85,7 +88,7 @@ struct Block {
   std::vector<Work> engine;  // copies of whole boxes that are on their way
   std::uint64_t rounds = 0;   // of turns
   int asleep = 0;
-  ucontext_t scheduler{};
+  std::jmp_buf scheduler{};
   Thread* running = nullptr;
   const std::function<void()>* body = nullptr;
   std::exception_ptr failure;

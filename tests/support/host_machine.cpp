@@ -16,7 +16,18 @@ namespace {
 
 thread_local Block* the_block = nullptr;
 
-void leave_turn() { swapcontext(&the_block->running->context, &the_block->scheduler); }
+[[gnu::noinline]] void leave_turn() {
+  if (_setjmp(the_block->running->place) == 0) _longjmp(the_block->scheduler, 1);
+}
+
+/// Comes back when the thread leaves its turn.
+[[gnu::noinline]] void give_turn(Block& block, Thread& thread) {
+  block.running = &thread;
+  if (_setjmp(block.scheduler) != 0) return;
+  if (thread.begun) _longjmp(thread.place, 1);
+  thread.begun = true;
+  setcontext(&thread.start);
+}
 
 void thread_main() {
   Thread& self = *the_block->running;
@@ -30,14 +41,13 @@ void thread_main() {
   leave_turn();
 }
 
-void start(Block& block, Thread& thread, int index) {
+void start(Thread& thread, int index) {
   thread.index = index;
-  thread.stack = std::make_unique<std::byte[]>(kStack_bytes);
-  getcontext(&thread.context);
-  thread.context.uc_stack.ss_sp = thread.stack.get();
-  thread.context.uc_stack.ss_size = kStack_bytes;
-  thread.context.uc_link = &block.scheduler;
-  makecontext(&thread.context, thread_main, 0);
+  thread.stack = std::make_unique_for_overwrite<std::byte[]>(kStack_bytes);  // most of it is never touched
+  getcontext(&thread.start);
+  thread.start.uc_stack.ss_sp = thread.stack.get();
+  thread.start.uc_stack.ss_size = kStack_bytes;
+  makecontext(&thread.start, thread_main, 0);
 }
 
 bool ready(const Thread& thread) { return !thread.done && (!thread.may_go_on || thread.may_go_on()); }
@@ -52,8 +62,7 @@ bool take_turns(Block& block, int warp, std::mt19937_64& random) {
     Thread& thread = block.threads[static_cast<std::size_t>(i)];
     if (!ready(thread)) continue;
     any = true;
-    block.running = &thread;
-    swapcontext(&block.scheduler, &thread.context);
+    give_turn(block, thread);
     if (block.failure) std::rethrow_exception(block.failure);
   }
   return any;
@@ -189,7 +198,7 @@ std::unique_ptr<Block> start_block(int threads, int index, std::int64_t shared_b
   block->warps.resize(static_cast<std::size_t>(threads / 32));
   block->all.expected = threads;
   block->body = &body;
-  for (int i = 0; i < threads; ++i) start(*block, block->threads[static_cast<std::size_t>(i)], i);
+  for (int i = 0; i < threads; ++i) start(block->threads[static_cast<std::size_t>(i)], i);
   return block;
 }
 

@@ -92,7 +92,7 @@ void expect_the_same_gradients(const Params& changes, const std::vector<std::str
   const AttentionProblem p = parsed(changes);
   Tensors given = saved_inputs(p);
   const Tensors first = backward<Launcher>(p, given, 1);
-  for (const std::uint64_t seed : {2, 3, 4}) {
+  for (const std::uint64_t seed : {2, 3}) {
     const Tensors again = backward<Launcher>(p, given, seed);
     for (const std::string& name : names)
       EXPECT_EQ(std::memcmp(first[name].data(), again[name].data(), static_cast<std::size_t>(first[name].bytes())), 0) << name << ", seed " << seed;

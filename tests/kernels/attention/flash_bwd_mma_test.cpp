@@ -65,20 +65,20 @@ TEST(FlashBwdOrderedMma, EqualsTheOracle) {
 
 TEST(FlashBwdOrderedMma, HasTheSameBitsInWhateverOrderThreadsAndBlocksTakeTurns) {
   for (const bool causal : {false, true})  // five blocks of keys, three at a time
-    test::expect_the_same_gradients<Ordered>(test::with(test::backward_head(300, 64, causal), "heads", std::int64_t{2}), {"dq_sums", "dq", "dk", "dv"});
-  test::expect_the_same_gradients<Ordered>(test::with(test::backward_head(300, 64, false), "window", std::int64_t{70}), {"dq_sums", "dq", "dk", "dv"});
+    test::expect_the_same_gradients<Ordered>(test::backward_head(300, 64, causal), {"dq_sums", "dq", "dk", "dv"});
+  test::expect_the_same_gradients<Ordered>(test::with(test::backward_head(260, 64, false), "window", std::int64_t{70}), {"dq_sums", "dq", "dk", "dv"});
 }
 
 TEST(FlashBwdMma, HasOtherBitsInDqWhereBlocksAddInAnotherOrder) {
   const AttentionProblem p = test::parsed(test::backward_head(300, 64, false));
   Tensors given = test::saved_inputs(p);
   const Tensors first = test::backward<Small>(p, given, 1);
-  int others = 0;
-  for (const std::uint64_t seed : {2, 3, 4, 5}) {
+  bool others = false;
+  for (std::uint64_t seed = 2; seed < 8 && !others; ++seed) {
     const Tensors again = test::backward<Small>(p, given, seed);
-    others += std::memcmp(first["dq_sums"].data(), again["dq_sums"].data(), static_cast<std::size_t>(first["dq_sums"].bytes())) != 0;
+    others = std::memcmp(first["dq_sums"].data(), again["dq_sums"].data(), static_cast<std::size_t>(first["dq_sums"].bytes())) != 0;
   }
-  EXPECT_GT(others, 0) << "then the host runs blocks in one order only, and the test of the ordered kernel cannot fail";
+  EXPECT_TRUE(others) << "then the host runs blocks in one order only, and the test of the ordered kernel cannot fail";
 }
 
 TEST(Swizzle, MovesByChunksAsIfWorkedOutAnew) {
