@@ -25,6 +25,14 @@ sweeps:
      fixed: {batch: 3, seq: 101, heads: 4, kv_heads: 2, head_dim: 40, dtype: fp32, key_lengths: ragged}}
   - {name: masks_backward, op: attention, kernels: [attention/flash_tiled_bwd_cpu], axes: {causal: [true, false], window: [0, 20]},
      fixed: {batch: 3, seq: 101, heads: 4, kv_heads: 2, head_dim: 40, dtype: fp32, key_lengths: ragged, pass: bwd}}
+  - {name: keys, op: attention, kernels: [attention/flash_tiled_cpu], axes: {causal: [true, false], kv_seq: [150, 61]},
+     fixed: {seq: 101, heads: 4, kv_heads: 2, head_dim: 40, dtype: fp32}}
+  - {name: keys_backward, op: attention, kernels: [attention/flash_tiled_bwd_cpu], axes: {causal: [true, false], kv_seq: [150, 61]},
+     fixed: {seq: 101, heads: 4, kv_heads: 2, head_dim: 40, dtype: fp32, pass: bwd}}
+  - {name: packed_attention, op: attention, kernels: [attention/flash_tiled_cpu], axes: {causal: [true, false], softcap: [0, 2]},
+     fixed: {seq: 101, segments: 7, heads: 4, kv_heads: 2, head_dim: 40, dtype: fp32}}
+  - {name: packed_attention_backward, op: attention, kernels: [attention/flash_tiled_bwd_cpu], axes: {causal: [true, false], softcap: [0, 2]},
+     fixed: {seq: 101, segments: 7, heads: 4, kv_heads: 2, head_dim: 40, dtype: fp32, pass: bwd}}
   - {name: decode, op: decode, kernels: [decode/paged_cpu, decode/naive_cpu], axes: {lengths: [equal, ragged], dtype: [fp32, bf16]},
      fixed: {batch: 3, seq: 193, heads: 6, kv_heads: 2, head_dim: 40, page: 32}}
   - {name: ring, op: attention, kernels: [attention/ring_cpu],
@@ -57,7 +65,7 @@ def kept(tmp_path_factory):
     for path in sorted((folder / "out" / "outputs").glob("*.h5")):
         with h5py.File(path) as file:
             files.append((dict(file.attrs), {name: torch.from_numpy(file[name][()]).double() for name in file}))
-    assert len(files) == 8 + 4 + 4 + 4 + 8 + 3 + 5 * 2, "a file for each case"
+    assert len(files) == 8 + 4 + 4 + 4 + 4 * 4 + 8 + 3 + 5 * 2, "a file for each case"
     return files
 
 
@@ -73,19 +81,31 @@ def cases(kept, workload, direction="fwd"):
 
 
 def seen(attributes, t):
-    """(B, 1, L, L): which keys a row sees, of the sequence's own, of its window and not behind it."""
-    length = t["q"].shape[2]
-    keys = t.get("key_lengths", torch.full((t["q"].shape[0],), length)).reshape(-1, 1, 1, 1)
-    behind = torch.arange(length).reshape(-1, 1) - torch.arange(length)
-    mask = (torch.arange(length) < keys) & (behind.abs() < (attributes["window"] or length))
+    """(B, 1, L, Lk): which keys a row sees, of the sequence's own, of its window and not behind it; the last row stands at the last key."""
+    length, keys = t["q"].shape[2], t["k"].shape[2]
+    valid = t.get("key_lengths", torch.full((t["q"].shape[0],), keys)).reshape(-1, 1, 1, 1)
+    behind = torch.arange(length).reshape(-1, 1) + keys - length - torch.arange(keys)
+    mask = (torch.arange(keys) < valid) & (behind.abs() < (attributes["window"] or length + keys))
+    if "cu_seqlens" in t:
+        sequence = torch.bucketize(torch.arange(length), t["cu_seqlens"][1:].long(), right=True)
+        mask = mask & (sequence.reshape(-1, 1) == sequence)
     return mask & (behind >= 0) if attributes["causal"] else mask
 
 
 def sdpa(attributes, t, q, k, v):
     """PyTorch's, with zeros where a row sees no key."""
     mask = seen(attributes, t)
+    if attributes["softcap"]:
+        return capped(attributes["softcap"], mask, q, k, v)
     out = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
     return torch.where(mask.any(-1, keepdim=True), out, 0.0)
+
+
+def capped(cap, mask, q, k, v):
+    """The same of capped scores, which scaled_dot_product_attention does not know; every row sees a key."""
+    k, v = (x.repeat_interleave(q.shape[1] // k.shape[1], 1) for x in (k, v))
+    scores = float(cap) * torch.tanh(q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 / float(cap))
+    return scores.masked_fill(~mask, -torch.inf).softmax(-1) @ v
 
 
 def test_attention_is_pytorchs(kept):

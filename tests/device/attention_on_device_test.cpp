@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every attention kernel of the cuda backend on a device, against the fp64 oracle.
+#include <utility>
+
 #include "kernels/attention/attention.hpp"
 #include "tests/device/kernels_on_device.hpp"
 
@@ -43,6 +45,46 @@ TEST_F(AttentionOnDevice, EveryKernelKnowsWindowsAndPaddingOrSaysNo) {
         taken += test::check(*kernel, p, concat("window ", window, causal ? " causal" : " full"));
       }
   EXPECT_GE(taken, 10) << "flash_mma_cuda takes all";
+}
+
+TEST_F(AttentionOnDevice, EveryKernelAlignsTheLastQueryWithTheLastKeyOrSaysNo) {
+  // FlashAttention's odd shapes, and fewer keys than queries, where the first rows see none.
+  const std::pair<std::int64_t, std::int64_t> lengths[] = {{1, 1},     {64, 128},   {128, 192},   {239, 1},     {799, 3},     {3, 799},
+                                                          {113, 203}, {128, 217},  {640, 128},   {1023, 1024}, {1024, 1023}};
+  int taken = 0;
+  for (const Kernel* kernel : test::kernels_on_device("attention"))
+    for (const bool causal : {false, true})
+      for (const auto& [seq, keys] : lengths) {
+        AttentionProblem p = problem(DType::bf16, seq, 128, causal);
+        p.kv_seq = keys;
+        taken += test::check(*kernel, p, concat("L ", seq, " Lk ", keys, causal ? " causal" : " full"));
+      }
+  EXPECT_GE(taken, 22) << "flash_mma_cuda takes all";
+}
+
+TEST_F(AttentionOnDevice, EveryKernelCapsScoresOrSaysNo) {
+  int taken = 0;
+  for (const Kernel* kernel : test::kernels_on_device("attention"))
+    for (const std::int64_t cap : {1, 3, 50})  // nearly all scores at the cap, some, hardly any
+      for (const std::int64_t head_dim : {64, 128}) {
+        AttentionProblem p = problem(DType::bf16, 300, head_dim, true);
+        p.softcap = cap;
+        taken += test::check(*kernel, p, concat("cap ", cap, " D ", head_dim));
+      }
+  EXPECT_GE(taken, 6) << "flash_mma_cuda takes all";
+}
+
+TEST_F(AttentionOnDevice, EveryKernelKeepsPackedSequencesApartOrSaysNo) {
+  int taken = 0;
+  for (const Kernel* kernel : test::kernels_on_device("attention"))
+    for (const bool causal : {false, true})
+      for (const std::int64_t window : {0, 100}) {
+        AttentionProblem p = problem(DType::bf16, 700, 64, causal);
+        p.starts = {1, 63, 64, 70, 320, 512, 699};  // of one row, within tiles, at their edges, over several
+        p.window = window;
+        taken += test::check(*kernel, p, concat("packed, window ", window, causal ? " causal" : " full"));
+      }
+  EXPECT_GE(taken, 4) << "flash_mma_cuda takes all";
 }
 
 TEST_F(AttentionOnDevice, AHundredRunsHaveTheSameBits) {

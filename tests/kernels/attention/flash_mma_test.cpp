@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
 #include "tests/kernels/attention/host_launch.hpp"
@@ -58,6 +59,17 @@ TEST(FlashMma, KeepsPackedSequencesApart) {
 
 TEST(FlashMma, CapsScores) {
   test::for_caps([](const Params& changes) { test::expect_the_oracles_answer<Mma<Bf16, 64, 64, 64>>(changes); });
+}
+
+/// Two roundings next to 1, of 2^x and of its reciprocal, times 2; instructions that are two ulp off, as a device's are, double that.
+TEST(FlashMma, CapsAScoreToAFewRoundingsOfTheCap) {
+  SoftmaxRegisters<support::HostMachine, Bf16, 1, 8, 8> rows{};
+  for (const float limit : {8.0F, 400.0F})  // c sqrt(D) of c = 1 and 50, D = 64
+    for (float s = -40.0F * limit; s <= 40.0F * limit; s += 0.37F * limit) {
+      rows.scores[0][0] = s;
+      rows.cap(limit);
+      EXPECT_NEAR(rows.scores[0][0], limit * std::tanh(static_cast<double>(s) / limit), 3e-7 * limit) << s;
+    }
 }
 
 TEST(FlashMma, HasTheSameBitsInWhateverOrderThreadsTakeTurns) { test::expect_the_same_bits<Mma<Bf16, 64, 64, 64>>(test::one_head(100, 64, true)); }
