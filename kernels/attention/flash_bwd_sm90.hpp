@@ -13,8 +13,7 @@
 // and one for "empty" as in flash_sm90.hpp. dS^T has two places: who meets the other warpgroup behind a round's dS^T has done with dQ's product of the round
 // before.
 //
-// kOrdered: each warp's part of a block of dQ is added behind those of all key blocks before this one, so that sums have the same bits in every run; blocks
-// take their places by ticket as in flash_bwd_mma.hpp.
+// kOrdered: each warp's part of a block of dQ is added behind those of all key blocks before this one, by turns and tickets as in flash_bwd_mma.hpp.
 #pragma once
 
 #include <cmath>
@@ -124,9 +123,8 @@ class FlashBwdSm90 {
     for (int i = 0; i < kDim / 2; ++i) dk[i] = dv[i] = 0.0F;
     if (count_ > 0) {
       M::await(places_.keys_here(), 0);
-      const int rounds = count_ * job_.group;
-      for (int round = 0; round < rounds; ++round) step(round, dk, dv);
-      if (lane() == 0) leave_queries(rounds - 1);
+      for (int round = 0; round < count_ * job_.group; ++round) step(round, dk, dv);
+      if (lane() == 0) leave_queries(count_ * job_.group - 1);
     }
     store(static_cast<T*>(job_.dk), dk, job_.scale_log2 * static_cast<float>(kLn2));
     store(static_cast<T*>(job_.dv), dv, 1.0F);
@@ -212,8 +210,7 @@ class FlashBwdSm90 {
     }
   }
 
-  /// Scores become weights p, rows 16 n .. 16 n + 15 as the left operand of a product: two neighbouring 8-column accumulators, rounded to 16 bits. What
-  /// stays is what (dP - delta) is to be multiplied by.
+  /// Scores become weights p, rounded, as the left operand of a product. What stays is what (dP - delta) is to be multiplied by.
   template <bool kCapped>
   BS_DEVICE void soften(Scores& s, Weights& p, int stage) const {
     BS_UNROLL
