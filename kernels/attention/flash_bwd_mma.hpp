@@ -176,7 +176,7 @@ class FlashBwdMma {
   /// As much at once as leaves all in registers.
   template <int kK, int kCount, class Left, class Right>
   BS_DEVICE static void multiply(float (&sums)[2][kCount], const Left& left, const Right& right) {
-    cuda::add_product<M, T, kK, kDim > 64 && kCount < 32 ? 2 : 1>(sums, left, right);
+    cuda::add_product<M, T, kK, (kDim > 64 && kCount < 32 ? 2 : 1)>(sums, left, right);
   }
   /// scores += a b^T over D, both with D columns.
   BS_DEVICE static void multiply_rows(Scores& scores, std::uint32_t a, std::uint32_t b, int row0, int key0) {
