@@ -86,20 +86,25 @@ class FlashBwdMma {
     return ticket;
   }
 
-  BS_DEVICE int head(int round) const { return at_.first_head + round / count_; }
-  BS_DEVICE int row_block(int round) const { return first_ + round % count_; }
-  /// Of this round's block of rows among all heads'.
-  BS_DEVICE std::int64_t block_of_rows(int round) const { return static_cast<std::int64_t>(head(round)) * job_.row_blocks(kRows) + row_block(round); }
+  /// A block of rows of a query head: what a round is about.
+  struct Rows {
+    int head, row_block;
+  };
+  BS_DEVICE Rows next(const Rows& rows) const {
+    return rows.row_block + 1 < first_ + count_ ? Rows{rows.head, rows.row_block + 1} : Rows{rows.head + 1, first_};
+  }
+  /// Of a block of rows among all heads'.
+  BS_DEVICE std::int64_t index(const Rows& rows) const { return static_cast<std::int64_t>(rows.head) * job_.row_blocks(kRows) + rows.row_block; }
 
   /// Row `row` of a head of a tensor with `length` rows a head.
   BS_DEVICE const T* rows_of(const void* tensor, int length, int head, int row) const {
     return static_cast<const T*>(tensor) + (static_cast<std::int64_t>(head) * length + row) * job_.head_dim;
   }
 
-  BS_DEVICE void fetch_rows(int round) const {
-    const int row0 = row_block(round) * kRows;
-    Fetch::template rows<kRows>(q(round), rows_of(job_.q, job_.seq, head(round), row0), job_.head_dim, job_.seq - row0);
-    Fetch::template rows<kRows>(dout(round), rows_of(job_.dout, job_.seq, head(round), row0), job_.head_dim, job_.seq - row0);
+  BS_DEVICE void fetch_rows(const Rows& rows, int round) const {
+    const int row0 = rows.row_block * kRows;
+    Fetch::template rows<kRows>(q(round), rows_of(job_.q, job_.seq, rows.head, row0), job_.head_dim, job_.seq - row0);
+    Fetch::template rows<kRows>(dout(round), rows_of(job_.dout, job_.seq, rows.head, row0), job_.head_dim, job_.seq - row0);
     M::commit();
   }
 
@@ -107,39 +112,42 @@ class FlashBwdMma {
     const int key0 = at_.key_block * kKeys, rounds = count_ * job_.group;
     Fetch::template rows<kKeys>(k(), rows_of(job_.k, job_.kv_seq, at_.kv_head, key0), job_.head_dim, job_.kv_seq - key0);
     Fetch::template rows<kKeys>(v(), rows_of(job_.v, job_.kv_seq, at_.kv_head, key0), job_.head_dim, job_.kv_seq - key0);
-    fetch_rows(0);
+    Rows rows{at_.first_head, first_}, last = rows;
+    fetch_rows(rows, 0);
     for (int round = 0; round < rounds; ++round) {
       M::template wait<0>();
       M::sync();  // Q and dO are here for all; nobody reads P, dS or the other stage, and all have added to dQ
-      if (round > 0) end_turn(round - 1);
-      if (kStages > 1 && round + 1 < rounds) fetch_rows(round + 1);
-      weigh(round);
-      await_turn(round);
+      if (round > 0) end_turn(last);
+      if (kStages > 1 && round + 1 < rounds) fetch_rows(next(rows), round + 1);
+      weigh(rows, round);
+      await_turn(rows);
       M::sync();  // P and dS are here for all
       add_keys(round);
       if (kStages == 1) M::sync();  // nobody reads Q and dO
-      if (kStages == 1 && round + 1 < rounds) fetch_rows(round + 1);
-      add_queries(round);
+      if (kStages == 1 && round + 1 < rounds) fetch_rows(next(rows), round + 1);
+      add_queries(rows);
+      last = rows;
+      rows = next(rows);
     }
     if constexpr (!kOrdered) return;
     M::sync();  // all have added to dQ
-    end_turn(rounds - 1);
+    end_turn(last);
   }
 
-  /// How many key blocks add to a block of dQ before this one.
-  BS_DEVICE void await_turn(int round) const {
-    if (!kOrdered || M::thread() > 0) return;
-    const KeyBlocks keys(at_.mask, row_block(round) * kRows, kRows, kKeys);
-    M::await_turn(job_.turns + block_of_rows(round), at_.key_block - keys.begin());
+  BS_DEVICE KeyBlocks seen_by(const Rows& rows) const { return KeyBlocks(at_.mask, rows.row_block * kRows, kRows, kKeys); }
+
+  /// Until all key blocks before this one that add to a block of dQ have done so.
+  BS_DEVICE void await_turn(const Rows& rows) const {
+    if (kOrdered && M::thread() == 0) M::await_turn(job_.turns + index(rows), at_.key_block - seen_by(rows).begin());
   }
-  BS_DEVICE void end_turn(int round) const {
-    if (kOrdered && M::thread() == 0) M::end_turn(job_.turns + block_of_rows(round));
+  BS_DEVICE void end_turn(const Rows& rows) const {
+    if (kOrdered && M::thread() == 0) M::end_turn(job_.turns + index(rows));
   }
 
   /// P and dS of this round into shared memory. dP is summed up from -delta on.
-  BS_DEVICE void weigh(int round) const {
+  BS_DEVICE void weigh(const Rows& rows, int round) const {
     const Tile mine(M::thread(), kRowWarps, kScoreColumns);
-    const RowNumbers* const numbers = job_.rows + block_of_rows(round) * kRows;
+    const RowNumbers* const numbers = job_.rows + index(rows) * kRows;
     const int row0 = warp() % kRowWarps * 32, key0 = warp() / kRowWarps * kScoreColumns;
     float lse_log2[2][2];
     BS_UNROLL
@@ -147,9 +155,8 @@ class FlashBwdMma {
     Scores weights, ds_of;
     cuda::clear(weights);
     multiply_rows(weights, q(round), k(), row0, key0);
-    const KeyBlocks keys(at_.mask, row_block(round) * kRows, kRows, kKeys);
     if (job_.cap > 0.0F) cap(weights);
-    if (keys.hides_some(at_.key_block)) hide(weights, mine, row_block(round) * kRows);
+    if (seen_by(rows).hides_some(at_.key_block)) hide(weights, mine, rows.row_block * kRows);
     if (job_.cap > 0.0F)
       soften<true>(weights, mine, lse_log2);
     else
@@ -166,9 +173,14 @@ class FlashBwdMma {
     cuda::store_tile<M, T, kRows>(ds(), mine, ds_of);
   }
 
+  /// As much at once as leaves all in registers.
+  template <int kK, int kCount, class Left, class Right>
+  BS_DEVICE static void multiply(float (&sums)[2][kCount], const Left& left, const Right& right) {
+    cuda::add_product<M, T, kK, (kDim > 64 && kCount < 32 ? 2 : 1)>(sums, left, right);
+  }
   /// scores += a b^T over D, both with D columns.
   BS_DEVICE static void multiply_rows(Scores& scores, std::uint32_t a, std::uint32_t b, int row0, int key0) {
-    cuda::add_product<M, T, kDim>(scores, cuda::Operand<M, kRows, false>::left(a, row0), cuda::Operand<M, kKeys, false>::right(b, key0));
+    multiply<kDim>(scores, cuda::Operand<M, kRows, false>::left(a, row0), cuda::Operand<M, kKeys, false>::right(b, key0));
   }
 
   BS_DEVICE void cap(Scores& scores) const {
@@ -214,17 +226,17 @@ class FlashBwdMma {
   BS_DEVICE void add_keys(int round) {
     const int key0 = warp() % kKeyWarps * 32, column0 = warp() / kKeyWarps * kKeyColumns;
     using Left = cuda::Operand<M, kRows, true>;
-    cuda::add_product<M, T, kRows>(dv_, Left::left(p(), key0), Left::right(dout(round), column0));
-    cuda::add_product<M, T, kRows>(dk_, Left::left(ds(), key0), Left::right(q(round), column0));
+    multiply<kRows>(dv_, Left::left(p(), key0), Left::right(dout(round), column0));
+    multiply<kRows>(dk_, Left::left(ds(), key0), Left::right(q(round), column0));
   }
 
   /// dQ's sums += dS K.
-  BS_DEVICE void add_queries(int round) const {
+  BS_DEVICE void add_queries(const Rows& rows) const {
     float dq[2][kQueryColumns / 2];
     cuda::clear(dq);
-    cuda::add_product<M, T, kKeys>(dq, cuda::Operand<M, kRows, false>::left(ds(), warp() % kRowWarps * 32),
+    multiply<kKeys>(dq, cuda::Operand<M, kRows, false>::left(ds(), warp() % kRowWarps * 32),
                                    cuda::Operand<M, kKeys, true>::right(k(), warp() / kRowWarps * kQueryColumns));
-    float* const to = job_.dq_sums + block_of_rows(round) * kRows * kDim;
+    float* const to = job_.dq_sums + index(rows) * kRows * kDim;
     BS_UNROLL
     for (int i = 0; i < Slots::kFloats; i += M::kAddWidth) M::add(to + Slots::place(M::thread(), i), &dq[i / (Slots::kFloats / 2)][i % (Slots::kFloats / 2)]);
   }

@@ -6,31 +6,25 @@
 // and dS^T go from the accumulators straight into the left operand of dV += P^T dO and dK += dS^T Q. Only dQ = dS K sums over both warpgroups' keys: dS^T goes
 // through shared memory, as it lies, and both operands of that product are read transposed. Each warpgroup has half of dQ: half of the columns
 // of 64 rows, or 64 of 128 rows.
-// dP^T is computed under the exponentials, dV under dS, dK under the way of dQ out: each warp puts its part of dQ into shared memory, from where the copy engine
-// adds it to fp32 sums in global memory.
+// dP^T is computed under the exponentials, dV under dS, dK under the way of dQ out: each warp puts its part of dQ into shared memory, from where the copy
+// engine adds it to fp32 sums in global memory.
 //
-// A producer thread has the copy engine bring K and V once, and Q, dO and their rows' numbers round by round into kStages places each, with a
-// barrier for "full" and one for "empty" as in flash_sm90.hpp. dS^T has two places: who meets the other warpgroup behind a round's dS^T has done with dQ's product of
-// the round before.
+// A producer thread has the copy engine bring K and V once, and Q, dO and their rows' numbers round by round into kStages places each, with a barrier for "full"
+// and one for "empty" as in flash_sm90.hpp. dS^T has two places: who meets the other warpgroup behind a round's dS^T has done with dQ's product of the round
+// before.
 //
-// kOrdered: each warp's part of a block of dQ is added behind those of all key blocks before this one, so that sums have the same bits in every run; blocks
-// take their places by ticket as in flash_bwd_mma.hpp.
+// kOrdered: each warp's part of a block of dQ is added behind those of all key blocks before this one, by turns and tickets as in flash_bwd_mma.hpp.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
 #include "kernels/attention/bwd_job.hpp"
+#include "kernels/attention/bwd_sm90_places.hpp"
 #include "kernels/attention/softcap.hpp"
 #include "kernels/cuda/tile_descriptor.hpp"
 
 namespace bench::attention {
-
-/// The tensors as the copy engine knows them: q and dout (B H, L, D) in boxes of kRows rows, k and v (B Hkv, Lk, D) in boxes of kKeys, 64 columns each.
-template <class M>
-struct FlashBwdSm90Job : BwdJob {
-  typename M::TensorMap q_map, k_map, v_map, dout_map;
-};
 
 template <class M, class T, int kDim, int kRowsOfBlock, bool kOrdered>
 class FlashBwdSm90 {
@@ -38,12 +32,12 @@ class FlashBwdSm90 {
   static constexpr int kConsumers = 2, kThreads = 128 * (kConsumers + 1), kKeys = 64 * kConsumers, kRows = kRowsOfBlock, kColumns = kDim, kStages = 2;
   static constexpr int kTurnParts = kOrdered ? 4 * kConsumers : 0;  // a warp's part each
   static_assert(kRows * kDim == 64 * 128, "a warpgroup's half of dQ is 64 x 64");
-  static constexpr int kSharedBytes = cuda::tile_bytes(2 * kKeys + 2 * kStages * kRows, kDim) + 2 * cuda::tile_bytes(kKeys, kRows) + kRows * kDim * 4 +
-                                      kStages * kRows * static_cast<int>(sizeof(RowNumbers)) + 128;
+  using Places = BwdSm90Places<M, kDim, kRows, kKeys, kStages, 4 * kConsumers>;
+  static constexpr int kSharedBytes = Places::kBytes;
 
   static BS_HOST_DEVICE int blocks(const BwdJob& job) { return job.key_blocks(kKeys) * (job.batch * job.heads / job.group); }
 
-  BS_DEVICE explicit FlashBwdSm90(const FlashBwdSm90Job<M>& job) : job_(job), shared_(M::shared()), at_(job, place()) {
+  BS_DEVICE explicit FlashBwdSm90(const FlashBwdSm90Job<M>& job) : job_(job), places_{M::shared()}, at_(job, place()) {
     const RowBlocks rows{at_.mask, kRows, kKeys, job.row_blocks(kRows)};
     first_ = rows.begin(at_.key_block);
     count_ = rows.end(at_.key_block) - first_;
@@ -51,7 +45,7 @@ class FlashBwdSm90 {
   }
 
   BS_DEVICE void run() {
-    if (M::thread() == 0) start_barriers();
+    if (M::thread() == 0) places_.start_barriers();
     M::sync();
     if (M::thread() < 128) {
       M::template give_registers<24>();
@@ -71,42 +65,18 @@ class FlashBwdSm90 {
   };
 
  private:
-  static constexpr int kPages = kDim / cuda::kPageColumns, kConsumerWarps = 4 * kConsumers;
-  static constexpr int kRowBytes = cuda::tile_bytes(kRows, kDim), kKeyBytes = cuda::tile_bytes(kKeys, kDim), kScoreBytes = cuda::tile_bytes(kKeys, kRows);
-  static constexpr int kWarpBytes = 32 * Slots::kFloats * 4, kNumberBytes = kRows * static_cast<int>(sizeof(RowNumbers));
-  enum Tensor : int { kQ, kDout };
+  static constexpr int kPages = kDim / cuda::kPageColumns;
+  using Tensor = typename Places::Tensor;
+  static constexpr Tensor kQ = Places::kQ, kDout = Places::kDout;
   using Scores = float[kRows / 2];
   using Weights = std::uint32_t[kRows / 16][4];
-
-  // Shared memory: K, V; kStages times Q, dO; dS^T twice; dQ; kStages times the rows' numbers; barriers of 8 bytes.
-  BS_DEVICE std::uint32_t k() const { return shared_; }
-  BS_DEVICE std::uint32_t v() const { return shared_ + kKeyBytes; }
-  BS_DEVICE std::uint32_t tile(Tensor tensor, int stage) const { return shared_ + 2 * kKeyBytes + (stage * 2 + tensor) * kRowBytes; }
-  BS_DEVICE std::uint32_t ds(int round) const { return shared_ + 2 * kKeyBytes + 2 * kStages * kRowBytes + round % 2 * kScoreBytes; }
-  BS_DEVICE std::uint32_t dq() const { return shared_ + 2 * kKeyBytes + 2 * kStages * kRowBytes + 2 * kScoreBytes; }
-  BS_DEVICE std::uint32_t numbers(int stage) const { return dq() + kConsumerWarps * kWarpBytes + stage * kNumberBytes; }
-  BS_DEVICE std::uint32_t barrier(int i) const { return numbers(kStages) + i * 8; }
-  BS_DEVICE std::uint32_t keys_here() const { return barrier(0); }
-  BS_DEVICE std::uint32_t full(Tensor tensor, int stage) const { return barrier(1 + stage * 2 + tensor); }
-  BS_DEVICE std::uint32_t empty(Tensor tensor, int stage) const { return barrier(1 + (kStages + stage) * 2 + tensor); }
 
   /// Which block this is: in the order of starting, if that matters.
   BS_DEVICE int place() const {
     if constexpr (!kOrdered) return M::block();
-    const std::uint32_t unused = barrier(15);
-    if (M::thread() == 0) M::store_word(unused, static_cast<std::uint32_t>(M::take_ticket(job_.tickets)));
+    if (M::thread() == 0) M::store_word(places_.ticket(), static_cast<std::uint32_t>(M::take_ticket(job_.tickets)));
     M::sync();
-    return static_cast<int>(M::load_word(unused));
-  }
-
-  BS_DEVICE void start_barriers() const {
-    M::start_barrier(keys_here(), 1);
-    for (int stage = 0; stage < kStages; ++stage)
-      for (const Tensor tensor : {kQ, kDout}) {
-        M::start_barrier(full(tensor, stage), 1);
-        M::start_barrier(empty(tensor, stage), kConsumerWarps);
-      }
-    M::publish_barriers();
+    return static_cast<int>(M::load_word(places_.ticket()));
   }
 
   BS_DEVICE int head(int round) const { return at_.first_head + round / count_; }
@@ -121,21 +91,21 @@ class FlashBwdSm90 {
   /// This round's place of a tensor, when all consumers have left it: the barrier that the copies count on.
   BS_DEVICE std::uint32_t claim(Tensor tensor, int round, int bytes) const {
     const int stage = round % kStages;
-    M::await(empty(tensor, stage), (round / kStages + 1) % 2);
-    M::arrive_with_bytes(full(tensor, stage), bytes);
-    return full(tensor, stage);
+    M::await(places_.empty(tensor, stage), (round / kStages + 1) % 2);
+    M::arrive_with_bytes(places_.full(tensor, stage), bytes);
+    return places_.full(tensor, stage);
   }
 
   BS_DEVICE void produce() const {
-    M::arrive_with_bytes(keys_here(), 2 * kKeyBytes);
-    copy_pages(k(), job_.k_map, keys_here(), kKeyBytes / kPages, at_.key_block * kKeys, at_.kv_head);
-    copy_pages(v(), job_.v_map, keys_here(), kKeyBytes / kPages, at_.key_block * kKeys, at_.kv_head);
+    M::arrive_with_bytes(places_.keys_here(), 2 * Places::kKeyBytes);
+    copy_pages(places_.k(), job_.k_map, places_.keys_here(), Places::kKeyBytes / kPages, at_.key_block * kKeys, at_.kv_head);
+    copy_pages(places_.v(), job_.v_map, places_.keys_here(), Places::kKeyBytes / kPages, at_.key_block * kKeys, at_.kv_head);
     for (int round = 0; round < count_ * job_.group; ++round) {
       const int stage = round % kStages;
-      const std::uint32_t q_full = claim(kQ, round, kRowBytes + kNumberBytes);
-      copy_pages(tile(kQ, stage), job_.q_map, q_full, kRowBytes / kPages, row0(round), head(round));
-      M::copy_bytes(numbers(stage), job_.rows + block_of_rows(round) * kRows, kNumberBytes, q_full);
-      copy_pages(tile(kDout, stage), job_.dout_map, claim(kDout, round, kRowBytes), kRowBytes / kPages, row0(round), head(round));
+      const std::uint32_t q_full = claim(kQ, round, Places::kRowBytes + Places::kNumberBytes);
+      copy_pages(places_.tile(kQ, stage), job_.q_map, q_full, Places::kRowBytes / kPages, row0(round), head(round));
+      M::copy_bytes(places_.numbers(stage), job_.rows + block_of_rows(round) * kRows, Places::kNumberBytes, q_full);
+      copy_pages(places_.tile(kDout, stage), job_.dout_map, claim(kDout, round, Places::kRowBytes), Places::kRowBytes / kPages, row0(round), head(round));
     }
   }
 
@@ -152,10 +122,9 @@ class FlashBwdSm90 {
     BS_UNROLL
     for (int i = 0; i < kDim / 2; ++i) dk[i] = dv[i] = 0.0F;
     if (count_ > 0) {
-      M::await(keys_here(), 0);
-      const int rounds = count_ * job_.group;
-      for (int round = 0; round < rounds; ++round) step(round, dk, dv);
-      if (lane() == 0) leave_queries(rounds - 1);
+      M::await(places_.keys_here(), 0);
+      for (int round = 0; round < count_ * job_.group; ++round) step(round, dk, dv);
+      if (lane() == 0) leave_queries(count_ * job_.group - 1);
     }
     store(static_cast<T*>(job_.dk), dk, job_.scale_log2 * static_cast<float>(kLn2));
     store(static_cast<T*>(job_.dv), dv, 1.0F);
@@ -165,10 +134,10 @@ class FlashBwdSm90 {
     const int stage = round % kStages, parity = round / kStages % 2;
     Scores s, dp;
     Weights p, ds_of;
-    M::await(full(kQ, stage), parity);
-    start_scores(s, k(), tile(kQ, stage));
-    M::await(full(kDout, stage), parity);
-    start_scores(dp, v(), tile(kDout, stage));
+    M::await(places_.full(kQ, stage), parity);
+    start_scores(s, places_.k(), places_.tile(kQ, stage));
+    M::await(places_.full(kDout, stage), parity);
+    start_scores(dp, places_.v(), places_.tile(kDout, stage));
     M::template wait_products<1>();
     M::pin(s);
     if (job_.cap > 0.0F) cap(s);
@@ -177,14 +146,14 @@ class FlashBwdSm90 {
       soften<true>(s, p, stage);
     else
       soften<false>(s, p, stage);
-    start_gradient(dv, p, tile(kDout, stage));
+    start_gradient(dv, p, places_.tile(kDout, stage));
     M::template wait_products<1>();
     M::pin(dp);
     through_softmax(s, dp, ds_of, stage);
     hand_over(ds_of, round);
     float mine[Slots::kFloats];
     start_queries(mine, round);
-    start_gradient(dk, ds_of, tile(kQ, stage));
+    start_gradient(dk, ds_of, places_.tile(kQ, stage));
     M::template wait_products<1>();
     M::pin(dv);
     M::pin(mine);
@@ -217,7 +186,7 @@ class FlashBwdSm90 {
   /// This warpgroup's half of dS K, over the block's keys.
   BS_DEVICE void start_queries(float (&sums)[Slots::kFloats], int round) const {
     constexpr int kPageBytes = kKeys * cuda::kPageChunks * cuda::kChunkBytes;
-    const std::uint32_t rows = ds(round) + (kRows > 64 ? consumer() * kPageBytes : 0), columns = k() + (kRows > 64 ? 0 : consumer() * kPageBytes);
+    const std::uint32_t rows = places_.ds(round) + (kRows > 64 ? consumer() * kPageBytes : 0), columns = places_.k() + (kRows > 64 ? 0 : consumer() * kPageBytes);
     M::pin(sums);
     M::product_fence();
     BS_UNROLL
@@ -241,14 +210,13 @@ class FlashBwdSm90 {
     }
   }
 
-  /// Scores become weights p, rows 16 n .. 16 n + 15 as the left operand of a product: two neighbouring 8-column accumulators, rounded to 16 bits. What
-  /// stays is what (dP - delta) is to be multiplied by.
+  /// Scores become weights p, rounded, as the left operand of a product. What stays is what (dP - delta) is to be multiplied by.
   template <bool kCapped>
   BS_DEVICE void soften(Scores& s, Weights& p, int stage) const {
     BS_UNROLL
     for (int i = 0; i < kRows / 2; i += 4) {
       float of[4];  // lse and delta of two rows
-      M::load_floats(of, numbers(stage) + row(i / 4) * static_cast<int>(sizeof(RowNumbers)));
+      M::load_floats(of, places_.numbers(stage) + row(i / 4) * static_cast<int>(sizeof(RowNumbers)));
       BS_UNROLL
       for (int j = i; j < i + 4; j += 2) {
         const float slope[2] = {slope_of<kCapped>(s[j]), slope_of<kCapped>(s[j + 1])};
@@ -270,7 +238,7 @@ class FlashBwdSm90 {
     BS_UNROLL
     for (int i = 0; i < kRows / 2; i += 4) {
       float of[4];
-      M::load_floats(of, numbers(stage) + row(i / 4) * static_cast<int>(sizeof(RowNumbers)));
+      M::load_floats(of, places_.numbers(stage) + row(i / 4) * static_cast<int>(sizeof(RowNumbers)));
       BS_UNROLL
       for (int j = i; j < i + 4; j += 2)
         ds_of[j / 8][j / 2 % 4] = M::template pack<T>(weights[j] * (dp[j] - of[1]), weights[j + 1] * (dp[j + 1] - of[3]));
@@ -279,7 +247,7 @@ class FlashBwdSm90 {
 
   /// dS^T into shared memory, and meets the other warpgroup there.
   BS_DEVICE void hand_over(const Weights& ds_of, int round) const {
-    const std::uint32_t at = ds(round) + cuda::swizzled(key(), 0, kKeys) + lane() % 4 * 4;
+    const std::uint32_t at = places_.ds(round) + cuda::swizzled(key(), 0, kKeys) + lane() % 4 * 4;
     BS_UNROLL
     for (int i = 0; i < kRows / 4; ++i)
       M::store_word(cuda::moved_by_chunks(at, i / 2, kKeys) + i % 2 * 8 * cuda::kPageChunks * cuda::kChunkBytes, ds_of[i / 4][i % 4]);
@@ -289,7 +257,7 @@ class FlashBwdSm90 {
 
   /// This warp's part of dQ to global memory, by way of its own place in shared memory.
   BS_DEVICE void add_queries(const float (&sums)[Slots::kFloats], int round) const {
-    const std::uint32_t place = dq() + warp() * kWarpBytes;
+    const std::uint32_t place = places_.dq(warp());
     if (lane() == 0 && round > 0) leave_queries(round - 1);
     M::sync_warp();
     BS_UNROLL
@@ -298,7 +266,7 @@ class FlashBwdSm90 {
     M::sync_warp();
     if (lane() > 0) return;
     if constexpr (kOrdered) M::await_turn(turn(round), at_.key_block - KeyBlocks(at_.mask, row0(round), kRows, kKeys).begin());
-    M::add_bytes(job_.dq_sums + block_of_rows(round) * kRows * kDim + warp() * (kWarpBytes / 4), place, kWarpBytes);
+    M::add_bytes(job_.dq_sums + block_of_rows(round) * kRows * kDim + warp() * (Places::kWarpBytes / 4), place, Places::kWarpBytes);
   }
   /// That round's part has been read, and its place can be written; in order, it has been added as well, and the next block of keys may.
   BS_DEVICE void leave_queries(int round) const {
@@ -310,7 +278,7 @@ class FlashBwdSm90 {
 
   /// This round's place is left by one lane a warp.
   BS_DEVICE void leave(Tensor tensor, int stage) const {
-    if (lane() == 0) M::arrive(empty(tensor, stage));
+    if (lane() == 0) M::arrive(places_.empty(tensor, stage));
   }
 
   BS_DEVICE void store(T* tensor, const float (&sums)[kDim / 2], float scale) const {
@@ -324,7 +292,7 @@ class FlashBwdSm90 {
   }
 
   const FlashBwdSm90Job<M>& job_;
-  std::uint32_t shared_;
+  Places places_;
   BlockOfKeys at_;
   int first_, count_;
 };

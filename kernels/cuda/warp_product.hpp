@@ -63,10 +63,10 @@ class Operand {
   std::uint32_t at_;
 };
 
-template <class M, class T, int kK, int kCount, class Left, class Right>
+/// kAtOnce times 16 of K at a time: with more, operands that wait for their turn fill registers.
+template <class M, class T, int kK, int kAtOnce, int kCount, class Left, class Right>
 BS_DEVICE void add_product(float (&c)[2][kCount], const Left& left, const Right& right) {
-  [[maybe_unused]] constexpr int kTogether = kCount >= 32 ? 1 : 2;  // all at once, and operands that wait for their turn fill the registers
-  BS_UNROLL_BY(kTogether)
+  BS_UNROLL_BY(kAtOnce)
   for (int k = 0; k < kK / 16; ++k) {
     std::uint32_t a[2][4];
     left.load(a[0], 0, k);
