@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "kernels/library.hpp"
+
 namespace bench {
 
 template <>
@@ -14,6 +16,12 @@ Registry<Kernel>& Registry<Kernel>::instance() {
 template <>
 Registry<Op>& Registry<Op>::instance() {
   static Registry<Op> registry;
+  return registry;
+}
+
+template <>
+Registry<Library>& Registry<Library>::instance() {
+  static Registry<Library> registry;
   return registry;
 }
 

@@ -14,6 +14,7 @@
 #include <tuple>
 
 #include "kernels/attention/sdpa_torch_cuda.hpp"
+#include "kernels/library.hpp"
 
 namespace bench::attention {
 namespace {
@@ -51,6 +52,16 @@ std::string supports(const Problem& problem) {
   if (problem_as<AttentionProblem>(problem).kv_length() == 1) return "LibTorch does not give a single key to cuDNN";
   return supports_fused(problem);
 }
+
+/// Of the library that LibTorch found, which need not be the one that it was built with.
+std::string cudnn_version() {
+  const std::string reason = open_torch_cuda();
+  if (!reason.empty()) return concat("unavailable: ", reason);
+  const long version = at::detail::getCUDAHooks().versionRuntimeCuDNN();
+  return concat(version / 10000, '.', version / 100 % 100, '.', version % 100);
+}
+
+const Registrar<Library> cudnn{{"cuDNN", cudnn_version}};
 
 const Registrar<Kernel> registrar{{
     .name = "attention/sdpa_cudnn_cuda_torch",

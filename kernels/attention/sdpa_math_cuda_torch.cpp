@@ -7,6 +7,7 @@
 // Two products around a softmax, all B H L^2 scores written out, causal work not skipped; 16-bit tensors are widened to fp32 first, as LibTorch has it unless told
 // otherwise. lse is not written: the op returns the weights. Grouped heads by enable_gqa, which repeats K and V; masks other than causality over L = Lk are additive, made in prepare,
 // the causal one in them. Work: 4 D flops a pair forward, 8 D backward (weights are kept). Right choice: none for speed; what LibTorch does where no fused op applies.
+#include <ATen/Version.h>
 #include <ATen/ops/_scaled_dot_product_attention_math.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -15,6 +16,7 @@
 
 #include "kernels/attention/sdpa_torch_cuda.hpp"
 #include "kernels/attention/torch_mask.hpp"
+#include "kernels/library.hpp"
 
 namespace bench::attention {
 namespace {
@@ -48,6 +50,16 @@ class MathOp {
   std::optional<at::Tensor> mask_;
   at::Tensor out_;
 };
+
+/// Of the library that is loaded: it says so among its build settings, "TORCH_VERSION=2.11.0, ".
+std::string torch_version() {
+  const std::string settings = at::show_config(), key = "TORCH_VERSION=";
+  const std::size_t at = settings.find(key);
+  if (at == std::string::npos) return "unavailable: not among LibTorch's build settings";
+  return settings.substr(at + key.size(), settings.find_first_of(", \n", at + key.size()) - at - key.size());
+}
+
+const Registrar<Library> torch_itself{{"LibTorch", torch_version}};
 
 const Registrar<Kernel> registrar{{
     .name = "attention/sdpa_math_cuda_torch",

@@ -25,8 +25,8 @@ namespace bench::device {
 
 namespace bench::attention {
 
-/// Opens libtorch_cuda.so beside the libtorch_cpu.so that is loaded, once. Empty when LibTorch has CUDA then; else why not. Not to be asked for before: LibTorch
-/// looks once in a process whether it has CUDA.
+/// Opens libtorch_cuda.so beside the libtorch_cpu.so that is loaded. Empty when LibTorch has CUDA then; else why not. LibTorch's hooks are not to be asked for
+/// before: they look once in a process whether that library is there.
 inline std::string open_torch_cuda() {
   Dl_info cpu{};
   if (dladdr(reinterpret_cast<const void*>(&at::get_num_threads), &cpu) == 0) return "the folder of libtorch_cpu.so is not known";
@@ -36,7 +36,6 @@ inline std::string open_torch_cuda() {
     return concat("LibTorch's CUDA library could not be loaded: ", why != nullptr ? why : "no reason given");
   }
   if (!at::detail::getCUDAHooks().hasCUDART()) return "LibTorch was asked for CUDA before its CUDA library was loaded";
-  if (!at::detail::getCUDAHooks().hasCUDA()) return "LibTorch finds no CUDA device that its CUDA library can use";
   return {};
 }
 
@@ -98,8 +97,8 @@ class SdpaOnDevice final : public Prepared {
  public:
   /// Runs the pass once, so that a refusal is known and plans are made; for the backward pass it saves a forward pass of the op's own.
   SdpaOnDevice(const AttentionProblem& p, Tensors& tensors, void* stream) : problem_(p) {
-    static const std::string reason = open_torch_cuda();
-    if (!reason.empty()) throw Error(ErrorKind::unavailable, reason);
+    if (const std::string reason = open_torch_cuda(); !reason.empty()) throw Error(ErrorKind::unavailable, reason);
+    if (!at::detail::getCUDAHooks().hasCUDA()) throw Error(ErrorKind::unavailable, "LibTorch finds no CUDA device that its CUDA library can use");
     in_our_terms([&] {
       const OnStream on(stream);
       const c10::InferenceMode mode(!records());

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/library.hpp"
 #include "src/core/out_of_memory.hpp"
 
 namespace bench::cuda {
@@ -18,7 +19,7 @@ struct CublasLibrary {
   int (*destroy)(void* handle);
   int (*set_stream)(void* handle, void* stream);
   int (*set_workspace)(void* handle, void* workspace, std::size_t bytes);
-  int (*get_version)(void* handle, int* version);
+  int (*get_property)(int property, int* value);
   const char* (*status_text)(int status);
   int (*gemm)(void* handle, int op_left, int op_right, int m, int n, int k, const void* alpha, const void* left, int left_type, int left_pitch,
               long long left_step, const void* right, int right_type, int right_pitch, long long right_step, const void* beta, void* c, int c_type, int c_pitch,
@@ -85,7 +86,7 @@ CublasLibrary load() {
   find(found.destroy, "cublasDestroy_v2");
   find(found.set_stream, "cublasSetStream_v2");
   find(found.set_workspace, "cublasSetWorkspace_v2");
-  find(found.get_version, "cublasGetVersion_v2");
+  find(found.get_property, "cublasGetProperty");
   find(found.status_text, "cublasGetStatusString");
   find(found.gemm, "cublasGemmStridedBatchedEx");
   return found;
@@ -138,10 +139,19 @@ void Cublas::multiply(const GemmJob& job, GemmForm form, DType operands, DType r
         "cublasGemmStridedBatchedEx");
 }
 
-std::string Cublas::version() const {
-  int version = 0;
-  check(library_.get_version(handle_.get(), &version), "cublasGetVersion");
-  return concat("cuBLAS ", version / 10000, '.', version / 100 % 100, '.', version % 100);
+std::string Cublas::version() {
+  int part[3] = {};  // major, minor, patch
+  for (int i = 0; i < 3; ++i) check(library().get_property(i, &part[i]), "cublasGetProperty");
+  return concat(part[0], '.', part[1], '.', part[2]);
 }
+
+namespace {
+
+const Registrar<Library> registrar{{"cuBLAS", [] {
+                                      const std::string reason = why_no_cublas();
+                                      return reason.empty() ? Cublas::version() : concat("unavailable: ", reason);
+                                    }}};
+
+}  // namespace
 
 }  // namespace bench::cuda

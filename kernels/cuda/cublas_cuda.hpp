@@ -21,8 +21,8 @@ class Cublas {
 
   /// Queues the product. Accumulation in fp32; fp32 operands are multiplied as such, not as TF32. Not for `share` > 1 (see stacked).
   void multiply(const GemmJob& job, GemmForm form, DType operands, DType result, void* stream);
-  /// "cuBLAS 13.1.0".
-  std::string version() const;
+  /// "13.1.0". Asks no device; Error(unavailable) when there is no libcublas.
+  static std::string version();
 
  private:
   struct Destroy {

@@ -54,7 +54,7 @@ GemmRate::GemmRate(DType dtype, std::int64_t n) : dtype_(dtype), n_(n) {
   job_ = {a_.data(), b_.data(), c_.data(), side, side, side, side, side, side, n * n, n * n, n * n};
   try {
     cublas_ = std::make_unique<Cublas>();
-    by_ = cublas_->version();
+    by_ = concat("cuBLAS ", Cublas::version());
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::unavailable) throw;
     by_ = concat("own kernel (", error.what(), ')');

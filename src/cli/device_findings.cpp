@@ -6,6 +6,7 @@
 #include <iostream>
 #include <optional>
 
+#include "kernels/library.hpp"
 #include "src/system/nvidia_driver.hpp"
 #include "src/system/nvml.hpp"
 
@@ -59,6 +60,7 @@ void add_devices(ordered_json& provenance) {
   gpu["driver"] = system::nvidia_driver_version();
   gpu["driver_cuda"] = report.driver_cuda;
   gpu["built_with_cuda"] = report.program_cuda;
+  for (const Library* library : Registry<Library>::instance().all()) gpu["libraries"][library->name] = library->version();
 }
 
 void print_devices(const ordered_json& found) {

@@ -13,7 +13,7 @@ namespace bench::cli {
 nlohmann::ordered_json devices_found();
 void print_devices(const nlohmann::ordered_json& found);
 
-/// Names, capabilities and versions under `gpu`: what a device's time depends on. Nothing where this rank sees no device.
+/// Names, capabilities and versions, those of libraries too, under `gpu`: what a device's time depends on. Nothing where this rank sees no device.
 void add_devices(nlohmann::ordered_json& provenance);
 
 /// Of the first device; nothing where there is none.

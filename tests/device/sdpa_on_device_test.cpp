@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/attention/attention.hpp"
+#include "kernels/library.hpp"
 #include "tests/device/kernels_on_device.hpp"
 #include "tests/support/torch_plugin.hpp"
 
@@ -72,6 +73,16 @@ TEST(SdpaWithoutDevice, IsKnownByNameAndUnavailableWithAReason) {
       EXPECT_EQ(error.kind(), ErrorKind::unavailable) << name << ": " << error.what();
       EXPECT_NE(std::string(error.what()).find("LibTorch"), std::string::npos) << error.what();
     }
+  }
+}
+
+TEST(SdpaWithoutDevice, LibrariesSayTheirVersionsOrWhyTheyAreNotThere) {
+  if (const std::string missing = support::load_torch_plugin(); !missing.empty()) GTEST_SKIP() << missing;
+  for (const char* name : {"LibTorch", "cuDNN", "cuBLAS"}) {
+    const Library* library = Registry<Library>::instance().find(name);
+    ASSERT_NE(library, nullptr) << name;
+    EXPECT_TRUE(std::string(library->version()).find_first_of("123456789") == 0 || library->version().starts_with("unavailable: ")) << name << ' ' << library->version();
+    RecordProperty(name, library->version());
   }
 }
 

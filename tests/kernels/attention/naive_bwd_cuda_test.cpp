@@ -92,6 +92,8 @@ TEST(NaiveBackwardOnDevice, TakesABlockForALongRow) {
 TEST(NaiveBackwardOnDevice, KnowsOtherKeysThanQueriesPackedSequencesAndCaps) {
   for (const auto& [seq, keys] : {std::pair<std::int64_t, std::int64_t>{113, 203}, {203, 113}})  // rows of the second see nothing
     expect_the_oracles_gradients<Bf16, 32>(test::with(test::one_head(seq, 64, true), "kv_seq", keys));
+  const Params grouped = test::with(test::with(test::with(test::one_head(60, 16, true), "batch", std::int64_t{2}), "heads", std::int64_t{4}), "kv_heads", std::int64_t{2});
+  expect_the_oracles_gradients<Bf16, 32>(test::with(grouped, "kv_seq", std::int64_t{90}));
   expect_the_oracles_gradients<Bf16, 32>(test::with(test::one_head(150, 64, true), "segments", std::int64_t{5}));
   const Params capped = test::with(test::with(test::one_head(70, 24, true), "softcap", std::int64_t{3}), "kv_seq", std::int64_t{90});
   expect_the_oracles_gradients<float, 32>(in("fp32", capped));
