@@ -71,6 +71,14 @@ void print_devices(const ordered_json& found) {
   }
 }
 
+int nvml_number_of_rank(int local_rank) {
+  const jobs::DeviceMeter* meter = Registry<jobs::DeviceMeter>::instance().find("cuda");
+  if (meter == nullptr) return 0;
+  const std::vector<jobs::DeviceFacts> devices = meter->report(false).devices;
+  if (devices.empty()) return 0;
+  return system::Nvml().device_at(devices[static_cast<std::size_t>(local_rank) % devices.size()].pci_bus_id).value_or(-1);
+}
+
 std::vector<jobs::DeviceRate> device_rates() {
   const jobs::DeviceMeter* meter = Registry<jobs::DeviceMeter>::instance().find("cuda");
   try {

@@ -10,6 +10,7 @@
 
 #include "analysis/audit.hpp"
 #include "scaling/audit.hpp"
+#include "src/cli/device_findings.hpp"
 #include "src/cli/exit_codes.hpp"
 #include "src/cli/on_rank_0.hpp"
 #include "src/comm/fault.hpp"
@@ -63,10 +64,11 @@ std::filesystem::path Epoch::outputs_folder() const {
 }
 
 void Epoch::measure(std::vector<scaling::Task> tasks, const std::string& placement) {
-  jobs::Engine engine(world_, links_, plan(), placement_.machine, {clock_, placement_.topology.machine().l3_bytes, telemetry_reader(), placement_.local_rank,
+  const int gpu = nvml_number_of_rank(placement_.local_rank);
+  jobs::Engine engine(world_, links_, plan(), placement_.machine, {clock_, placement_.topology.machine().l3_bytes, telemetry_reader(gpu), placement_.local_rank,
                                                                        outputs_folder()});
   Progress progress(all_.size(), isatty(STDERR_FILENO) != 0, options_.quiet || world_.rank() != 0, use_color(options_, STDERR_FILENO), clock_);
-  TelemetryLog telemetry(world_.rank() == 0 ? options_.telemetry_s : 0.0);
+  TelemetryLog telemetry(world_.rank() == 0 ? options_.telemetry_s : 0.0, gpu);
   const double start_s = clock_();
   std::optional<jobs::Direction> direction;
   if (world_.rank() == 0) direction = direct(std::move(tasks), progress, telemetry, start_s);

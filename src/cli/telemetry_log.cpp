@@ -14,14 +14,14 @@ analysis::Telemetry figures(const system::Reading& reading) {
 
 }  // namespace
 
-std::function<analysis::Telemetry()> telemetry_reader() {
-  return [source = std::make_shared<system::Telemetry>()] { return figures(source->read()); };
+std::function<analysis::Telemetry()> telemetry_reader(int gpu) {
+  return [source = std::make_shared<system::Telemetry>(system::Telemetry::Options{.gpu = gpu})] { return figures(source->read()); };
 }
 
 /// The sampler's times are of the steady clock, as jobs::steady_clock's are.
-TelemetryLog::TelemetryLog(double period_s) {
+TelemetryLog::TelemetryLog(double period_s, int gpu) {
   if (period_s <= 0.0) return;
-  source_ = std::make_shared<system::Telemetry>();
+  source_ = std::make_shared<system::Telemetry>(system::Telemetry::Options{.gpu = gpu});
   sampler_.emplace([source = source_] { return source->read(); }, period_s);
   sampler_->start();
 }

@@ -14,12 +14,13 @@
 namespace bench::cli {
 
 /// Reads the machine's state by name; what it does not tell is left out. The throttle reasons are a mask of NVML's bits.
-std::function<analysis::Telemetry()> telemetry_reader();
+/// `gpu`: NVML's number.
+std::function<analysis::Telemetry()> telemetry_reader(int gpu);
 
 class TelemetryLog {
  public:
   /// Nothing happens when `period_s` is 0.
-  explicit TelemetryLog(double period_s);
+  TelemetryLog(double period_s, int gpu);
   /// What was read since the last call, in seconds since `start_s` of jobs::steady_clock. The thread goes on.
   std::vector<analysis::TimedTelemetry> take(double start_s);
 
