@@ -30,8 +30,9 @@ def hidden(command):
     words = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     if shutil.which("unshare") is None or subprocess.run([*words, "true"], capture_output=True).returncode != 0:
         return command
-    script = 'mount -t tmpfs none "$1" && mount -t tmpfs none "$2" && shift 2 && exec "$@"'
-    return [*words, "sh", "-c", script, "sh", str(BUILD.resolve()), str(VENV), *command]
+    folders = [str(BUILD.resolve())] + ([str(VENV)] if (VENV / "pyvenv.cfg").exists() else [])
+    hide = "".join(f"mount -t tmpfs none '{folder}' && " for folder in folders)
+    return [*words, "sh", "-c", hide + 'exec "$@"', "sh", *command]
 
 
 def run(bundle, *words, hide=True, **environment):

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "kernels/decode/paged_body.hpp"
 #include "kernels/decode/paged_mma.hpp"
 #include "tests/kernels/decode/host_launch.hpp"
@@ -19,6 +23,33 @@ TEST(PlanSplits, FillsTheDeviceWithTheFewestSpans) {
   EXPECT_GE(few.splits * 8, 400) << "eight blocks would leave most of 528 places empty";
   EXPECT_LE(few.splits * 8, 528);
   EXPECT_EQ(plan_splits(8, 200, 528).splits, 1) << "a span is not worth its start";
+}
+
+/// Share of a device's places that are at work, wave by wave, when each of so many blocks is cut into spans of `span` tokens.
+double at_work(std::int64_t blocks, std::int64_t tokens, std::int64_t span, std::int64_t slots) {
+  std::int64_t left = 0, waves = 0;
+  for (std::int64_t begin = 0; begin < tokens; begin += span) left += blocks;
+  const std::int64_t all = left;
+  for (; left > 0; left -= slots) ++waves;
+  return static_cast<double>(all) / static_cast<double>(waves * slots);
+}
+
+TEST(PlanSplits, TakesTheLongestSpanThatKeepsTheDeviceNearlyAsBusyAsTheBestDoes) {
+  for (const std::int64_t slots : {108, 132, 528})
+    for (const std::int64_t blocks : {1, 8, 31, 100, 131, 133, 400, 529})
+      for (const std::int64_t tokens : {1, 300, 2048, 5000, 33000}) {
+        SCOPED_TRACE(concat(blocks, " blocks of ", tokens, " tokens, ", slots, " slots"));
+        const std::int64_t most = std::clamp<std::int64_t>(tokens / kShortestSpan, 1, kMostSplits);
+        std::vector<std::pair<std::int64_t, double>> cuts;  // span, share; the longest span first
+        double best = 0.0;
+        for (std::int64_t splits = 1; splits <= most; ++splits) {
+          const std::int64_t span = (((tokens + splits - 1) / splits) + kSpanStep - 1) / kSpanStep * kSpanStep;
+          cuts.emplace_back(span, at_work(blocks, tokens, span, slots));
+          best = std::max(best, cuts.back().second);
+        }
+        const auto wanted = std::ranges::find_if(cuts, [&](const auto& cut) { return cut.second >= 0.85 * best; });
+        EXPECT_EQ(plan_splits(blocks, tokens, slots).span, wanted->first);
+      }
 }
 
 void expect_every_token_once(const SplitPlan& plan, std::int64_t tokens) {
