@@ -28,6 +28,7 @@ struct KeyBlocks {
   RowMask mask;
   int row0, last_row, size;
 
+  KeyBlocks() = default;
   BS_HOST_DEVICE KeyBlocks(const RowMask& m, int first_row, int rows, int block)
       : mask(m), row0(first_row), last_row((first_row + rows < m.seq ? first_row + rows : m.seq) - 1), size(block) {}
 

@@ -7,8 +7,10 @@
 #define BS_DEVICE __device__ __forceinline__
 #define BS_HOST_DEVICE __host__ __device__ __forceinline__
 #define BS_UNROLL _Pragma("unroll")
+#define BS_NO_UNROLL _Pragma("unroll 1")
 #else
 #define BS_DEVICE inline
 #define BS_HOST_DEVICE inline
 #define BS_UNROLL
+#define BS_NO_UNROLL
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine of kernels/cuda/hopper_machine.cuh on the host, as host_machine.hpp is that of machine.cuh. Products are computed when they are
-// waited for, from what shared memory holds then; boxes arrive in any order, at any time after they were asked for. Where an operand's
+// waited for, from what shared memory holds then; boxes arrive in any order, at any time after they were asked for, and are stored from what shared
+// memory holds when they are read, at any time before they are waited for. Where an operand's
 // elements lie is worked out from the descriptor's fields by the rules of the PTX ISA (9.7.15.5, canonical layouts with a 128-byte swizzle).
 #pragma once
 
@@ -15,7 +16,7 @@ namespace bench::support {
 
 /// A tensor of 16-bit elements (z, y, x), rows of x contiguous, and the box that a copy takes of it: (1, box_y, 64).
 struct HostTensorMap {
-  const std::uint16_t* base = nullptr;
+  std::uint16_t* base = nullptr;
   std::int64_t x = 0, y = 0, z = 0;
   int box_y = 0;
 };
@@ -25,6 +26,15 @@ void start_barrier(std::uint32_t barrier, int arrivals);
 void arrive(std::uint32_t barrier, int bytes);
 void await(std::uint32_t barrier, int parity);
 void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t barrier, int x, int y, int z);
+void store_box(const HostTensorMap& map, std::uint32_t from, int x, int y, int z);
+void commit_stores();
+void wait_stores_read();
+void publish_writes();
+void store_matrix(std::uint32_t to, const std::uint32_t (&in)[4]);
+void meet(int number, int threads);
+void signal(int number, int threads);
+void put_word(std::uint32_t to, int word);
+int word(std::uint32_t from);
 void add_product(std::function<void()> product);
 void commit_products();
 void wait_products(int pending);
@@ -44,6 +54,24 @@ struct HostHopper : HostMachine {
   static void arrive_with_bytes(std::uint32_t barrier, int bytes) { host_machine::arrive(barrier, bytes); }
   static void await(std::uint32_t barrier, int parity) { host_machine::await(barrier, parity); }
   static void copy_box(std::uint32_t to, const TensorMap& map, std::uint32_t barrier, int x, int y, int z) { host_machine::copy_box(to, map, barrier, x, y, z); }
+  static void store_box(const TensorMap& map, std::uint32_t from, int x, int y, int z) { host_machine::store_box(map, from, x, y, z); }
+  static void commit_stores() { host_machine::commit_stores(); }
+  static void wait_stores_read() { host_machine::wait_stores_read(); }
+  static void publish_writes() { host_machine::publish_writes(); }
+  static void store_matrix(std::uint32_t to, const std::uint32_t (&in)[4]) { host_machine::store_matrix(to, in); }
+  static void meet(int number, int threads) { host_machine::meet(number, threads); }
+  static void signal(int number, int threads) { host_machine::signal(number, threads); }
+  static int blocks() { return host_machine::blocks(); }
+  static std::uint32_t count_up(std::uint32_t* counter, std::uint32_t last) {
+    const std::uint32_t was = *counter;
+    *counter = was >= last ? 0 : was + 1;
+    return was;
+  }
+  static void put_word(std::uint32_t to, int word) { host_machine::put_word(to, word); }
+  static int warp_word(std::uint32_t from) {
+    const auto mine = static_cast<std::uint32_t>(host_machine::word(from));
+    return static_cast<int>(host_machine::exchange_words(&mine, 1).of[0][0]);
+  }
   template <int>
   static void take_registers() {}
   template <int>

@@ -18,19 +18,12 @@ thread_local Block* the_block = nullptr;
 
 void leave_turn() { swapcontext(&the_block->running->context, &the_block->scheduler); }
 
-void meet(Meeting& meeting) {
-  if (++meeting.arrived == meeting.expected) {
-    meeting.arrived = 0;
-    ++meeting.opened;
-    return;
-  }
-  wait_until([&meeting, until = meeting.opened + 1] { return meeting.opened >= until; });
-}
-
 void thread_main() {
   Thread& self = *the_block->running;
   try {
     (*the_block->body)();
+    for (const auto& group : self.stores.committed) BS_REQUIRE(*group == 0, "a thread ended before its stores had read their boxes");
+    BS_REQUIRE(*self.stores.open == 0, "a thread ended with stores that it had not committed");
   } catch (...) {
     the_block->failure = std::current_exception();
   }
@@ -40,7 +33,7 @@ void thread_main() {
 
 void start(Block& block, Thread& thread, int index) {
   thread.index = index;
-  thread.stack = std::make_unique<std::byte[]>(kStack_bytes);
+  thread.stack = std::make_unique_for_overwrite<std::byte[]>(kStack_bytes);
   getcontext(&thread.context);
   thread.context.uc_stack.ss_sp = thread.stack.get();
   thread.context.uc_stack.ss_size = kStack_bytes;
@@ -77,24 +70,23 @@ bool deliver(Block& block, std::mt19937_64& random) {
   return true;
 }
 
-/// A warp goes on alone for as long as it can, or until it is interrupted, and then another one does. Boxes arrive when nobody can go on, and
-/// now and then before.
-void run_warps(Block& block, std::mt19937_64& random) {
+/// A round of turns: a warp goes on alone for as long as it can, or until it is interrupted, and then another one does. Boxes arrive when nobody can
+/// go on, and now and then before. False when there is nothing left to do.
+bool take_round(Block& block, std::mt19937_64& random) {
   constexpr int kInterruption = 64, kDelivery = 4;  // one turn in so many
+  the_block = &block;
   std::vector<int> warps(block.warps.size());
   std::iota(warps.begin(), warps.end(), 0);
-  for (bool any = true; any;) {
-    any = false;
-    std::ranges::shuffle(warps, random);
-    for (const int warp : warps)
-      while (take_turns(block, warp, random)) {
-        any = true;
-        if (random() % kInterruption == 0) break;
-      }
-    if (!any || random() % kDelivery == 0) any = deliver(block, random) || any;
-    ++block.rounds;
-    any = any || block.asleep > 0;
-  }
+  std::ranges::shuffle(warps, random);
+  bool any = false;
+  for (const int warp : warps)
+    while (take_turns(block, warp, random)) {
+      any = true;
+      if (random() % kInterruption == 0) break;
+    }
+  if (!any || random() % kDelivery == 0) any = deliver(block, random) || any;
+  ++block.rounds;
+  return any || block.asleep > 0;
 }
 
 Warp& warp() { return the_block->warps[static_cast<std::size_t>(the_block->running->index / 32)]; }
@@ -103,6 +95,18 @@ int lane() { return the_block->running->index % 32; }
 }  // namespace
 
 Block& here() { return *the_block; }
+
+void signal(Meeting& meeting) {
+  if (++meeting.arrived < meeting.expected) return;
+  meeting.arrived = 0;
+  ++meeting.opened;
+}
+
+void meet(Meeting& meeting) {
+  const std::uint64_t until = meeting.opened + 1;
+  signal(meeting);
+  if (meeting.opened < until) wait_until([&meeting, until] { return meeting.opened >= until; });
+}
 
 void wait_until(std::function<bool()> ready) {
   Thread& self = *the_block->running;
@@ -126,6 +130,7 @@ std::uint8_t* shared_at(std::uint32_t at, int bytes) {
 
 int thread() { return the_block->running->index; }
 int block() { return the_block->index; }
+int blocks() { return the_block->count; }
 void sync() { meet(the_block->all); }
 float* shared_floats() { return reinterpret_cast<float*>(the_block->shared.data()); }
 
@@ -169,29 +174,50 @@ WarpWords exchange_words(const std::uint32_t* words, int count) {
 
 namespace {
 
-void run_block(int threads, int block_index, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body) {
-  using namespace host_machine;
-  Block block;
-  block.index = block_index;
-  block.shared.assign(static_cast<std::size_t>(shared_bytes), 0xff);
-  block.threads.resize(static_cast<std::size_t>(threads));
-  block.warps.resize(static_cast<std::size_t>(threads / 32));
-  block.all.expected = threads;
-  block.body = &body;
-  the_block = &block;
-  for (int i = 0; i < threads; ++i) start(block, block.threads[static_cast<std::size_t>(i)], i);
-  std::mt19937_64 random(seed);
-  run_warps(block, random);
-  the_block = nullptr;
-  for (const Thread& thread : block.threads)
-    BS_REQUIRE(thread.done, "thread ", thread.index, " waits for threads that never come");
+using host_machine::Block;
+
+std::unique_ptr<Block> start_block(int threads, int index, int count, std::int64_t shared_bytes, const std::function<void()>& body) {
+  auto block = std::make_unique<Block>();
+  block->index = index;
+  block->count = count;
+  block->shared.assign(static_cast<std::size_t>(shared_bytes), 0xff);
+  block->threads.resize(static_cast<std::size_t>(threads));
+  block->warps.resize(static_cast<std::size_t>(threads / 32));
+  block->all.expected = threads;
+  block->body = &body;
+  for (int i = 0; i < threads; ++i) host_machine::start(*block, block->threads[static_cast<std::size_t>(i)], i);
+  return block;
+}
+
+void end_block(const Block& block) {
+  for (const host_machine::Thread& thread : block.threads) BS_REQUIRE(thread.done, "thread ", thread.index, " waits for threads that never come");
   BS_REQUIRE(block.engine.empty(), "the block ended with copies on their way");
+  for (const auto& [number, meeting] : block.numbered) BS_REQUIRE(meeting.arrived == 0, "the block ended with ", meeting.arrived, " threads at barrier ", number);
 }
 
 }  // namespace
 
 void run_blocks(int blocks, int threads, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body) {
-  for (int block = 0; block < blocks; ++block) run_block(threads, block, shared_bytes, seed + static_cast<std::uint64_t>(block), body);
+  for (int i = 0; i < blocks; ++i) {
+    const auto block = start_block(threads, i, blocks, shared_bytes, body);
+    std::mt19937_64 random(seed + static_cast<std::uint64_t>(i));
+    while (host_machine::take_round(*block, random)) {
+    }
+    end_block(*block);
+  }
+}
+
+void run_blocks_together(int blocks, int threads, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body) {
+  std::vector<std::unique_ptr<Block>> all;
+  for (int i = 0; i < blocks; ++i) all.push_back(start_block(threads, i, blocks, shared_bytes, body));
+  std::mt19937_64 random(seed);
+  std::vector<Block*> busy;
+  for (const auto& block : all) busy.push_back(block.get());
+  while (!busy.empty()) {
+    const std::size_t which = random() % busy.size();
+    if (!host_machine::take_round(*busy[which], random)) busy.erase(busy.begin() + static_cast<std::ptrdiff_t>(which));
+  }
+  for (const auto& block : all) end_block(*block);
 }
 
 }  // namespace bench::support

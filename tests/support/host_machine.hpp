@@ -22,9 +22,13 @@ namespace bench::support {
 /// turns comes from `seed`. Throws Error(internal) when threads wait for each other for ever (a collective that not all of them reach).
 void run_blocks(int blocks, int threads, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body);
 
+/// The same, but the blocks go on in turns, as those do that are on a device at one time.
+void run_blocks_together(int blocks, int threads, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body);
+
 namespace host_machine {
 int thread();
 int block();
+int blocks();
 void sync();
 float* shared_floats();
 void copy16(std::uint32_t to, const void* from, bool valid);
