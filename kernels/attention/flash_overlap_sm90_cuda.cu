@@ -21,7 +21,7 @@ static const Registrar<Kernel> registrar{{
     .backend = Backend::cuda,
     .dtypes = {DType::bf16, DType::f16},
     .about = "as flash_plain_sm90_cuda, the next block's softmax under this one's product",
-    .supports = hopper_supports<256>,
+    .supports = hopper_supports<kOverlapRung>,
     .prepare = prepare_on_hopper<kOverlapRung>,
     .run = run_on_hopper<kOverlapRung>,
 }};

@@ -22,7 +22,7 @@ static const Registrar<Kernel> registrar{{
     .backend = Backend::cuda,
     .dtypes = {DType::bf16, DType::f16},
     .about = "as flash_overlap_sm90_cuda, one block a multiprocessor, heaviest rows first, heads by what L2 holds",
-    .supports = hopper_supports<256>,
+    .supports = hopper_supports<kPersistentRung>,
     .prepare = prepare_on_hopper<kPersistentRung>,
     .run = run_on_hopper<kPersistentRung>,
 }};

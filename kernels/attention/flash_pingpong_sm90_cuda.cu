@@ -22,7 +22,7 @@ static const Registrar<Kernel> registrar{{
     .backend = Backend::cuda,
     .dtypes = {DType::bf16, DType::f16},
     .about = "as flash_persistent_sm90_cuda, the two warpgroups issuing their products in turn",
-    .supports = hopper_supports<128>,
+    .supports = hopper_supports<kPingPongRung>,
     .prepare = prepare_on_hopper<kPingPongRung>,
     .run = run_on_hopper<kPingPongRung>,
 }};

@@ -20,7 +20,7 @@ static const Registrar<Kernel> registrar{{
     .backend = Backend::cuda,
     .dtypes = {DType::bf16, DType::f16},
     .about = "warp-specialised on Hopper: the copy engine feeds warpgroups that multiply by wgmma",
-    .supports = hopper_supports<256>,
+    .supports = hopper_supports<kPlainRung>,
     .prepare = prepare_on_hopper<kPlainRung>,
     .run = run_on_hopper<kPlainRung>,
 }};

@@ -79,7 +79,6 @@ class FlashSm90 {
   /// On to tile number `next`; its blocks of keys are counted on from this one's.
   BS_DEVICE void go_to(int next) {
     before_ += count_;
-    fed_ += count_ > 0;
     ++tiles_;
     aim(next);
   }
@@ -95,8 +94,10 @@ class FlashSm90 {
     for (int page = 0; page < kPages; ++page)
       M::copy_box(memory_.tile(tensor, stage(i)) + page * (Memory::kTileBytes / kPages), map, memory_.full(tensor, stage(i)), page * cuda::kPageColumns, first, at_.kv_head);
   }
+  /// For a tile without keys nothing but the sign that their place is free.
   BS_DEVICE void bring_queries() const {
-    if constexpr (kRung.persistent) M::await(memory_.queries_left(), (fed_ + 1) % 2);
+    if constexpr (kRung.persistent) M::await(memory_.queries_left(), (tiles_ + 1) % 2);
+    if (count_ == 0) return M::arrive(memory_.queries_here());
     M::arrive_with_bytes(memory_.queries_here(), kConsumers * Memory::kQueryBytes);
     for (int consumer = 0; consumer < kConsumers; ++consumer)
       for (int page = 0; page < kPages; ++page)
@@ -107,10 +108,8 @@ class FlashSm90 {
   /// Keys run ahead of values by as much as the consumers take them so.
   BS_DEVICE void produce() {
     for (aim(M::block()); any_tile();) {
-      if (count_ > 0) {
-        bring(kK, job_.k_map, 0);
-        bring_queries();
-      }
+      if (count_ > 0) bring(kK, job_.k_map, 0);
+      bring_queries();
       BS_NO_UNROLL  // the feeding warpgroup has few registers
       for (int i = 1; i < count_; ++i) {
         if (!kRung.overlap) bring(kV, job_.v_map, i - 1);
@@ -138,7 +137,7 @@ class FlashSm90 {
   BS_DEVICE int dealt() const {
     if (!dynamic()) return deal();
     M::await(memory_.tile_here(), tiles_ % 2);
-    const int next = M::warp_word(memory_.next_tile());
+    const int next = M::of_warp(M::word(memory_.next_tile()));
     if (M::thread() % 32 == 0) M::arrive(memory_.tile_taken());
     return next;
   }
@@ -146,27 +145,27 @@ class FlashSm90 {
   using Rows = SoftmaxRegisters<M, T, 1, kKeys, kDim>;
   using Weights = std::uint32_t[kKeys / 16][4];
 
-  BS_DEVICE static int consumer() { return M::thread() / 128 - 1; }
-  BS_DEVICE std::uint32_t queries() const { return memory_.queries(consumer()); }
+  BS_DEVICE std::uint32_t queries() const { return memory_.queries(consumer_); }
 
   BS_DEVICE void consume() {
+    consumer_ = M::of_warp(M::thread() / 128 - 1);
     Rows rows;
-    if (consumer() == 1) pass_turn();  // the first one is consumer 0's
+    if (consumer_ == 1) pass_turn();  // the first one is consumer 0's
     for (aim(M::block()); any_tile(); go_to(dealt())) {
-      rows.clear(at_.row0 + consumer() * 64 + M::thread() % 128 / 32 * 16);
-      if (count_ > 0) {
-        M::await(memory_.queries_here(), fed_ % 2);
-        if constexpr (kRung.overlap)
-          attend_overlapped(rows);
-        else
-          attend(rows);
-      }
-      if (kRung.tma_store && count_ > 0)
+      rows.clear(at_.row0 + consumer_ * 64 + M::thread() % 128 / 32 * 16);
+      M::await(memory_.queries_here(), tiles_ % 2);
+      if (count_ == 0)
+        leave_queries();
+      else if constexpr (kRung.overlap)
+        attend_overlapped(rows);
+      else
+        attend(rows);
+      if constexpr (kRung.tma_store)
         store(rows);
       else
         finish(rows);
     }
-    if (consumer() == 0) take_turn();  // what consumer 1 passed last
+    if (consumer_ == 0) take_turn();  // what consumer 1 passed last
   }
 
   /// One product after the other, each waited for.
@@ -268,11 +267,11 @@ class FlashSm90 {
     if (kRung.persistent && !kRung.tma_store && M::thread() % 32 == 0) M::arrive(memory_.queries_left());
   }
 
-  BS_DEVICE static void take_turn() {
-    if constexpr (kTurns) M::meet(kFirstTurn + consumer(), 256);
+  BS_DEVICE void take_turn() const {
+    if constexpr (kTurns) M::meet(kFirstTurn + consumer_, 256);
   }
-  BS_DEVICE static void pass_turn() {
-    if constexpr (kTurns) M::signal(kFirstTurn + 1 - consumer(), 256);
+  BS_DEVICE void pass_turn() const {
+    if constexpr (kTurns) M::signal(kFirstTurn + 1 - consumer_, 256);
   }
 
   BS_DEVICE void finish(const Rows& rows) const {
@@ -284,10 +283,10 @@ class FlashSm90 {
   BS_DEVICE void store(const Rows& rows) const {
     rows.finish_in_tile(job_.scale_log2, job_.seq, queries(), job_.lse + static_cast<std::int64_t>(at_.head) * job_.seq);
     M::publish_writes();
-    M::meet(kFirstStore + consumer(), 128);
+    M::meet(kFirstStore + consumer_, 128);
     if (M::thread() % 128 != 0) return;
     for (int page = 0; page < kPages; ++page)
-      M::store_box(job_.out_map, queries() + page * (Memory::kQueryBytes / kPages), page * cuda::kPageColumns, at_.row0 + consumer() * 64, at_.head);
+      M::store_box(job_.out_map, queries() + page * (Memory::kQueryBytes / kPages), page * cuda::kPageColumns, at_.row0 + consumer_ * 64, at_.head);
     M::commit_stores();
     M::wait_stores_read();
     M::arrive(memory_.queries_left());
@@ -297,10 +296,10 @@ class FlashSm90 {
   const Memory memory_;
   BlockOfRows at_;
   KeyBlocks keys_;
+  int consumer_;            // which one this thread is of
   int tile_, end_, count_;  // at hand; behind its last block of keys, and how many they are
-  int tiles_ = 0;     // that are done
-  int before_ = 0;    // blocks of keys of those
-  int fed_ = 0;       // of them with any keys
+  int tiles_ = 0;           // that are done
+  int before_ = 0;          // blocks of keys of those
 };
 
 }  // namespace bench::attention

@@ -33,7 +33,8 @@ void with_hopper_body(const AttentionProblem& p, F&& f) {
   const auto of_type = [&]<class T>() {
     const auto of_shape = [&]<FlashSm90Shape kShape>() { f.template operator()<FlashSm90<HopperMachine, T, kShape, kRung>>(); };
     if (p.head_dim <= 64) return of_shape.template operator()<FlashSm90Shape{64, 128, kRung.overlap ? 2 : 3}>();
-    if (p.head_dim > 128) return of_shape.template operator()<FlashSm90Shape{256, 80, 2}>();
+    if constexpr (most_head_dim(kRung) > 128)
+      if (p.head_dim > 128) return of_shape.template operator()<FlashSm90Shape{256, 80, 2}>();
     if (p.causal || p.masked()) return of_shape.template operator()<FlashSm90Shape{128, 128, 2}>();
     of_shape.template operator()<FlashSm90Shape{128, 176, 2, false}>();
   };
@@ -59,9 +60,9 @@ struct OnHopper final : AttentionOnDevice {
   HopperJob hopper_job;
 };
 
-template <int kMost>
+template <FlashSm90Rung kRung>
 std::string hopper_supports(const Problem& problem) {
-  return needs_whole_chunks(problem_as<AttentionProblem>(problem).head_dim, kMost);
+  return needs_whole_chunks(problem_as<AttentionProblem>(problem).head_dim, most_head_dim(kRung));
 }
 
 template <FlashSm90Rung kRung>

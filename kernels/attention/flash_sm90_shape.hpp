@@ -24,6 +24,8 @@ struct FlashSm90Rung {
   bool tma_store = false;   // output by way of shared memory and the copy engine, under the next tile's beginning
 };
 inline constexpr FlashSm90Rung kPlainRung{}, kOverlapRung{true}, kPersistentRung{true, true}, kPingPongRung{true, true, true}, kTmaStoreRung{true, true, true, true};
+/// Turns alone are for head dimensions whose products are short enough to need them.
+constexpr int most_head_dim(FlashSm90Rung rung) { return rung.pingpong && !rung.tma_store ? 128 : 256; }
 
 /// Head dimensions up to `dim`; `consumers` warpgroups of 64 rows each, `keys` keys a block.
 struct FlashSm90Shape {

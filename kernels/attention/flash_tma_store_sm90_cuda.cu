@@ -21,7 +21,7 @@ static const Registrar<Kernel> registrar{{
     .backend = Backend::cuda,
     .dtypes = {DType::bf16, DType::f16},
     .about = "as flash_pingpong_sm90_cuda, the output by way of shared memory and the copy engine",
-    .supports = hopper_supports<256>,
+    .supports = hopper_supports<kTmaStoreRung>,
     .prepare = prepare_on_hopper<kTmaStoreRung>,
     .run = run_on_hopper<kTmaStoreRung>,
 }};

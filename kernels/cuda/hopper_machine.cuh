@@ -74,12 +74,13 @@ struct HopperMachine : Machine {
   /// Adds one, or makes it 0 again after `last`; returns what it was.
   static __device__ __forceinline__ std::uint32_t count_up(std::uint32_t* counter, std::uint32_t last) { return atomicInc(counter, last); }
   static __device__ __forceinline__ void put_word(std::uint32_t to, int word) { asm volatile("st.shared.s32 [%0], %1;" ::"r"(to), "r"(word) : "memory"); }
-  /// The word at `from` for the whole warp, which has read it then.
-  static __device__ __forceinline__ int warp_word(std::uint32_t from) {
+  static __device__ __forceinline__ int word(std::uint32_t from) {
     int word;
     asm volatile("ld.shared.s32 %0, [%1];" : "=r"(word) : "r"(from) : "memory");
-    return __shfl_sync(0xffffffffU, word, 0);
+    return word;
   }
+  /// Lane 0's, which the compiler then knows to be the warp's: it may keep it, and what follows from it, once for all lanes.
+  static __device__ __forceinline__ int of_warp(int x) { return __shfl_sync(0xffffffffU, x, 0); }
 
   /// Registers a thread of this warpgroup from here on; all its warps say so.
   template <int kCount>

@@ -68,8 +68,9 @@ struct HostHopper : HostMachine {
     return was;
   }
   static void put_word(std::uint32_t to, int word) { host_machine::put_word(to, word); }
-  static int warp_word(std::uint32_t from) {
-    const auto mine = static_cast<std::uint32_t>(host_machine::word(from));
+  static int word(std::uint32_t from) { return host_machine::word(from); }
+  static int of_warp(int x) {
+    const auto mine = static_cast<std::uint32_t>(x);
     return static_cast<int>(host_machine::exchange_words(&mine, 1).of[0][0]);
   }
   template <int>
