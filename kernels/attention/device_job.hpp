@@ -64,11 +64,10 @@ struct BlockOfRows {
   int sequence, head, kv_head, row0;  // heads over batch and heads
   RowMask mask;
 
-  BS_DEVICE BlockOfRows(const DeviceJob& job, int block, int rows) {
-    const int all = job.batch * job.heads;
-    head = block % all;
-    row0 = (job.row_blocks(rows) - 1 - block / all) * rows;
-    sequence = head / job.heads;
+  BlockOfRows() = default;
+  BS_DEVICE BlockOfRows(const DeviceJob& job, int block, int rows)
+      : BlockOfRows(job, block % (job.batch * job.heads), job.row_blocks(rows) - 1 - block / (job.batch * job.heads), rows) {}
+  BS_DEVICE BlockOfRows(const DeviceJob& job, int of_head, int row_block, int rows) : sequence(of_head / job.heads), head(of_head), row0(row_block * rows) {
     kv_head = sequence * (job.heads / job.group) + head % job.heads / job.group;
     mask = job.mask_of(sequence);
   }

@@ -252,7 +252,7 @@ class FlashBwdSm90 {
     for (int i = 0; i < kRows / 4; ++i)
       M::store_word(cuda::moved_by_chunks(at, i / 2, kKeys) + i % 2 * 8 * cuda::kPageChunks * cuda::kChunkBytes, ds_of[i / 4][i % 4]);
     M::publish_writes();
-    M::sync_some(1, 128 * kConsumers);
+    M::meet(1, 128 * kConsumers);
   }
 
   /// This warp's part of dQ to global memory, by way of its own place in shared memory.

@@ -10,7 +10,7 @@
 // Work: 4 D flops and one exponential a visible pair, whole blocks of keys at the ends of a row's range. Bytes: K and V once per block of
 // rows, mostly from L2. Accumulation fp32, weights rounded to 16 bits before P V. Bits do not depend on the order of blocks.
 //
-// Right choice: on Hopper. Preconditions: compute capability 9.0; D <= 128, a multiple of 8.
+// Right choice: on Hopper. Preconditions: compute capability 9.0; D <= 256, a multiple of 8.
 #include "kernels/attention/flash_sm90_launch.cuh"
 
 namespace bench::attention {
@@ -21,9 +21,9 @@ static const Registrar<Kernel> registrar{{
     .backend = Backend::cuda,
     .dtypes = {DType::bf16, DType::f16},
     .about = "as flash_plain_sm90_cuda, the next block's softmax under this one's product",
-    .supports = hopper_supports,
-    .prepare = prepare_on_hopper<true>,
-    .run = run_on_hopper<true>,
+    .supports = hopper_supports<kOverlapRung>,
+    .prepare = prepare_on_hopper<kOverlapRung>,
+    .run = run_on_hopper<kOverlapRung>,
 }};
 
 }  // namespace bench::attention

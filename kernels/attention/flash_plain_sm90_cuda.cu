@@ -9,7 +9,7 @@
 // Work: 4 D flops and one exponential a visible pair, whole blocks of keys at the ends of a row's range. Bytes: K and V once per block of
 // rows, mostly from L2. Accumulation fp32, weights rounded to 16 bits before P V. Bits do not depend on the order of blocks.
 //
-// Right choice: to see what overlapping is worth. Preconditions: compute capability 9.0; D <= 128, a multiple of 8.
+// Right choice: to see what overlapping is worth. Preconditions: compute capability 9.0; D <= 256, a multiple of 8.
 #include "kernels/attention/flash_sm90_launch.cuh"
 
 namespace bench::attention {
@@ -20,9 +20,9 @@ static const Registrar<Kernel> registrar{{
     .backend = Backend::cuda,
     .dtypes = {DType::bf16, DType::f16},
     .about = "warp-specialised on Hopper: the copy engine feeds warpgroups that multiply by wgmma",
-    .supports = hopper_supports,
-    .prepare = prepare_on_hopper<false>,
-    .run = run_on_hopper<false>,
+    .supports = hopper_supports<kPlainRung>,
+    .prepare = prepare_on_hopper<kPlainRung>,
+    .run = run_on_hopper<kPlainRung>,
 }};
 
 }  // namespace bench::attention

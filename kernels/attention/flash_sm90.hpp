@@ -1,42 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
-// One block's work of attention on Hopper (sm_90a): kConsumers warpgroups of 64 query rows each, and one that feeds them. The body only:
-// flash_sm90_cuda.cu launches it, and a test runs it on the host.
+// One block's work of attention on Hopper (sm_90a): warpgroups of 64 query rows each, and one that feeds them. The body only:
+// flash_sm90_launch.cuh launches it, and a test runs it on the host. What a rung adds, and which kernel is which: flash_sm90_shape.hpp.
 //
-// Algorithm: FlashAttention-3 (Shah et al. 2024), warp specialisation with or without its overlap of a block's softmax with the product of the
-// one before (kOverlap): a producer thread has the copy engine
-// bring Q once and K and V block by block into kStages places each; consumers multiply by wgmma, scores and output in registers, weights from
+// Algorithm: FlashAttention-3 (Shah et al. 2024), warp specialisation: a producer thread has the copy engine
+// bring Q once a tile and K and V block by block into kStages places each; consumers multiply by wgmma, scores and output in registers, weights from
 // registers. Every place has a barrier for "full" (bytes arrived) and one for "empty" (all consumer warps are done with it), whose parity tells
-// the rounds apart. Blocks are taken from the last one to the first; only those at the ends of the visible range run masked code.
+// the rounds apart, over all tiles of the block. Blocks are taken from the last one to the first; only those at the ends of the visible range run
+// masked code.
 #pragma once
 
 #include <cstdint>
 
-#include "kernels/attention/device_job.hpp"
+#include "kernels/attention/flash_sm90_shape.hpp"
 #include "kernels/attention/softmax_registers.hpp"
+#include "kernels/attention/tile_scheduler.hpp"
 #include "kernels/cuda/tile_descriptor.hpp"
 
 namespace bench::attention {
 
-/// The tensors as the copy engine knows them: q (B H, L, D) in boxes of 64 rows, k and v (B Hkv, Lk, D) in boxes of kKeys, 64 columns each.
+/// The tensors as the copy engine knows them: q and out (B H, L, D) in boxes of 64 rows, k and v (B Hkv, Lk, D) in boxes of kKeys, 64 columns each.
 template <class M>
 struct FlashSm90Job : DeviceJob {
-  typename M::TensorMap q_map, k_map, v_map;
+  TileOrder order;
+  std::uint32_t* fetched;  // tiles that a dynamic order has dealt out; 0 before a launch and after it
+  typename M::TensorMap q_map, k_map, v_map, out_map;
 };
 
-template <class M, class T, int kDim, int kConsumers, bool kOverlap>
+template <class M, class T, FlashSm90Shape kShape, FlashSm90Rung kRung>
 class FlashSm90 {
  public:
-  static constexpr int kKeys = 128, kStages = 2, kRows = 64 * kConsumers;
+  static constexpr int kDim = kShape.dim, kKeys = kShape.keys, kConsumers = kShape.consumers, kRows = kShape.rows();
   static constexpr int kThreads = 128 * (kConsumers + 1);
-  static constexpr int kSharedBytes = cuda::tile_bytes(kRows + 2 * kStages * kKeys, kDim) + 128;  // and the barriers
+  static constexpr int kSharedBytes = FlashSm90Memory<kShape>::kBytes;
 
-  static BS_HOST_DEVICE int blocks(const DeviceJob& job) { return job.row_blocks(kRows) * job.batch * job.heads; }
+  static BS_HOST_DEVICE int blocks(const FlashSm90Job<M>& job, int multiprocessors) {
+    return kRung.persistent && multiprocessors < job.order.tiles() ? multiprocessors : job.order.tiles();
+  }
 
-  BS_DEVICE explicit FlashSm90(const FlashSm90Job<M>& job)
-      : job_(job), at_(job, M::block(), kRows), keys_(at_.mask, at_.row0, kRows, kKeys), shared_(M::shared()) {}
+  BS_DEVICE explicit FlashSm90(const FlashSm90Job<M>& job) : job_(job), memory_{M::shared()} {}
 
   BS_DEVICE void run() {
-    if (M::thread() == 0) start_barriers();
+    if (M::thread() == 0) memory_.template start_barriers<M>(kRung.tma_store ? kConsumers : kConsumerWarps);
     M::sync();
     if (M::thread() < 128) {
       M::template give_registers<kProducerRegisters>();
@@ -48,74 +52,126 @@ class FlashSm90 {
   }
 
  private:
-  static constexpr int kPages = kDim / cuda::kPageColumns;
+  using Memory = FlashSm90Memory<kShape>;
+  using Tensor = typename Memory::Tensor;
+  static constexpr Tensor kK = Memory::kK, kV = Memory::kV;
+  static constexpr int kStages = Memory::kStages, kPages = Memory::kPages;
   static constexpr int kProducerRegisters = kConsumers == 2 ? 24 : 32, kConsumerRegisters = kConsumers == 2 ? 240 : 160;
-  static constexpr int kTileBytes = cuda::tile_bytes(kKeys, kDim), kQueryBytes = cuda::tile_bytes(64, kDim);
   static constexpr int kConsumerWarps = 4 * kConsumers;
-  enum Tensor : int { kK, kV };
+  static constexpr bool kTurns = kRung.pingpong && kDim <= 128;  // beyond, a warpgroup's own products cover its softmax
+  static constexpr bool kShrinkFirst = kDim > 128;               // so much output is shrunk under the product of the scores
+  static_assert(!kTurns || kConsumers == 2);
+  enum Meeting : int { kFirstTurn = 1, kFirstStore = 3 };  // barriers with numbers; one for each consumer
 
-  // Shared memory: Q (kConsumers tiles of 64 rows), then K and V (kStages tiles each), then barriers of 8 bytes.
-  BS_DEVICE std::uint32_t query_tile(int consumer) const { return shared_ + consumer * kQueryBytes; }
-  BS_DEVICE std::uint32_t tile(Tensor tensor, int stage) const { return shared_ + kConsumers * kQueryBytes + (tensor * kStages + stage) * kTileBytes; }
-  BS_DEVICE std::uint32_t barrier(int i) const { return shared_ + kConsumers * kQueryBytes + 2 * kStages * kTileBytes + i * 8; }
-  BS_DEVICE std::uint32_t queries_here() const { return barrier(0); }
-  BS_DEVICE std::uint32_t full(Tensor tensor, int stage) const { return barrier(1 + tensor * kStages + stage); }
-  BS_DEVICE std::uint32_t empty(Tensor tensor, int stage) const { return barrier(1 + (2 + tensor) * kStages + stage); }
-
-  BS_DEVICE void start_barriers() const {
-    M::start_barrier(queries_here(), 1);
-    for (int stage = 0; stage < kStages; ++stage)
-      for (const Tensor tensor : {kK, kV}) {
-        M::start_barrier(full(tensor, stage), 1);
-        M::start_barrier(empty(tensor, stage), kConsumerWarps);
-      }
-    M::publish_barriers();
+  // The tile at hand.
+  BS_DEVICE bool any_tile() const { return tile_ < job_.order.tiles(); }
+  BS_DEVICE bool dynamic() const { return kRung.persistent && kShape.masked && job_.order.dynamic; }
+  BS_DEVICE void aim(int tile) {
+    tile_ = tile;
+    if (!any_tile()) return;
+    const Tile of = job_.order.tile(tile);
+    at_ = BlockOfRows(job_, of.head, of.row_block, kRows);
+    if constexpr (!kShape.masked) at_.mask = {job_.seq, job_.kv_seq, 0, false};
+    keys_ = KeyBlocks(at_.mask, at_.row0, kRows, kKeys);
+    end_ = keys_.end();
+    count_ = end_ > keys_.begin() ? end_ - keys_.begin() : 0;
   }
+  /// On to tile number `next`; its blocks of keys are counted on from this one's.
+  BS_DEVICE void go_to(int next) {
+    before_ += count_;
+    ++tiles_;
+    aim(next);
+  }
+  /// Of block number i of this tile, from the last one on: its place, and its place's round.
+  BS_DEVICE int stage(int i) const { return (before_ + i) % kStages; }
+  BS_DEVICE int round(int i) const { return (before_ + i) / kStages; }
 
-  /// Block number i from the last, into place i mod kStages, when all consumers have left it.
+  /// Block number i into its place, when all consumers have left that.
   BS_DEVICE void bring(Tensor tensor, const typename M::TensorMap& map, int i) const {
-    const int stage = i % kStages, round = i / kStages;
-    M::await(empty(tensor, stage), (round + 1) % 2);
-    M::arrive_with_bytes(full(tensor, stage), kTileBytes);
-    const int first = (keys_.end() - 1 - i) * kKeys;
+    M::await(memory_.empty(tensor, stage(i)), (round(i) + 1) % 2);
+    M::arrive_with_bytes(memory_.full(tensor, stage(i)), Memory::kTileBytes);
+    const int first = (end_ - 1 - i) * kKeys;
     for (int page = 0; page < kPages; ++page)
-      M::copy_box(tile(tensor, stage) + page * (kTileBytes / kPages), map, full(tensor, stage), page * cuda::kPageColumns, first, at_.kv_head);
+      M::copy_box(memory_.tile(tensor, stage(i)) + page * (Memory::kTileBytes / kPages), map, memory_.full(tensor, stage(i)), page * cuda::kPageColumns, first, at_.kv_head);
   }
-
-  BS_DEVICE void produce() const {
-    if (keys_.end() <= keys_.begin()) return;
-    M::arrive_with_bytes(queries_here(), kConsumers * kQueryBytes);
+  /// For a tile without keys nothing but the sign that their place is free.
+  BS_DEVICE void bring_queries() const {
+    if constexpr (kRung.persistent) M::await(memory_.queries_left(), (tiles_ + 1) % 2);
+    if (count_ == 0) return M::arrive(memory_.queries_here());
+    M::arrive_with_bytes(memory_.queries_here(), kConsumers * Memory::kQueryBytes);
     for (int consumer = 0; consumer < kConsumers; ++consumer)
       for (int page = 0; page < kPages; ++page)
-        M::copy_box(query_tile(consumer) + page * (kQueryBytes / kPages), job_.q_map, queries_here(), page * cuda::kPageColumns, at_.row0 + consumer * 64, at_.head);
-    for (int i = 0; i < keys_.end() - keys_.begin(); ++i) {
-      bring(kK, job_.k_map, i);
-      bring(kV, job_.v_map, i);
+        M::copy_box(memory_.queries(consumer) + page * (Memory::kQueryBytes / kPages), job_.q_map, memory_.queries_here(), page * cuda::kPageColumns,
+                    at_.row0 + consumer * 64, at_.head);
+  }
+
+  /// Keys run ahead of values by as much as the consumers take them so.
+  BS_DEVICE void produce() {
+    for (aim(M::block()); any_tile();) {
+      if (count_ > 0) bring(kK, job_.k_map, 0);
+      bring_queries();
+      BS_NO_UNROLL  // the feeding warpgroup has few registers
+      for (int i = 1; i < count_; ++i) {
+        if (!kRung.overlap) bring(kV, job_.v_map, i - 1);
+        bring(kK, job_.k_map, i);
+        if (kRung.overlap) bring(kV, job_.v_map, i - 1);
+      }
+      const int next = deal();
+      if (count_ > 0) bring(kV, job_.v_map, count_ - 1);
+      if (dynamic()) {
+        M::await(memory_.tile_taken(), (tiles_ + 1) % 2);
+        M::store_word(memory_.next_tile(), static_cast<std::uint32_t>(next));
+        M::arrive(memory_.tile_here());
+      }
+      go_to(next);
     }
+  }
+
+  /// The next tile of this block. A launch asks for as many as there are, the last time in vain for each block; so the counter ends at 0.
+  BS_DEVICE int deal() const {
+    if constexpr (!kRung.persistent) return job_.order.tiles();
+    if (!dynamic()) return tile_ + M::blocks();
+    return M::blocks() + static_cast<int>(M::count_up(job_.fetched, static_cast<std::uint32_t>(job_.order.tiles() - 1)));
+  }
+  /// The same, as the producer has passed it on.
+  BS_DEVICE int dealt() const {
+    if (!dynamic()) return deal();
+    M::await(memory_.tile_here(), tiles_ % 2);
+    const int next = M::of_warp(static_cast<int>(M::load_word(memory_.next_tile())));
+    if (M::thread() % 32 == 0) M::arrive(memory_.tile_taken());
+    return next;
   }
 
   using Rows = SoftmaxRegisters<M, T, 1, kKeys, kDim>;
   using Weights = std::uint32_t[kKeys / 16][4];
 
+  BS_DEVICE std::uint32_t queries() const { return memory_.queries(consumer_); }
+
   BS_DEVICE void consume() {
-    const int consumer = M::thread() / 128 - 1, count = keys_.end() - keys_.begin();
+    consumer_ = M::of_warp(M::thread() / 128 - 1);
     Rows rows;
-    rows.clear(at_.row0 + consumer * 64 + M::thread() % 128 / 32 * 16);
-    if (count > 0) {
-      M::await(queries_here(), 0);
-      if constexpr (kOverlap)
-        attend_overlapped(rows, query_tile(consumer), count);
+    if (consumer_ == 1) pass_turn();  // the first one is consumer 0's
+    for (aim(M::block()); any_tile(); go_to(dealt())) {
+      rows.clear(at_.row0 + consumer_ * 64 + M::thread() % 128 / 32 * 16);
+      M::await(memory_.queries_here(), tiles_ % 2);
+      if (count_ == 0)
+        leave_queries();
+      else if constexpr (kRung.overlap)
+        attend_overlapped(rows);
       else
-        attend(rows, query_tile(consumer), count);
+        attend(rows);
+      if constexpr (kRung.tma_store)
+        store(rows);
+      else
+        finish(rows);
     }
-    const std::int64_t before = static_cast<std::int64_t>(at_.head) * job_.seq;
-    rows.finish(job_.scale_log2, job_.seq, job_.head_dim, static_cast<T*>(job_.out) + before * job_.head_dim, job_.lse + before);
+    if (consumer_ == 0) take_turn();  // what consumer 1 passed last
   }
 
   /// One product after the other, each waited for.
-  BS_DEVICE void attend(Rows& rows, std::uint32_t q, int count) {
-    for (int i = 0; i < count; ++i) {
-      start_scores(rows, q, i);
+  BS_DEVICE void attend(Rows& rows) {
+    for (int i = 0; i < count_; ++i) {
+      start_scores(rows, i);
       M::template wait_products<0>();
       M::pin(rows.scores[0]);
       leave(kK, i);
@@ -129,21 +185,26 @@ class FlashSm90 {
       M::pin(rows.out[0]);
       leave(kV, i);
     }
+    leave_queries();
   }
 
-  /// The next block's scores and softmax while this one's output is computed.
-  BS_DEVICE void attend_overlapped(Rows& rows, std::uint32_t q, int count) {
+  /// The next block's scores and softmax while this one's output is computed. Both consumers take as many turns: they look at the same blocks.
+  BS_DEVICE void attend_overlapped(Rows& rows) {
     float shrink[1][2];
     Weights p;
-    start_scores(rows, q, 0);
+    const int last = count_ - 1;
+    start_scores(rows, 0);
+    pass_turn();
     M::template wait_products<0>();
     M::pin(rows.scores[0]);
     leave(kK, 0);
     soften(rows, 0, shrink);
     pack(rows, p);
-    for (int i = 0; i + 1 < count; ++i) {
-      start_scores(rows, q, i + 1);
+    for (int i = 0; i < last; ++i) {
+      start_scores(rows, i + 1);
+      if constexpr (kShrinkFirst) rows.shrink_output(shrink);
       start_output(rows, p, i);
+      pass_turn();
       M::template wait_products<1>();
       M::pin(rows.scores[0]);
       leave(kK, i + 1);
@@ -151,17 +212,19 @@ class FlashSm90 {
       M::template wait_products<0>();
       M::pin(rows.out[0]);
       leave(kV, i);
-      rows.shrink_output(shrink);
+      if constexpr (!kShrinkFirst) rows.shrink_output(shrink);
       pack(rows, p);
     }
-    start_output(rows, p, count - 1);
+    leave_queries();
+    if constexpr (kShrinkFirst) rows.shrink_output(shrink);
+    start_output(rows, p, last);
     M::template wait_products<0>();
     M::pin(rows.out[0]);
-    leave(kV, count - 1);
+    leave(kV, last);
   }
 
   BS_DEVICE void soften(Rows& rows, int i, float (&shrink)[1][2]) const {
-    const int block = keys_.end() - 1 - i;
+    const int block = end_ - 1 - i;
     if (job_.cap > 0.0F) rows.cap(job_.cap);
     if (keys_.hides_some(block)) rows.hide(keys_.mask, block * kKeys);
     rows.soften(job_.scale_log2, shrink);
@@ -172,10 +235,11 @@ class FlashSm90 {
     for (int n = 0; n < kKeys / 16; ++n) rows.weights(0, n, p[n]);
   }
 
-  /// Waits for block number i's keys and has its scores computed.
-  BS_DEVICE void start_scores(Rows& rows, std::uint32_t q, int i) const {
-    const std::uint32_t k = tile(kK, i % kStages);
-    M::await(full(kK, i % kStages), i / kStages % 2);
+  /// Waits for block number i's keys, and for its turn, and has the scores computed.
+  BS_DEVICE void start_scores(Rows& rows, int i) const {
+    const std::uint32_t q = queries(), k = memory_.tile(kK, stage(i));
+    M::await(memory_.full(kK, stage(i)), round(i) % 2);
+    take_turn();
     M::pin(rows.scores[0]);
     M::product_fence();
     BS_UNROLL
@@ -186,8 +250,8 @@ class FlashSm90 {
 
   /// Waits for block number i's values and has them added up with weights p.
   BS_DEVICE void start_output(Rows& rows, const Weights& p, int i) const {
-    const std::uint32_t v = tile(kV, i % kStages);
-    M::await(full(kV, i % kStages), i / kStages % 2);
+    const std::uint32_t v = memory_.tile(kV, stage(i));
+    M::await(memory_.full(kV, stage(i)), round(i) % 2);
     M::pin(rows.out[0]);
     M::product_fence();
     BS_UNROLL
@@ -197,13 +261,46 @@ class FlashSm90 {
 
   /// Block number i's place is left by one lane a warp: a warp's part of a product reads all of it.
   BS_DEVICE void leave(Tensor tensor, int i) const {
-    if (M::thread() % 32 == 0) M::arrive(empty(tensor, i % kStages));
+    if (M::thread() % 32 == 0) M::arrive(memory_.empty(tensor, stage(i)));
+  }
+  /// Unless the output is going to lie where the queries do.
+  BS_DEVICE void leave_queries() const {
+    if (kRung.persistent && !kRung.tma_store && M::thread() % 32 == 0) M::arrive(memory_.queries_left());
+  }
+
+  BS_DEVICE void take_turn() const {
+    if constexpr (kTurns) M::meet(kFirstTurn + consumer_, 256);
+  }
+  BS_DEVICE void pass_turn() const {
+    if constexpr (kTurns) M::signal(kFirstTurn + 1 - consumer_, 256);
+  }
+
+  BS_DEVICE void finish(const Rows& rows) const {
+    const std::int64_t before = static_cast<std::int64_t>(at_.head) * job_.seq;
+    rows.finish(job_.scale_log2, job_.seq, job_.head_dim, static_cast<T*>(job_.out) + before * job_.head_dim, job_.lse + before);
+  }
+
+  /// The output to where this warpgroup's queries were, and from there one thread has it stored; then the place is left.
+  BS_DEVICE void store(const Rows& rows) const {
+    rows.finish_in_tile(job_.scale_log2, job_.seq, queries(), job_.lse + static_cast<std::int64_t>(at_.head) * job_.seq);
+    M::publish_writes();
+    M::meet(kFirstStore + consumer_, 128);
+    if (M::thread() % 128 != 0) return;
+    for (int page = 0; page < kPages; ++page)
+      M::store_box(job_.out_map, queries() + page * (Memory::kQueryBytes / kPages), page * cuda::kPageColumns, at_.row0 + consumer_ * 64, at_.head);
+    M::commit_stores();
+    M::wait_stores_read();
+    M::arrive(memory_.queries_left());
   }
 
   const FlashSm90Job<M>& job_;
+  const Memory memory_;
   BlockOfRows at_;
   KeyBlocks keys_;
-  std::uint32_t shared_;
+  int consumer_;            // which one this thread is of
+  int tile_, end_, count_;  // at hand; behind its last block of keys, and how many they are
+  int tiles_ = 0;           // that are done
+  int before_ = 0;          // blocks of keys of those
 };
 
 }  // namespace bench::attention

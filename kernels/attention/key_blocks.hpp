@@ -44,6 +44,7 @@ class KeyBlocks {
  public:
   RowMask mask;
 
+  KeyBlocks() = default;
   BS_HOST_DEVICE KeyBlocks(const RowMask& m, int first_row, int rows, int block) : mask(m), size_(block) {
     const int last_row = (first_row + rows < m.seq ? first_row + rows : m.seq) - 1;
     begin_ = mask.first(first_row) / size_;

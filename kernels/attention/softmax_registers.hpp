@@ -11,6 +11,7 @@
 #include "kernels/attention/softcap.hpp"
 #include "kernels/attention/softmax_state.hpp"
 #include "kernels/cuda/function.hpp"
+#include "kernels/cuda/swizzle.hpp"
 
 namespace bench::attention {
 
@@ -110,25 +111,53 @@ struct SoftmaxRegisters {
     for (int i = 0; i < 4; ++i) p[i] = M::template pack<T>(scores[tile][n * 8 + i * 2], scores[tile][n * 8 + i * 2 + 1]);
   }
 
+  /// What is left to do of a row: its output is multiplied by `share`; lse is its own.
+  struct Ending {
+    float share, lse;
+  };
+  BS_DEVICE Ending ending(int tile, int half, float scale_log2) const {
+    float total = sum[tile][half];
+    total += M::shuffle_xor(total, 1);
+    total += M::shuffle_xor(total, 2);
+    if (!(total > 0.0F)) return {0.0F, kNothing};
+    return {1.0F / total, most[tile][half] * scale_log2 * static_cast<float>(kLn2) + M::log(total)};
+  }
+
   /// Rows below L: out (L, D) in T and lse (L), both of this head.
   BS_DEVICE void finish(float scale_log2, int seq, int head_dim, T* head_out, float* head_lse) const {
     BS_UNROLL
     for (int tile = 0; tile < kTiles; ++tile) {
       BS_UNROLL
       for (int half = 0; half < 2; ++half) {
-        float total = sum[tile][half];
-        total += M::shuffle_xor(total, 1);
-        total += M::shuffle_xor(total, 2);
+        const Ending end = ending(tile, half, scale_log2);
         const int at = row(tile, half);
         if (at >= seq) continue;
-        const float share = total > 0.0F ? 1.0F / total : 0.0F;
         T* const to = head_out + static_cast<std::int64_t>(at) * head_dim;
         BS_UNROLL
         for (int n = 0; n < kDim / 8; ++n)
           if (column(n) < head_dim)
-            *reinterpret_cast<std::uint32_t*>(to + column(n)) = M::template pack<T>(out[tile][n * 4 + half * 2] * share, out[tile][n * 4 + half * 2 + 1] * share);
-        if (lane() % 4 == 0) head_lse[at] = total > 0.0F ? most[tile][half] * scale_log2 * static_cast<float>(kLn2) + M::log(total) : kNothing;
+            *reinterpret_cast<std::uint32_t*>(to + column(n)) =
+                M::template pack<T>(out[tile][n * 4 + half * 2] * end.share, out[tile][n * 4 + half * 2 + 1] * end.share);
+        if (lane() % 4 == 0) head_lse[at] = end.lse;
       }
+    }
+  }
+
+  /// The same, but the output of a warp's 16 rows goes into its part of a swizzled tile of 64 rows in shared memory (kTiles = 1).
+  BS_DEVICE void finish_in_tile(float scale_log2, int seq, std::uint32_t out_tile, float* head_lse) const {
+    static_assert(kTiles == 1);
+    const Ending ends[2] = {ending(0, 0, scale_log2), ending(0, 1, scale_log2)};
+    BS_UNROLL
+    for (int half = 0; half < 2; ++half)
+      if (lane() % 4 == 0 && row(0, half) < seq) head_lse[row(0, half)] = ends[half].lse;
+    // Matrices of store_matrix: rows 0 to 7, 8 to 15, and both of the next eight columns.
+    const std::uint32_t to = out_tile + cuda::swizzled(M::thread() % 128 / 32 * 16 + lane() % 16, lane() / 16, 64);
+    BS_UNROLL
+    for (int n = 0; n < kDim / 16; ++n) {
+      std::uint32_t words[4];
+      BS_UNROLL
+      for (int i = 0; i < 4; ++i) words[i] = M::template pack<T>(out[0][n * 8 + i * 2] * ends[i % 2].share, out[0][n * 8 + i * 2 + 1] * ends[i % 2].share);
+      M::store_matrix(cuda::moved_by_pairs(to, n, 64), words);
     }
   }
 };

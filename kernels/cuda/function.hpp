@@ -9,9 +9,11 @@
 #define BS_UNROLL _Pragma("unroll")
 #define BS_PRAGMA(text) _Pragma(#text)
 #define BS_UNROLL_BY(count) BS_PRAGMA(unroll count)
+#define BS_NO_UNROLL _Pragma("unroll 1")
 #else
 #define BS_DEVICE inline
 #define BS_HOST_DEVICE inline
 #define BS_UNROLL
 #define BS_UNROLL_BY(count)
+#define BS_NO_UNROLL
 #endif

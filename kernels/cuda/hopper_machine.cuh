@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine of sm_90a: besides Machine's, tensor-core products of a whole warpgroup (wgmma), the copy engine (TMA) and barriers in shared
-// memory that both complete on (mbarrier). PTX ISA 8.5, sections 9.7.15 (wgmma), 9.7.9.25 (cp.async.bulk.tensor), 9.7.13.15 (mbarrier).
+// memory that both complete on (mbarrier). PTX ISA 8.5, sections 9.7.15 (wgmma), 9.7.9.25 (cp.async.bulk.tensor), 9.7.13.15 (mbarrier), 9.7.13.1
+// (barriers with a number), 9.7.14 (stmatrix).
 //
 // A product is asynchronous: product_fence() before the first one after registers it uses were written, commit_products(), then
 // wait_products() before its accumulators are read or its tiles are overwritten.
@@ -70,10 +71,6 @@ struct HopperMachine : Machine {
     asm volatile("fence.proxy.async.global;" ::: "memory");
     Machine::end_turn(turn);
   }
-  /// What this thread has written to shared memory is seen by products and the copy engine, once a barrier tells them.
-  static __device__ __forceinline__ void publish_writes() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
-  /// Some of the block's threads meet, whole warps; `name` from 1 to 15.
-  static __device__ __forceinline__ void sync_some(int name, int threads) { asm volatile("bar.sync %0, %1;" ::"r"(name), "r"(threads) : "memory"); }
   static __device__ __forceinline__ void sync_warp() { __syncwarp(); }
 
   static __device__ __forceinline__ void store_floats(std::uint32_t at, const float* x) {
@@ -82,6 +79,33 @@ struct HopperMachine : Machine {
   static __device__ __forceinline__ void load_floats(float (&x)[4], std::uint32_t at) {
     asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(x[0]), "=f"(x[1]), "=f"(x[2]), "=f"(x[3]) : "r"(at) : "memory");
   }
+
+  /// A box of shared memory into a tensor; what would lie outside of it is left out. Reads what publish_writes() has shown it, until
+  /// wait_stores_read().
+  static __device__ __forceinline__ void store_box(const TensorMap& map, std::uint32_t from, int x, int y, int z) {
+    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(reinterpret_cast<std::uint64_t>(&map)), "r"(from), "r"(x),
+                 "r"(y), "r"(z)
+                 : "memory");
+  }
+  static __device__ __forceinline__ void commit_stores() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
+  /// Until this thread's committed stores have read their boxes; they may still be on their way.
+  static __device__ __forceinline__ void wait_stores_read() { asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory"); }
+  /// Each thread that wrote to shared memory, before any of its threads has the copy engine read it.
+  static __device__ __forceinline__ void publish_writes() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+  /// Four 8 x 8 matrices of 16-bit elements from registers as load_matrix has them; lane 8 i + r says where row r of matrix i goes.
+  static __device__ __forceinline__ void store_matrix(std::uint32_t to, const std::uint32_t (&in)[4]) {
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(in[0]), "r"(in[1]), "r"(in[2]), "r"(in[3]) : "memory");
+  }
+
+  /// Whole warps meet at a barrier with a number from 1 to 15: `threads` of them, those that only signal included.
+  static __device__ __forceinline__ void meet(int number, int threads) { asm volatile("bar.sync %0, %1;" ::"r"(number), "r"(threads) : "memory"); }
+  static __device__ __forceinline__ void signal(int number, int threads) { asm volatile("bar.arrive %0, %1;" ::"r"(number), "r"(threads) : "memory"); }
+
+  static __device__ __forceinline__ int blocks() { return static_cast<int>(gridDim.x); }
+  /// Adds one, or makes it 0 again after `last`; returns what it was.
+  static __device__ __forceinline__ std::uint32_t count_up(std::uint32_t* counter, std::uint32_t last) { return atomicInc(counter, last); }
+  /// Lane 0's, which the compiler then knows to be the warp's: it may keep it, and what follows from it, once for all lanes.
+  static __device__ __forceinline__ int of_warp(int x) { return __shfl_sync(0xffffffffU, x, 0); }
 
   /// Registers a thread of this warpgroup from here on; all its warps say so.
   template <int kCount>

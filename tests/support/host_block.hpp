@@ -52,6 +52,12 @@ struct Groups {
   }
 };
 
+/// Boxes that a thread has the copy engine store: those of one group that are not read yet.
+struct Stores {
+  std::shared_ptr<int> open = std::make_shared<int>(0);
+  std::vector<std::shared_ptr<int>> committed;
+};
+
 struct Thread {
   ucontext_t start{};  // where it begins; from then on it is left and gone on with by jumps, as switching contexts asks the kernel each time
   std::jmp_buf place{};
@@ -63,6 +69,8 @@ struct Thread {
   Groups<Copy> copies;
   Groups<Work> products, additions;
   std::vector<Work> landing;  // additions whose numbers have been read
+  Stores stores;
+  std::vector<std::uint32_t> unpublished;  // 16 bytes each that it wrote, since its last publish_writes()
 };
 
 struct Warp {
@@ -78,13 +86,14 @@ struct Barrier {
 };
 
 struct Block {
-  int index = 0;
+  int index = 0, count = 1;  // of so many
   std::vector<std::uint8_t> shared;
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   Meeting all;
-  std::map<int, Meeting> named;  // barriers of some of the threads
   std::map<std::uint32_t, Barrier> barriers;
+  std::map<int, Meeting> numbered;           // barriers with a number, of `expected` threads at present
+  std::map<std::uint32_t, int> unpublished;  // how many threads' writes to 16 bytes the copy engine may not see yet
   std::vector<Work> engine;  // copies of whole boxes that are on their way
   std::uint64_t rounds = 0;   // of turns
   int asleep = 0;
@@ -96,6 +105,8 @@ struct Block {
 
 Block& here();
 void meet(Meeting& meeting);
+/// The last one's arrival, when it waits for nobody.
+void signal(Meeting& meeting);
 /// Until `ready` says so; others go on meanwhile.
 void wait_until(std::function<bool()> ready);
 /// For a few rounds of turns: what is waited for takes its time.

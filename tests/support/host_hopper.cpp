@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/host_hopper.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "src/core/error.hpp"
@@ -47,6 +48,21 @@ void copy_rows(std::uint32_t to, const HostTensorMap& map, int x, int y, int z) 
       const std::uint16_t bits = there ? map.base[(z * map.y + y + row) * map.x + x + column] : std::uint16_t{0};
       std::memcpy(shared_at(swizzled_address(to + static_cast<std::uint32_t>(row * 128 + column * 2)), 2), &bits, 2);
     }
+}
+
+void store_rows(const HostTensorMap& map, std::uint32_t from, int x, int y, int z) {
+  for (int row = 0; row < map.box_y; ++row)
+    for (int column = 0; column < 64; ++column)
+      if (x + column < map.x && y + row < map.y && z < map.z)
+        std::memcpy(map.base + (z * map.y + y + row) * map.x + x + column, shared_at(swizzled_address(from + static_cast<std::uint32_t>(row * 128 + column * 2)), 2), 2);
+}
+
+Meeting& numbered(int number, int threads) {
+  BS_REQUIRE(number > 0 && number < 16 && threads % 32 == 0, "barrier ", number, " of ", threads, " threads");
+  Meeting& meeting = here().numbered[number];
+  BS_REQUIRE(meeting.arrived == 0 || meeting.expected == threads, "barrier ", number, " is one of ", meeting.expected, " threads, not ", threads);
+  meeting.expected = threads;
+  return meeting;
 }
 
 }  // namespace
@@ -111,17 +127,52 @@ void end_additions() {
   here().running->landing.clear();
 }
 
-void sync_some(int name, int threads) {
-  Meeting& meeting = here().named[name];
-  BS_REQUIRE(meeting.arrived == 0 || meeting.expected == threads, "barrier ", name, " is met by different numbers of threads");
-  meeting.expected = threads;
-  meet(meeting);
-}
-
 void sync_warp() { meet(here().warps[static_cast<std::size_t>(here().running->index / 32)].meeting); }
 
 void store_floats(std::uint32_t at, const float* x) { std::memcpy(shared_at(at, 16), x, 16); }
 void load_floats(float (&x)[4], std::uint32_t at) { std::memcpy(x, shared_at(at, 16), 16); }
+
+void store_box(const HostTensorMap& map, std::uint32_t from, int x, int y, int z) {
+  BS_REQUIRE(from % 1024 == 0, "a box with a 128-byte swizzle begins at ", from);
+  for (std::uint32_t at = from; at < from + static_cast<std::uint32_t>(map.box_y) * 128; at += 16) {
+    const auto found = here().unpublished.find(at);
+    BS_REQUIRE(found == here().unpublished.end() || found->second == 0, "the copy engine reads what was written at ", at, " and not published");
+  }
+  const std::shared_ptr<int> group = here().running->stores.open;
+  ++*group;
+  here().engine.push_back([&map, from, x, y, z, group] {
+    store_rows(map, from, x, y, z);
+    --*group;
+  });
+}
+
+void commit_stores() {
+  Stores& stores = here().running->stores;
+  stores.committed.push_back(stores.open);
+  stores.open = std::make_shared<int>(0);
+}
+
+void wait_stores_read() {
+  const Stores& stores = here().running->stores;
+  wait_until([&stores] { return std::ranges::all_of(stores.committed, [](const auto& unread) { return *unread == 0; }); });
+}
+
+void publish_writes() {
+  for (const std::uint32_t at : here().running->unpublished) --here().unpublished[at];
+  here().running->unpublished.clear();
+}
+
+void store_matrix(std::uint32_t to, const std::uint32_t (&in)[4]) {
+  const WarpWords all = exchange_words(in, 4);
+  const int lane = here().running->index % 32, matrix = lane / 8, row = lane % 8;  // whose place is `to`
+  for (int pair = 0; pair < 4; ++pair) std::memcpy(shared_at(to, 16) + pair * 4, &all.of[row * 4 + pair][matrix], 4);
+  here().running->unpublished.push_back(to);
+  ++here().unpublished[to];
+}
+
+void meet(int number, int threads) { meet(numbered(number, threads)); }
+void signal(int number, int threads) { signal(numbered(number, threads)); }
+
 
 void add_product(std::function<void()> product) { here().running->products.open.push_back(std::move(product)); }
 void commit_products() { here().running->products.commit(); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine of kernels/cuda/hopper_machine.cuh on the host, as host_machine.hpp is that of machine.cuh. Products are computed when they are
-// waited for, from what shared memory holds then; boxes arrive in any order, at any time after they were asked for. Where an operand's
+// waited for, from what shared memory holds then; boxes arrive in any order, at any time after they were asked for, and are stored from what shared
+// memory holds when they are read, at any time before they are waited for. Where an operand's
 // elements lie is worked out from the descriptor's fields by the rules of the PTX ISA (9.7.15.5, canonical layouts with a 128-byte swizzle).
 #pragma once
 
@@ -16,7 +17,7 @@ namespace bench::support {
 
 /// A tensor of 16-bit elements (z, y, x), rows of x contiguous, and the box that a copy takes of it: (1, box_y, 64).
 struct HostTensorMap {
-  const std::uint16_t* base = nullptr;
+  std::uint16_t* base = nullptr;
   std::int64_t x = 0, y = 0, z = 0;
   int box_y = 0;
 };
@@ -30,10 +31,16 @@ void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t bar
 void add_bytes(float* to, std::uint32_t from, int bytes);
 void wait_additions();
 void end_additions();
-void sync_some(int name, int threads);
 void sync_warp();
 void store_floats(std::uint32_t at, const float* x);
 void load_floats(float (&x)[4], std::uint32_t at);
+void store_box(const HostTensorMap& map, std::uint32_t from, int x, int y, int z);
+void commit_stores();
+void wait_stores_read();
+void publish_writes();
+void store_matrix(std::uint32_t to, const std::uint32_t (&in)[4]);
+void meet(int number, int threads);
+void signal(int number, int threads);
 void add_product(std::function<void()> product);
 void commit_products();
 void wait_products(int pending);
@@ -57,11 +64,26 @@ struct HostHopper : HostMachine {
   static void add_bytes(float* to, std::uint32_t from, int bytes) { host_machine::add_bytes(to, from, bytes); }
   static void wait_additions() { host_machine::wait_additions(); }
   static void end_additions() { host_machine::end_additions(); }
-  static void publish_writes() {}
-  static void sync_some(int name, int threads) { host_machine::sync_some(name, threads); }
   static void sync_warp() { host_machine::sync_warp(); }
   static void store_floats(std::uint32_t at, const float* x) { host_machine::store_floats(at, x); }
   static void load_floats(float (&x)[4], std::uint32_t at) { host_machine::load_floats(x, at); }
+  static void store_box(const TensorMap& map, std::uint32_t from, int x, int y, int z) { host_machine::store_box(map, from, x, y, z); }
+  static void commit_stores() { host_machine::commit_stores(); }
+  static void wait_stores_read() { host_machine::wait_stores_read(); }
+  static void publish_writes() { host_machine::publish_writes(); }
+  static void store_matrix(std::uint32_t to, const std::uint32_t (&in)[4]) { host_machine::store_matrix(to, in); }
+  static void meet(int number, int threads) { host_machine::meet(number, threads); }
+  static void signal(int number, int threads) { host_machine::signal(number, threads); }
+  static int blocks() { return host_machine::blocks(); }
+  static std::uint32_t count_up(std::uint32_t* counter, std::uint32_t last) {
+    const std::uint32_t was = *counter;
+    *counter = was >= last ? 0 : was + 1;
+    return was;
+  }
+  static int of_warp(int x) {
+    const auto mine = static_cast<std::uint32_t>(x);
+    return static_cast<int>(host_machine::exchange_words(&mine, 1).of[0][0]);
+  }
   template <int>
   static void take_registers() {}
   template <int>

@@ -103,13 +103,16 @@ int lane() { return the_block->running->index % 32; }
 
 Block& here() { return *the_block; }
 
+void signal(Meeting& meeting) {
+  if (++meeting.arrived < meeting.expected) return;
+  meeting.arrived = 0;
+  ++meeting.opened;
+}
+
 void meet(Meeting& meeting) {
-  if (++meeting.arrived == meeting.expected) {
-    meeting.arrived = 0;
-    ++meeting.opened;
-    return;
-  }
-  wait_until([&meeting, until = meeting.opened + 1] { return meeting.opened >= until; });
+  const std::uint64_t until = meeting.opened + 1;
+  signal(meeting);
+  if (meeting.opened < until) wait_until([&meeting, until] { return meeting.opened >= until; });
 }
 
 void wait_until(std::function<bool()> ready) {
@@ -134,6 +137,7 @@ std::uint8_t* shared_at(std::uint32_t at, int bytes) {
 
 int thread() { return the_block->running->index; }
 int block() { return the_block->index; }
+int blocks() { return the_block->count; }
 void sync() { meet(the_block->all); }
 float* shared_floats() { return reinterpret_cast<float*>(the_block->shared.data()); }
 
@@ -190,9 +194,10 @@ namespace {
 
 using namespace host_machine;
 
-std::unique_ptr<Block> start_block(int threads, int index, std::int64_t shared_bytes, const std::function<void()>& body) {
+std::unique_ptr<Block> start_block(int threads, int index, int count, std::int64_t shared_bytes, const std::function<void()>& body) {
   auto block = std::make_unique<Block>();
   block->index = index;
+  block->count = count;
   block->shared.assign(static_cast<std::size_t>(shared_bytes), 0xff);
   block->threads.resize(static_cast<std::size_t>(threads));
   block->warps.resize(static_cast<std::size_t>(threads / 32));
@@ -212,6 +217,7 @@ void expect_the_end(const Block& block) {
     BS_REQUIRE(thread.done, "thread ", thread.index, " of block ", block.index, " waits for threads that never come");
   }
   BS_REQUIRE(block.engine.empty(), "the block ended with copies on their way");
+  for (const auto& [number, meeting] : block.numbered) BS_REQUIRE(meeting.arrived == 0, "the block ended with ", meeting.arrived, " threads at barrier ", number);
 }
 
 }  // namespace
@@ -219,7 +225,7 @@ void expect_the_end(const Block& block) {
 void run_blocks(int blocks, int threads, std::int64_t shared_bytes, std::uint64_t seed, const std::function<void()>& body) {
   for (int block = 0; block < blocks; ++block) {
     std::mt19937_64 random(seed + static_cast<std::uint64_t>(block));
-    const auto one = start_block(threads, block, shared_bytes, body);
+    const auto one = start_block(threads, block, blocks, shared_bytes, body);
     the_block = one.get();
     while (run_warps(*one, random)) continue;
     the_block = nullptr;
@@ -231,7 +237,7 @@ void run_blocks_together(int together, int blocks, int threads, std::int64_t sha
   std::mt19937_64 random(seed);
   std::vector<std::unique_ptr<Block>> running;
   for (int started = 0; started < blocks || !running.empty();) {
-    while (started < blocks && running.size() < static_cast<std::size_t>(together)) running.push_back(start_block(threads, started++, shared_bytes, body));
+    while (started < blocks && running.size() < static_cast<std::size_t>(together)) running.push_back(start_block(threads, started++, blocks, shared_bytes, body));
     bool any = false;
     std::ranges::shuffle(running, random);
     for (const auto& block : running) {
@@ -244,7 +250,11 @@ void run_blocks_together(int together, int blocks, int threads, std::int64_t sha
     }
     if (!any)
       for (const auto& block : running) expect_the_end(*block);
-    std::erase_if(running, [](const auto& block) { return ended(*block); });
+    std::erase_if(running, [](const auto& block) {
+      if (!ended(*block)) return false;
+      expect_the_end(*block);
+      return true;
+    });
   }
 }
 

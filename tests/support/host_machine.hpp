@@ -27,6 +27,7 @@ void run_blocks_together(int together, int blocks, int threads, std::int64_t sha
 namespace host_machine {
 int thread();
 int block();
+int blocks();
 void sync();
 float* shared_floats();
 void store_word(std::uint32_t at, std::uint32_t word);

@@ -21,7 +21,7 @@ struct Sm90 {
   static constexpr int kAtATime = 3, kRows = kRowsOfBlock;
   static void launch(const AttentionProblem& p, const BwdJob& tensors, std::uint64_t seed) {
     const auto map = [&](const void* base, std::int64_t heads, std::int64_t length, int rows) {
-      return support::HostTensorMap{static_cast<const std::uint16_t*>(base), p.head_dim, length, p.batch * heads, rows};
+      return support::HostTensorMap{static_cast<std::uint16_t*>(const_cast<void*>(base)), p.head_dim, length, p.batch * heads, rows};
     };
     const FlashBwdSm90Job<HostHopper> job{tensors, map(tensors.q, p.heads, p.seq, kRows), map(tensors.k, p.kv_heads, p.kv_length(), Kernel::kKeys),
                                           map(tensors.v, p.kv_heads, p.kv_length(), Kernel::kKeys), map(tensors.dout, p.heads, p.seq, kRows)};
