@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The toy op of tests/jobs on a device: right, and wrong in one element that only the device writes.
+// The toy op of tests/jobs on a device: right, wrong in one element that only the device writes, and writing where nothing is.
 #include <cuda_runtime.h>
 
 #include <memory>
@@ -40,6 +40,21 @@ const Registrar<Kernel> wrong{
      .dtypes = {DType::f32},
      .prepare = prepare,
      .run = [](const Problem&, Tensors& tensors, Context& context) { launch(tensors, context, 3.0F); }}};
+
+/// The fault shows when the device is waited for, not here.
+void fault(Tensors& tensors, Context& context) {
+  const auto& here = static_cast<const DeviceTensors&>(*context.prepared);
+  twice<<<1, 32, 0, static_cast<cudaStream_t>(context.stream)>>>(reinterpret_cast<const float*>(here.data("x")), nullptr,
+                                                                 tensors["out"].count(), 2.0F);
+  BS_CUDA(cudaGetLastError());
+}
+const Registrar<Kernel> faulting{
+    {.name = "toy/faulting_cuda",
+     .op = "toy",
+     .backend = Backend::cuda,
+     .dtypes = {DType::f32},
+     .prepare = prepare,
+     .run = [](const Problem&, Tensors& tensors, Context& context) { fault(tensors, context); }}};
 
 }  // namespace
 }  // namespace bench::jobs::toy

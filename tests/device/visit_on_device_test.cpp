@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole visit of a kernel of the cuda backend: on a device, and where there is none.
 #include <algorithm>
+#include <cstdlib>
+#include <iostream>
 
 #include "analysis/sample_times.hpp"
 #include "jobs/harness.hpp"
@@ -69,6 +71,17 @@ TEST_F(VisitOnDevice, OfACapturedCallTimesItsReplays) {
   EXPECT_EQ(record.graph_nodes, 1) << "one kernel";
   EXPECT_GE(record.rank_time_s.size(), 32U);
   EXPECT_FALSE(record.checks.empty()) << "what a replay leaves is checked";
+}
+
+/// In a process of its own, whose context is lost then: the style starts the program anew for it.
+TEST_F(VisitOnDevice, OfAKernelThatFaultsIsARowAndTheEndOfItsProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto visit_it = [] {
+    const auto record = visit("toy/faulting_cuda");
+    std::cerr << to_text(record.outcome) << ", " << record.reason;
+    std::exit(record.outcome == Outcome::crashed && record.ended_process ? 0 : 1);
+  };
+  EXPECT_EXIT(visit_it(), ::testing::ExitedWithCode(0), "context is lost");
 }
 
 TEST_F(VisitOnDevice, SaysWhatACallCostsTheHostAndTheDevicesMemory) {
