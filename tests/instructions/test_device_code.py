@@ -17,7 +17,11 @@ import pytest
 BUILD = Path(os.environ.get("BENCH_SCALE_BUILD", "build/release"))
 OBJECTS = BUILD / "kernels/CMakeFiles/bench_kernels_sm90.dir/attention"
 # kernel, waits of its machine code: one after the scores and one after the output; overlapped also those before and behind the loop.
-KERNELS = [("flash_plain_sm90_cuda", 2), ("flash_overlap_sm90_cuda", 4)]
+KERNELS = [("flash_plain_sm90_cuda", 2), ("flash_overlap_sm90_cuda", 4), ("flash_persistent_sm90_cuda", 4), ("flash_pingpong_sm90_cuda", 4),
+           ("flash_tma_store_sm90_cuda", 4)]
+OVERLAPPED = [kernel for kernel, waits in KERNELS if waits > 2]
+# Head dimension and keys a block of each kind of tile: products for the scores (16 columns each), for the output (16 keys each).
+TILES = {(64, 128): (4, 8), (128, 128): (8, 8), (128, 176): (8, 11), (256, 80): (16, 5)}
 
 
 def disassembler():
@@ -27,30 +31,74 @@ def disassembler():
 
 @functools.cache
 def functions(kernel):
-    """Name -> instructions of every device function of a kernel's file."""
+    """Tile -> instructions, for every device function of a kernel's file; two element types share a tile."""
     command = disassembler()
     path = os.pathsep.join([str(Path(command).parent), os.environ["PATH"]])  # it starts nvdisasm
     text = subprocess.run([command, "-sass", OBJECTS / f"{kernel}.cu.o"], capture_output=True, text=True, check=True, env=dict(os.environ, PATH=path)).stdout
     parts = re.split(r"Function : (\S+)", text)[1:]
-    return {name: re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", body) for name, body in zip(parts[::2], parts[1::2])}
+    found = {}
+    for name, body in zip(parts[::2], parts[1::2]):
+        tile = tuple(map(int, re.search(r"ShapeELi(\d+)ELi(\d+)E", name).groups()))
+        found.setdefault(tile, []).append(re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", body))
+    return found
 
 
-@pytest.mark.skipif(not OBJECTS.is_dir(), reason="this build has no CUDA")
-@pytest.mark.skipif(disassembler() is None, reason="cuobjdump is not installed")
+def needs_code(test):
+    for reason, missing in (("this build has no CUDA", not OBJECTS.is_dir()), ("cuobjdump is not installed", disassembler() is None)):
+        test = pytest.mark.skipif(missing, reason=reason)(test)
+    return test
+
+
+@needs_code
 @pytest.mark.parametrize("kernel, waits", KERNELS)
 def test_hoppers_kernels_multiply_on_the_tensor_cores_and_nobody_serialises_them(kernel, waits):
     found = functions(kernel)
-    assert len(found) == 4, "two element types, two head dimensions"
-    for name, code in found.items():
-        assert len([i for i in code if i.startswith("HGMMA")]) >= 12, f"{name}: D / 16 products for the scores, 8 for the output"
-        assert len([i for i in code if i.startswith("WARPGROUP.DEPBAR")]) == waits, f"{name}: more waits than were written: products are serialised"
-        assert [i for i in code if i.startswith("USETMAXREG")], f"{name}: the change of registers was ignored"
+    assert set(found) == set(TILES) - ({(256, 80)} if kernel == "flash_pingpong_sm90_cuda" else set())
+    for tile, codes in found.items():
+        assert len(codes) == 2, f"{tile}: two element types"
+        scores, output = TILES[tile]
+        for code in codes:
+            rounds = 2 if kernel in OVERLAPPED else 1  # before the loop or behind it, and in it
+            assert len([i for i in code if i.startswith("HGMMA")]) == rounds * (scores + output), tile
+            assert len([i for i in code if i.startswith("WARPGROUP.DEPBAR")]) == waits, f"{tile}: more waits than were written: products are serialised"
+            assert [i for i in code if i.startswith("USETMAXREG")], f"{tile}: the change of registers was ignored"
+
+
+def between_waits(code):
+    """From the wait before the loop to the one behind it; all of a kernel whose waits are both in the loop."""
+    waits = [at for at, i in enumerate(code) if i.startswith("WARPGROUP.DEPBAR")]
+    return code[waits[0]:waits[-1]] if len(waits) > 2 else code
+
+
+@needs_code
+@pytest.mark.parametrize("kernel", [kernel for kernel, _ in KERNELS])
+def test_hoppers_kernels_keep_everything_in_registers(kernel):
+    for tile, codes in functions(kernel).items():
+        for code in codes:
+            local = [i for i in between_waits(code) if i.startswith(("LDL", "STL"))]
+            assert not local, f"{tile}: {len(local)} accesses to local memory in the loop"
+            assert tile[0] > 128 or not [i for i in code if i.startswith(("LDL", "STL"))], f"{tile}: local memory is used at the ends of a tile"
+
+
+@needs_code
+@pytest.mark.parametrize("kernel", OVERLAPPED)
+def test_exponentials_are_computed_while_the_output_is(kernel):
+    """In the loop: the products of scores and output, a wait for the first of them, exponentials, a wait for the second."""
+    for tile, codes in functions(kernel).items():
+        _, keys = tile
+        for code in codes:
+            marks = [i for i in code if i.startswith(("HGMMA", "WARPGROUP.DEPBAR", "MUFU.EX2"))]
+            waits = [at for at, i in enumerate(marks) if i.startswith("WARPGROUP.DEPBAR")]
+            between = marks[waits[1] + 1:waits[2]]  # of the loop's two waits; the first and the last are outside
+            assert marks[waits[1] - 1].startswith("HGMMA"), f"{tile}: something comes between the products and their wait"
+            assert len(between) >= keys // 2, f"{tile}: a lane has {keys // 2} weights to compute under the product"
+            assert all(i.startswith("MUFU") for i in between), f"{tile}: products between the loop's waits"
 
 
 @pytest.mark.skipif(not OBJECTS.is_dir(), reason="this build has no CUDA")
-@pytest.mark.skipif(disassembler() is None, reason="cuobjdump is not installed")
-@pytest.mark.parametrize("kernel, waits", KERNELS)
-def test_hoppers_kernels_keep_everything_in_registers(kernel, waits):
-    for name, code in functions(kernel).items():
-        local = [i for i in code if i.startswith(("LDL", "STL"))]
-        assert not local, f"{name}: {len(local)} accesses to local memory"
+@pytest.mark.parametrize("target, code", [("serialised_products", "C7510"), ("ignored_registers", "C7508")])
+def test_the_build_fails_on_what_ptxas_only_mentions(target, code):
+    done = subprocess.run(["cmake", "--build", BUILD, "--target", target], capture_output=True, text=True)
+    assert done.returncode != 0, "a kernel that ptxas serialises was built"
+    assert code in done.stdout + done.stderr and "error: ptxas serialises products" in done.stdout + done.stderr
+    assert not list(BUILD.glob(f"tests/CMakeFiles/{target}.dir/**/*.o")), "its object was left behind"
