@@ -40,3 +40,12 @@ function(bs_program target)
   endif()
   set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)
 endfunction()
+
+# bs_sm90_objects(<target> <source> ...): Hopper's own instructions, which compile for sm_90a alone. What ptxas makes slow fails to build.
+function(bs_sm90_objects target)
+  add_library(${target} OBJECT ${ARGN})
+  set_target_properties(${target} PROPERTIES CUDA_ARCHITECTURES 90a POSITION_INDEPENDENT_CODE ON
+    CUDA_COMPILER_LAUNCHER "sh;${CMAKE_SOURCE_DIR}/cmake/refuse_serialised_products.sh;${CMAKE_CUDA_COMPILER_LAUNCHER}")
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${target} PRIVATE bench_core bench_device bench_warnings)
+endfunction()

@@ -11,23 +11,16 @@
 
 #include <cstdint>
 
-#include "kernels/attention/flash_sm90_shape.hpp"
+#include "kernels/attention/flash_sm90_tiles.hpp"
 #include "kernels/attention/softmax_registers.hpp"
-#include "kernels/attention/tile_scheduler.hpp"
 #include "kernels/cuda/tile_descriptor.hpp"
 
 namespace bench::attention {
 
-/// The tensors as the copy engine knows them: q and out (B H, L, D) in boxes of 64 rows, k and v (B Hkv, Lk, D) in boxes of kKeys, 64 columns each.
-template <class M>
-struct FlashSm90Job : DeviceJob {
-  TileOrder order;
-  std::uint32_t* fetched;  // tiles that a dynamic order has dealt out; 0 before a launch and after it
-  typename M::TensorMap q_map, k_map, v_map, out_map;
-};
-
 template <class M, class T, FlashSm90Shape kShape, FlashSm90Rung kRung>
-class FlashSm90 {
+class FlashSm90 : FlashSm90Tiles<M, kShape, kRung> {
+  using Tiles = FlashSm90Tiles<M, kShape, kRung>;
+
  public:
   static constexpr int kDim = kShape.dim, kKeys = kShape.keys, kConsumers = kShape.consumers, kRows = kShape.rows();
   static constexpr int kThreads = 128 * (kConsumers + 1);
@@ -37,7 +30,7 @@ class FlashSm90 {
     return kRung.persistent && multiprocessors < job.order.tiles() ? multiprocessors : job.order.tiles();
   }
 
-  BS_DEVICE explicit FlashSm90(const FlashSm90Job<M>& job) : job_(job), memory_{M::shared()} {}
+  BS_DEVICE explicit FlashSm90(const FlashSm90Job<M>& job) : Tiles(job) {}
 
   BS_DEVICE void run() {
     if (M::thread() == 0) memory_.template start_barriers<M>(kRung.tma_store ? kConsumers : kConsumerWarps);
@@ -53,38 +46,17 @@ class FlashSm90 {
 
  private:
   using Memory = FlashSm90Memory<kShape>;
+  using Tiles::aim, Tiles::any_tile, Tiles::at_, Tiles::count_, Tiles::deal, Tiles::dealt, Tiles::dynamic, Tiles::end_, Tiles::go_to, Tiles::job_, Tiles::keys_,
+      Tiles::memory_, Tiles::round, Tiles::stage, Tiles::tiles_;
   using Tensor = typename Memory::Tensor;
   static constexpr Tensor kK = Memory::kK, kV = Memory::kV;
-  static constexpr int kStages = Memory::kStages, kPages = Memory::kPages;
+  static constexpr int kPages = Memory::kPages;
   static constexpr int kProducerRegisters = kConsumers == 2 ? 24 : 32, kConsumerRegisters = kConsumers == 2 ? 240 : 160;
   static constexpr int kConsumerWarps = 4 * kConsumers;
   static constexpr bool kTurns = kRung.pingpong && kDim <= 128;  // beyond, a warpgroup's own products cover its softmax
   static constexpr bool kShrinkFirst = kDim > 128;               // so much output is shrunk under the product of the scores
   static_assert(!kTurns || kConsumers == 2);
   enum Meeting : int { kFirstTurn = 1, kFirstStore = 3 };  // barriers with numbers; one for each consumer
-
-  // The tile at hand.
-  BS_DEVICE bool any_tile() const { return tile_ < job_.order.tiles(); }
-  BS_DEVICE bool dynamic() const { return kRung.persistent && kShape.masked && job_.order.dynamic; }
-  BS_DEVICE void aim(int tile) {
-    tile_ = tile;
-    if (!any_tile()) return;
-    const Tile of = job_.order.tile(tile);
-    at_ = BlockOfRows(job_, of.head, of.row_block, kRows);
-    if constexpr (!kShape.masked) at_.mask = {job_.seq, job_.kv_seq, 0, false};
-    keys_ = KeyBlocks(at_.mask, at_.row0, kRows, kKeys);
-    end_ = keys_.end();
-    count_ = end_ > keys_.begin() ? end_ - keys_.begin() : 0;
-  }
-  /// On to tile number `next`; its blocks of keys are counted on from this one's.
-  BS_DEVICE void go_to(int next) {
-    before_ += count_;
-    ++tiles_;
-    aim(next);
-  }
-  /// Of block number i of this tile, from the last one on: its place, and its place's round.
-  BS_DEVICE int stage(int i) const { return (before_ + i) % kStages; }
-  BS_DEVICE int round(int i) const { return (before_ + i) / kStages; }
 
   /// Block number i into its place, when all consumers have left that.
   BS_DEVICE void bring(Tensor tensor, const typename M::TensorMap& map, int i) const {
@@ -125,21 +97,6 @@ class FlashSm90 {
       }
       go_to(next);
     }
-  }
-
-  /// The next tile of this block. A launch asks for as many as there are, the last time in vain for each block; so the counter ends at 0.
-  BS_DEVICE int deal() const {
-    if constexpr (!kRung.persistent) return job_.order.tiles();
-    if (!dynamic()) return tile_ + M::blocks();
-    return M::blocks() + static_cast<int>(M::count_up(job_.fetched, static_cast<std::uint32_t>(job_.order.tiles() - 1)));
-  }
-  /// The same, as the producer has passed it on.
-  BS_DEVICE int dealt() const {
-    if (!dynamic()) return deal();
-    M::await(memory_.tile_here(), tiles_ % 2);
-    const int next = M::of_warp(static_cast<int>(M::load_word(memory_.next_tile())));
-    if (M::thread() % 32 == 0) M::arrive(memory_.tile_taken());
-    return next;
   }
 
   using Rows = SoftmaxRegisters<M, T, 1, kKeys, kDim>;
@@ -209,6 +166,7 @@ class FlashSm90 {
       M::pin(rows.scores[0]);
       leave(kK, i + 1);
       soften(rows, i + 1, shrink);
+      M::pin(rows.scores[0]);  // or the compiler would compute the weights behind the wait
       M::template wait_products<0>();
       M::pin(rows.out[0]);
       leave(kV, i);
@@ -293,14 +251,7 @@ class FlashSm90 {
     M::arrive(memory_.queries_left());
   }
 
-  const FlashSm90Job<M>& job_;
-  const Memory memory_;
-  BlockOfRows at_;
-  KeyBlocks keys_;
-  int consumer_;            // which one this thread is of
-  int tile_, end_, count_;  // at hand; behind its last block of keys, and how many they are
-  int tiles_ = 0;           // that are done
-  int before_ = 0;          // blocks of keys of those
+  int consumer_;  // which one this thread is of
 };
 
 }  // namespace bench::attention

@@ -87,8 +87,33 @@ TEST_F(AttentionOnDevice, EveryKernelKeepsPackedSequencesApartOrSaysNo) {
   EXPECT_GE(taken, 4) << "flash_mma_cuda takes all";
 }
 
+/// More tiles than any device has multiprocessors, so that persistent blocks take several, dealt out in turn and as they fall free.
+AttentionProblem many_tiles(DType dtype, std::int64_t head_dim, bool causal) {
+  AttentionProblem p = problem(dtype, 1023, head_dim, causal);
+  p.batch = 3;
+  p.heads = 32;
+  p.kv_heads = 8;
+  return p;
+}
+
+TEST_F(AttentionOnDevice, BlocksThatTakeTileAfterTileEqualTheOracle) {
+  for (const Kernel* kernel : test::kernels_on_device("attention"))
+    for (const std::int64_t head_dim : {64, 128, 256})
+      for (const bool causal : {false, true})
+        for (const std::int64_t window : {0, 200}) {
+          AttentionProblem p = many_tiles(DType::bf16, head_dim, causal);
+          p.window = window;
+          test::check(*kernel, p, concat("768 tiles, D ", head_dim, " window ", window, causal ? " causal" : " full"));
+          p.key_lengths = {1023, 5, 600};  // with the window most of the second sequence's tiles see no key
+          test::check(*kernel, p, concat("768 tiles, padded, D ", head_dim, " window ", window, causal ? " causal" : " full"));
+        }
+}
+
 TEST_F(AttentionOnDevice, AHundredRunsHaveTheSameBits) {
-  for (const Kernel* kernel : test::kernels_on_device("attention")) test::expect_the_same_bits(*kernel, problem(kernel->dtypes.front(), 1000, 128, true));
+  for (const Kernel* kernel : test::kernels_on_device("attention")) {
+    test::expect_the_same_bits(*kernel, problem(kernel->dtypes.front(), 1000, 128, true));
+    test::expect_the_same_bits(*kernel, many_tiles(kernel->dtypes.front(), 128, true));
+  }
 }
 
 }  // namespace
