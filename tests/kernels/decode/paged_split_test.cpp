@@ -102,7 +102,7 @@ TEST(PagedPart, GivesEveryHeadAndTokenToOneBlock) {
 
 test::HostCase company() {
   Params params = test::shape(1100, 8, 1);  // three spans of 512; the others two or one
-  params["batch"] = std::int64_t{5};
+  params["batch"] = std::int64_t{7};
   params["lengths"] = std::string("ragged");
   return test::HostCase(params);
 }
@@ -112,8 +112,8 @@ template <class Body>
 void expect_no_trace_of_company() {
   const test::HostCase c = company();
   ASSERT_LE(std::ranges::min(sequence_lengths(c.p())), kFixedSpan) << "a sequence of one span is among them";
-  const Tensors together = test::run_on_host<Bf16, Body>(c, kFixedSpan, 0, 5);
-  for (std::int64_t b = 0; b < 5; ++b) expect_same_bits(rows_of(together, b), test::run_on_host<Bf16, Body>(c, kFixedSpan, b, 1, 7));
+  const Tensors together = test::run_on_host<Bf16, Body>(c, kFixedSpan, 0, 7);
+  for (const std::int64_t b : {0, 2, 6}) expect_same_bits(rows_of(together, b), test::run_on_host<Bf16, Body>(c, kFixedSpan, b, 1, 7));
 }
 
 TEST(FixedSplits, LeaveASequenceTheSameBitsAloneAndInABatch) {
