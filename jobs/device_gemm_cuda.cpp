@@ -3,10 +3,8 @@
 
 #include <memory>
 
-#include "src/core/out_of_memory.hpp"
-
-#if __has_include("kernels/cuda/gemm_rate_cuda.hpp")
 #include "kernels/cuda/gemm_rate_cuda.hpp"
+#include "src/core/out_of_memory.hpp"
 
 namespace bench::jobs {
 namespace {
@@ -28,12 +26,3 @@ DeviceProduct device_product(DType dtype) {
 }
 
 }  // namespace bench::jobs
-#else
-namespace bench::jobs {
-
-DeviceProduct device_product(DType) {
-  return {{}, 0.0, "this build has no matrix product for devices"};
-}
-
-}  // namespace bench::jobs
-#endif

@@ -10,9 +10,9 @@
 namespace bench::jobs {
 
 struct DeviceProduct {
-  std::function<void(void* stream)> enqueue;  // one product onto a cudaStream_t; empty: there is none here
+  std::function<void(void* stream)> enqueue;  // one product onto a cudaStream_t
   double flops = 0.0;
-  std::string by;  // what multiplies, or why nothing does
+  std::string by;  // what multiplies
 };
 
 /// Of square matrices, on the current device: as large as its memory takes, 8192 at most. bf16, fp16 or fp32. OutOfMemory when not even small ones fit.
