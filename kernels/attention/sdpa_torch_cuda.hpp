@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "kernels/attention/torch_mask.hpp"
 #include "kernels/attention/torch_tensors.hpp"
 #include "kernels/kernel.hpp"
 #include "src/core/out_of_memory.hpp"
@@ -77,7 +78,7 @@ void in_our_terms(F&& f) {
 /// Kernel::supports of the fused backends.
 inline std::string supports_fused(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  if (p.causal && !p.own_keys()) return "LibTorch's causal flag aligns the first query with the first key, not the last with the last";
+  if (const std::string reason = supports_causal_flag(p); !reason.empty()) return reason;
   return supports_only(problem, {Feature::kv_seq});
 }
 

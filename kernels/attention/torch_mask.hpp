@@ -61,10 +61,15 @@ inline std::string supports_math_mask(const Problem& problem) {
   return supports_only(problem, {Feature::window, Feature::padding, Feature::kv_seq, Feature::segments});
 }
 
+/// Why a causal flag of LibTorch's is not the problem's; empty when it is.
+inline std::string supports_causal_flag(const AttentionProblem& p) {
+  return p.causal && !p.own_keys() ? "LibTorch's causal flag aligns the first query with the first key, not the last with the last" : "";
+}
+
 /// Kernel::supports of the flash ops. If any row of a batch entry sees no key, its first or its last one sees none.
 inline std::string supports_flash_mask(const Problem& problem) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  if (p.causal && !p.own_keys()) return "LibTorch's causal flag aligns the first query with the first key, not the last with the last";
+  if (const std::string reason = supports_causal_flag(p); !reason.empty()) return reason;
   for (std::int64_t b = 0; b < p.batch; ++b)
     if (p.visible(b, 0).size() == 0 || p.visible(b, p.seq - 1).size() == 0)
       return "LibTorch's op gives rows that see no key lse = 0 instead of minus infinity";
