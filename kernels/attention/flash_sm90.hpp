@@ -166,7 +166,8 @@ class FlashSm90 : FlashSm90Tiles<M, kShape, kRung> {
       M::pin(rows.scores[0]);
       leave(kK, i + 1);
       soften(rows, i + 1, shrink);
-      M::pin(rows.scores[0]);  // or the compiler would compute the weights behind the wait
+      M::pin(rows.scores[0]);  // weights are computed before the wait: nvcc is told so, and ptxas
+      M::before_what_follows(rows.sum[0][0] + rows.sum[0][1]);
       M::template wait_products<0>();
       M::pin(rows.out[0]);
       leave(kV, i);

@@ -104,6 +104,11 @@ struct HopperMachine : Machine {
   static __device__ __forceinline__ int blocks() { return static_cast<int>(gridDim.x); }
   /// Adds one, or makes it 0 again after `last`; returns what it was.
   static __device__ __forceinline__ std::uint32_t count_up(std::uint32_t* counter, std::uint32_t last) { return atomicInc(counter, last); }
+  /// What `x`, 0 or more, is made of comes before whatever follows. ptxas moves a wait for products up as far as nothing it knows of stands between; what was
+  /// to be computed under those products then comes after them. A branch on x, which is never taken, stands between.
+  static __device__ __forceinline__ void before_what_follows(float x) {
+    asm volatile("{\n.reg .pred usual;\nsetp.ge.f32 usual, %0, 0f00000000;\n@usual bra on;\nnanosleep.u32 0;\non:\n}" ::"f"(x) : "memory");
+  }
   /// Lane 0's, which the compiler then knows to be the warp's: it may keep it, and what follows from it, once for all lanes.
   static __device__ __forceinline__ int of_warp(int x) { return __shfl_sync(0xffffffffU, x, 0); }
 

@@ -90,7 +90,6 @@ def test_hoppers_kernels_keep_everything_in_registers(kernel):
 
 
 @needs_code
-@pytest.mark.xfail(strict=True, reason="ptxas moves the wait for the output above the exponentials, which come after it in the source")
 @pytest.mark.parametrize("kernel", OVERLAPPED)
 def test_exponentials_are_computed_while_the_output_is(kernel):
     """In the loop: the products of scores and output, a wait for the first of them, exponentials, a wait for the second."""

@@ -80,6 +80,7 @@ struct HostHopper : HostMachine {
     *counter = was >= last ? 0 : was + 1;
     return was;
   }
+  static void before_what_follows(float) {}
   static int of_warp(int x) {
     const auto mine = static_cast<std::uint32_t>(x);
     return static_cast<int>(host_machine::exchange_words(&mine, 1).of[0][0]);
