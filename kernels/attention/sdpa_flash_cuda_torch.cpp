@@ -45,6 +45,10 @@ class FlashOp {
   decltype(at::_scaled_dot_product_flash_attention(at::Tensor(), at::Tensor(), at::Tensor(), 0.0, false, false, std::optional<double>())) left_;
 };
 
+/// LibTorch decides once in a process whether it has CUDA, and autograd on the CPU makes it decide. So where there is a driver its CUDA library is opened
+/// with the plug-in, before any kernel of LibTorch's runs; elsewhere nobody pays for it.
+[[maybe_unused]] const bool opened_early = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) != nullptr && open_torch_cuda().empty();
+
 const Registrar<Kernel> registrar{{
     .name = "attention/sdpa_flash_cuda_torch",
     .op = "attention",
