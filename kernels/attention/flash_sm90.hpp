@@ -184,7 +184,8 @@ class FlashSm90 : FlashSm90Tiles<M, kShape, kRung> {
 
   BS_DEVICE void soften(Rows& rows, int i, float (&shrink)[1][2]) const {
     const int block = end_ - 1 - i;
-    if (job_.cap > 0.0F) rows.cap(job_.cap);
+    if constexpr (kShape.knows_all())
+      if (job_.cap > 0.0F) rows.cap(job_.cap);
     if (keys_.hides_some(block)) rows.hide(keys_.mask, block * kKeys);
     rows.soften(job_.scale_log2, shrink);
   }

@@ -62,7 +62,9 @@ struct OnHopper final : AttentionOnDevice {
 
 template <FlashSm90Rung kRung>
 std::string hopper_supports(const Problem& problem) {
-  return needs_whole_chunks(problem_as<AttentionProblem>(problem).head_dim, most_head_dim(kRung));
+  const std::int64_t head_dim = problem_as<AttentionProblem>(problem).head_dim;
+  const std::string reason = needs_whole_chunks(head_dim, most_head_dim(kRung));
+  return !reason.empty() || head_dim <= 128 ? reason : supports_only(problem, {Feature::window, Feature::padding, Feature::kv_seq});  // knows_all()
 }
 
 template <FlashSm90Rung kRung>

@@ -32,6 +32,8 @@ struct FlashSm90Shape {
   int dim, keys, consumers;
   bool masked = true;  // false: every row sees every key, and the kernel keeps no register for what might be otherwise
   constexpr int rows() const { return 64 * consumers; }
+  /// Capped scores and packed sequences, too: with more columns the output leaves no registers for them.
+  BS_HOST_DEVICE constexpr bool knows_all() const { return dim <= 128; }
 };
 
 /// Q (consumers tiles of 64 rows), then K and V (kStages tiles each), then barriers of 8 bytes and the number of the next tile.

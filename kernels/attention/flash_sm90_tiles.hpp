@@ -34,6 +34,7 @@ class FlashSm90Tiles {
     const Tile of = job_.order.tile(tile);
     at_ = BlockOfRows(job_, of.head, of.row_block, kRows);
     if constexpr (!kShape.masked) at_.mask = {job_.seq, job_.kv_seq, 0, false};
+    if constexpr (!kShape.knows_all()) at_.mask.bounds = nullptr;
     keys_ = KeyBlocks(at_.mask, at_.row0, kRows, kShape.keys);
     end_ = keys_.end();
     count_ = end_ > keys_.begin() ? end_ - keys_.begin() : 0;

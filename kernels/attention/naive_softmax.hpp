@@ -13,14 +13,14 @@
 #include <type_traits>
 
 #include "kernels/attention/naive_products.hpp"
+#include "kernels/attention/softcap.hpp"
 
 namespace bench::attention {
 
-/// A raw score under a cap of raw scores, 0 for none. The formula, for its error: SoftmaxRegisters::cap.
+/// A raw score under a cap of raw scores, 0 for none.
 template <class M>
 BS_DEVICE float capped_score(float score, float limit) {
-  if (limit == 0.0F) return score;
-  return limit - 2.0F * limit * M::reciprocal(1.0F + M::exp2(score * (2.0F * static_cast<float>(kLog2E) / limit)));
+  return limit == 0.0F ? score : capped<M>(score, limit);
 }
 
 template <class M, class T, int kRowThreads, bool kSkip>
