@@ -10,7 +10,12 @@
 namespace bench::scaling {
 namespace {
 
-constexpr double kFlopsPerS = 20e9, kBytesPerS = 8e9, kExpsPerS = 1e9, kCall_s = 5e-6;
+/// Of one rank; round numbers of the slower kind.
+struct Nominal {
+  double flops_per_s, bytes_per_s, exps_per_s, call_s;
+};
+constexpr Nominal kHost{20e9, 8e9, 1e9, 5e-6}, kDevice{50e12, 1e12, 1e12, 1e-5};
+
 constexpr double kUsableShare =
     0.9;  // of what is available: the rest is for page tables, MPI and the program itself
 constexpr double kLargestBytes = 0x1p62;  // beyond it, sizes no longer fit 64-bit arithmetic
@@ -56,9 +61,10 @@ double memory_bytes_per_rank(const Op& op, const Kernel& kernel, const Problem& 
          (kernel.workspace_bytes != nullptr ? static_cast<double>(kernel.workspace_bytes(problem)) : 0.0);
 }
 
-double nominal_time_s(const Cost& cost, std::int64_t ranks) {
-  const double slowest = std::max({cost.flops / kFlopsPerS, cost.bytes / kBytesPerS, cost.exps / kExpsPerS});
-  return slowest / static_cast<double>(ranks) + kCall_s;
+double nominal_time_s(const Cost& cost, std::int64_t ranks, Backend backend) {
+  const Nominal& rates = backend == Backend::cuda || backend == Backend::nccl ? kDevice : kHost;
+  const double slowest = std::max({cost.flops / rates.flops_per_s, cost.bytes / rates.bytes_per_s, cost.exps / rates.exps_per_s});
+  return slowest / static_cast<double>(ranks) + rates.call_s;
 }
 
 void judge(const Op& op, const Kernel& kernel, const Machine& machine, Case& c) {
@@ -86,7 +92,7 @@ void judge(const Op& op, const Kernel& kernel, const Machine& machine, Case& c) 
   Cost cost = op.cost(*problem);
   cost.bytes_written = bytes_of(op.outputs(*problem), false);
   c.cost = times(cost, static_cast<double>(copies));
-  c.estimate_s = nominal_time_s(c.cost, c.ranks);
+  c.estimate_s = nominal_time_s(c.cost, c.ranks, kernel.backend);
   if (c.ranks > machine.ranks)
     return set_infeasible(c, concat("needs ", c.ranks, " ranks, this run has ", machine.ranks));
   const auto on_a_node = static_cast<double>(std::min(c.ranks, machine.ranks_per_node));

@@ -13,9 +13,10 @@ namespace bench::scaling {
 /// problem gives an absurd number and no overflow.
 double memory_bytes_per_rank(const Op& op, const Kernel& kernel, const Problem& problem);
 
-/// Seconds of one call: max(flops / 20e9, bytes / 8e9, exps / 1e9) / ranks + 5e-6. Nominal rates of one
-/// common core: good for ordering cases and for a rough ETA, never a result.
-double nominal_time_s(const Cost& cost, std::int64_t ranks);
+/// Seconds of one call: max(flops / 20e9, bytes / 8e9, exps / 1e9) / ranks + 5e-6, nominal rates of one
+/// common core; of a device's kernel 50e12, 1e12, 1e12 and 1e-5. Good for ordering cases, for a rough ETA and for
+/// how long is too long, never a result.
+double nominal_time_s(const Cost& cost, std::int64_t ranks, Backend backend);
 
 /// Fills cost, memory_bytes, estimate_s, planned and reason of `c`, whose op, params and ranks are set. A
 /// problem that the kernel does not support is skipped; one that asks for more ranks than the machine has, or

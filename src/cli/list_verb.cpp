@@ -61,7 +61,7 @@ void print(const ordered_json& all) {
   }
   std::cout << "kernels\n";
   for (const auto& kernel : all["kernels"])
-    std::printf("  %-34s %-6s %-20s %-4s %-10s %s\n", kernel["name"].get<std::string>().c_str(), kernel["backend"].get<std::string>().c_str(),
+    std::printf("  %-38s %-6s %-20s %-7s %-10s %s\n", kernel["name"].get<std::string>().c_str(), kernel["backend"].get<std::string>().c_str(),
                 joined(kernel["dtypes"]).c_str(), joined(kernel["passes"]).c_str(), kernel["collective"].get<bool>() ? "many ranks" : "one rank",
                 kernel["about"].get<std::string>().c_str());
   std::fflush(stdout);

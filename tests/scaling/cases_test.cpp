@@ -246,5 +246,11 @@ TEST(Cases, AValueTheOpRefusesNamesSweepAndPoint) {
   expect_has(message, "seq = 0; allowed: 1 or more");
 }
 
+TEST(NominalTime, OfADevicesKernelIsThatOfADevice) {
+  const Cost cost{.flops = 5e12, .bytes = 1e9, .exps = 1e9};  // attention of 16k tokens and 2048 columns, about
+  EXPECT_DOUBLE_EQ(nominal_time_s(cost, 1, Backend::cpu), 250.0 + 5e-6);
+  EXPECT_DOUBLE_EQ(nominal_time_s(cost, 1, Backend::cuda), 0.1 + 1e-5) << "an hour's limit for a visit would let a kernel hang for an hour";
+}
+
 }  // namespace
 }  // namespace bench::scaling
