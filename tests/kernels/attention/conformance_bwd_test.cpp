@@ -203,7 +203,7 @@ TEST(AttentionBackwardKernels, RunTheirPassOnly) {
     AttentionProblem p = problem_of({kernel, kSizes[0], DType::f32, true});
     EXPECT_EQ(supports_case(*kernel, p), "");
     p.pass = "fwd";
-    EXPECT_EQ(supports_case(*kernel, p), concat("no fwd pass in ", kernel->name));
+    EXPECT_EQ(supports_case(*kernel, p), "this kernel has no fwd pass");
   }
 }
 
