@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A forward pass's tensors on the device and the job over them: what the cuda kernels of attention make in prepare.
+// A pass's tensors on the device and the job over them: what the cuda kernels of attention make in prepare.
 #pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "kernels/attention/device_job.hpp"
 #include "kernels/device_tensors_cuda.hpp"
@@ -9,8 +13,8 @@ namespace bench::attention {
 
 class AttentionOnDevice : public DeviceTensors {
  public:
-  AttentionOnDevice(const AttentionProblem& p, Tensors& tensors)
-      : DeviceTensors(tensors, {"out", "lse"}), key_lengths_(to_device(key_lengths_of(p))), bounds_(to_device(bounds_of(p))), job_(device_job(p)) {
+  AttentionOnDevice(const AttentionProblem& p, Tensors& tensors, std::vector<std::string> outputs = {"out", "lse"})
+      : DeviceTensors(tensors, std::move(outputs)), key_lengths_(to_device(key_lengths_of(p))), bounds_(to_device(bounds_of(p))), job_(device_job(p)) {
     job_.q = data("q");
     job_.k = data("k");
     job_.v = data("v");

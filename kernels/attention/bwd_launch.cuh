@@ -4,34 +4,25 @@
 
 #include <cuda_runtime.h>
 
+#include "kernels/attention/attention_on_device_cuda.hpp"
 #include "kernels/attention/bwd_rows.hpp"
 #include "kernels/attention/saved_forward.hpp"
-#include "kernels/device_tensors_cuda.hpp"
 #include "src/device/check.hpp"
 #include "src/device/device.hpp"
 
 namespace bench::attention {
 
-/// A backward pass's tensors and scratch on the device, and the job over them. The forward pass's out and lse are among the tensors.
-class AttentionBwdOnDevice : public DeviceTensors {
+/// A backward pass's tensors and scratch on the device, and the job over them. The forward pass's out and lse are given.
+class AttentionBwdOnDevice : public AttentionOnDevice {
  public:
   /// For blocks of `rows` rows of `columns` columns, whose sums are added in order in so many parts; 0: in any order.
   AttentionBwdOnDevice(const AttentionProblem& p, Tensors& tensors, int rows, int columns, int turn_parts)
-      : DeviceTensors(tensors, {"dq", "dk", "dv"}),
-        key_lengths_(to_device(key_lengths_of(p))),
-        bounds_(to_device(bounds_of(p))),
+      : AttentionOnDevice(p, tensors, {"dq", "dk", "dv"}),
         size_(p, rows, columns, turn_parts),
         rows_(size_.rows * static_cast<std::int64_t>(sizeof(RowNumbers))),
         sums_(size_.sums * static_cast<std::int64_t>(sizeof(float))),
         turns_(turn_parts > 0 ? (size_.turns + 1) * static_cast<std::int64_t>(sizeof(int)) : 0),
-        job_{device_job(p)} {
-    job_.q = data("q");
-    job_.k = data("k");
-    job_.v = data("v");
-    job_.out = data("out");
-    job_.lse = reinterpret_cast<float*>(data("lse"));
-    job_.key_lengths = reinterpret_cast<const std::int32_t*>(key_lengths_.data());
-    job_.bounds = reinterpret_cast<const std::int32_t*>(bounds_.data());
+        job_{AttentionOnDevice::job()} {
     job_.dout = data("dout");
     job_.dq = data("dq");
     job_.dk = data("dk");
@@ -46,7 +37,6 @@ class AttentionBwdOnDevice : public DeviceTensors {
   const BwdJob& job() const { return job_; }
 
  private:
-  device::DeviceBuffer key_lengths_, bounds_;  // nothing where no key is padding, where there is one sequence
   BwdScratch size_;
   device::DeviceBuffer rows_, sums_, turns_;
   BwdJob job_;
