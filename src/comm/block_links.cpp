@@ -26,9 +26,9 @@ Communicator group_of(const Communicator& world, int first, int size) {
 
 }  // namespace
 
-BlockLinks::Entry BlockLinks::make_entry(LinkKind kind, const Communicator& block, std::int64_t generation) {
+BlockLinks::Entry BlockLinks::make_entry(LinkKind kind, const Communicator& block, std::int64_t generation) const {
   try {
-    return {make_link(kind, block), generation, {}};
+    return {make_link(kind, block, options_), generation, {}};
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::unavailable) throw;
     return {nullptr, generation, error.what()};

@@ -34,13 +34,13 @@ LinkKind parse_link_kind(std::string_view text) {
   usage_error(concat("'", text, "' is no link; known: mpi, mpi-shm, nccl"));
 }
 
-std::unique_ptr<Link> make_link(LinkKind kind, const Communicator& group) {
+std::unique_ptr<Link> make_link(LinkKind kind, const Communicator& group, const DeviceOptions& options) {
   if (kind == LinkKind::nccl) {
     const LinkMaker* maker = Registry<LinkMaker>::instance().find("nccl");
     if (maker == nullptr)
       throw Error(ErrorKind::unavailable,
                   "this build has no NCCL link: it needs CUDA and nccl.h when it is configured");
-    return maker->make(group);
+    return maker->make(group, options);
   }
   if (group.size() == 1) return std::make_unique<LinkSelf>();
   if (kind == LinkKind::mpi_shm) return make_shm_link(group);

@@ -13,8 +13,6 @@ namespace {
 // one that is still in it.
 constexpr int kTag = 0, kGatherTag = 1;
 constexpr std::size_t kPartBytes = std::size_t{1} << 30;  // MPI counts are int
-// Polls between two looks at the clock: a poll costs 50 ns or more, a look about as much.
-constexpr int kPollsPerLook = 16;
 // What an exchange that was given up gets to end after its receives were called back: those that no message
 // has met yet end at once, one that is being written ends in the time of its copy.
 constexpr double kCallBack_s = 0.1;
@@ -33,19 +31,6 @@ void for_each_part(std::size_t bytes, F&& f) {
 CommError wrong_length(std::size_t buffer, std::size_t message) {
   const auto text = concat("link: a buffer of ", buffer, " bytes for a message of ", message);
   return CommError(text, MPI_SUCCESS, "length of a message", __FILE__, __LINE__);
-}
-
-// Polls `done` until it says so; what `whom` says is missing is named when the deadline passes. Spins, as
-// MPI's own waits do.
-template <class Done, class Whom>
-void poll_until(double seconds_left, Done&& done, Whom&& whom) {
-  const LinkWait patience(seconds_left);
-  for (;;) {
-    for (int poll = 0; poll < kPollsPerLook; ++poll) {
-      if (done()) return;
-    }
-    if (patience.expired()) patience.give_up(whom());
-  }
 }
 
 }  // namespace

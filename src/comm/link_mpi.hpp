@@ -9,7 +9,9 @@
 // overlap is judged by whole step times.
 //
 // Under a deadline the waits poll instead, and an allgather is made of point-to-point messages on every rank
-// that has one: so either all ranks of the group set a deadline or none does.
+// that has one: so either all ranks of the group set a deadline or none does. The other collectives
+// (collectives_mpi.cpp) are MPI's nonblocking ones. Such a one cannot be called back: a deadline that passes
+// leaves memory in doubt.
 #pragma once
 
 #include <memory>
@@ -41,10 +43,16 @@ class LinkMpi final : public Link {
   void progress() override;
   void allgather(std::span<const std::byte> mine, std::span<std::byte> all) override;
   void barrier() override;
+  void allreduce(DType dtype, std::span<const std::byte> mine, std::span<std::byte> sum) override;
+  void reduce_scatter(DType dtype, std::span<const std::byte> mine, std::span<std::byte> share) override;
+  void alltoall(std::span<const std::byte> out, std::span<std::byte> in) override;
+  void transport_allgather(std::span<const std::byte> mine, std::span<std::byte> all) override;
 
  private:
   friend class MpiTransfer;
   double now_s() const override;
+  template <class Start>
+  void collective(const char* name, std::size_t payload, Start&& start);
   Communicator group_;
   std::vector<MpiTransfer*>
       in_flight_;  // what progress() has to test; a transfer enters and leaves by itself

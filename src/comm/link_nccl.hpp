@@ -5,30 +5,26 @@
 // called before CUDA has said that there is a device: without one NCCL fails late and in odd ways.
 //
 // The communicator is nonblocking: every wait polls and asks NCCL for asynchronous errors. Those do not tell
-// of a killed or stuck peer, so only a deadline ends such a wait; then the communicator is aborted. When its
-// kernels do not leave the GPU in a grace period after that, the link's memory is in doubt.
+// of a killed or stuck peer, so only a deadline ends such a wait; then the communicator is aborted. When that
+// does not return, or its kernels do not leave the GPU, in a grace period, the link's memory is in doubt.
+//
+// Everything it moves is on one stream of high priority. A post waits for the followed stream by an event, and
+// hold_up makes a stream wait for the post by another; all exchanges of a communicator go one after the other.
 #pragma once
 
 #include <memory>
 
 #include "src/comm/communicator.hpp"
+#include "src/comm/link_kind.hpp"
 #include "src/core/link.hpp"
 
 namespace bench::comm {
 
-struct NcclOptions {
-  void* compute_stream = nullptr;  // a cudaStream_t: a post starts after the work queued there so far
-  bool allow_shared_gpu = false;   // several ranks on one GPU, to show that it works: see functional_only()
-  double setup_s = 120.0;          // to build the communicator
+struct NcclOptions : DeviceOptions {
+  double setup_s = 120.0;  // to build the communicator
 };
 
-class LinkNccl : public Link {
- public:
-  /// Two ranks of the group share a GPU: the answers count, times mean nothing.
-  virtual bool functional_only() const = 0;
-  /// NCCL's version number as it calls itself, 22809 for 2.28.9.
-  virtual int version() const = 0;
-};
+using LinkNccl = DeviceLink;
 
 /// Collective over `group`. Sets this process's device: by its number on its node (device_choice.hpp).
 /// Error(unavailable) on every rank when one has no device or no libnccl, a usage error when two share a GPU

@@ -33,6 +33,13 @@ struct NcclLibrary {
   decltype(&ncclSend) send;
   decltype(&ncclRecv) recv;
   decltype(&ncclAllGather) allgather;
+  decltype(&ncclAllReduce) allreduce;
+  decltype(&ncclReduceScatter) reduce_scatter;
+  // Null in versions that have none.
+  decltype(&ncclMemAlloc) mem_alloc;
+  decltype(&ncclMemFree) mem_free;
+  decltype(&ncclCommRegister) register_memory;
+  decltype(&ncclCommDeregister) deregister_memory;
 
   /// Throws Error(unavailable) with the loader's reason.
   static const NcclLibrary& get() {
@@ -64,6 +71,15 @@ struct NcclLibrary {
     find(found.send, "ncclSend");
     find(found.recv, "ncclRecv");
     find(found.allgather, "ncclAllGather");
+    find(found.allreduce, "ncclAllReduce");
+    find(found.reduce_scatter, "ncclReduceScatter");
+    const auto look_for = [&](auto& function, const char* name) {
+      function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(handle, name));
+    };
+    look_for(found.mem_alloc, "ncclMemAlloc");
+    look_for(found.mem_free, "ncclMemFree");
+    look_for(found.register_memory, "ncclCommRegister");
+    look_for(found.deregister_memory, "ncclCommDeregister");
     return found;
   }
 };
@@ -88,14 +104,18 @@ class Event {
   ~Event() { cudaEventDestroy(event_); }
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
-  void record(cudaStream_t stream) { check_cuda(cudaEventRecord(event_, stream), "cudaEventRecord"); }
-  void hold_up(cudaStream_t stream) {
+  void record(cudaStream_t stream) const { check_cuda(cudaEventRecord(event_, stream), "cudaEventRecord"); }
+  void hold_up(cudaStream_t stream) const {
     check_cuda(cudaStreamWaitEvent(stream, event_, 0), "cudaStreamWaitEvent");
   }
   bool passed() const {
     const cudaError_t code = cudaEventQuery(event_);
-    if (code != cudaErrorNotReady) check_cuda(code, "cudaEventQuery");
-    return code == cudaSuccess;
+    if (code == cudaErrorNotReady) {
+      cudaGetLastError();  // an answer: to a launch's check it must not look like an error
+      return false;
+    }
+    check_cuda(code, "cudaEventQuery");
+    return true;
   }
 
  private:
@@ -108,9 +128,24 @@ struct NcclSetup {
   cudaStream_t compute = nullptr;
   int rank = 0, size = 1, version = 0;
   bool functional_only = false;
+  bool registers = false;  // every rank can register memory with it
 };
 
 std::unique_ptr<LinkNccl> link_over(const NcclSetup& setup);
+
+/// Memory for messages over `setup.comm`; registered where `setup.registers`. `link` tells whether the communicator still lives when it is freed.
+std::unique_ptr<MessageMemory> memory_for(const NcclSetup& setup, std::int64_t bytes, const Link& link);
+/// Why memory cannot be registered with this communicator; empty when it was tried and worked.
+std::string try_to_register(const NcclSetup& setup);
+// collectives_nccl.cpp: each puts one collective on the stream; spans are device memory and not empty.
+void queue_allgather(const NcclSetup& setup, cudaStream_t stream, std::span<const std::byte> mine,
+                     std::span<std::byte> all);
+void queue_allreduce(const NcclSetup& setup, cudaStream_t stream, DType dtype,
+                     std::span<const std::byte> mine, std::span<std::byte> sum);
+void queue_reduce_scatter(const NcclSetup& setup, cudaStream_t stream, DType dtype,
+                          std::span<const std::byte> mine, std::span<std::byte> share);
+void queue_alltoall(const NcclSetup& setup, cudaStream_t stream, std::span<const std::byte> out,
+                    std::span<std::byte> in);
 
 }  // namespace bench::comm
 

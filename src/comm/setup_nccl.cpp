@@ -77,8 +77,8 @@ void prepare_sharing(int version, bool one_host) {
   setenv("NCCL_IB_DISABLE", "1", 0);
 }
 
-/// The link over a communicator that it waits for; on failure there is none.
-std::unique_ptr<LinkNccl> connect(NcclSetup setup, const ncclUniqueId& id, double seconds) {
+/// A communicator, once it is connected; on failure there is none.
+ncclComm_t connect(const NcclSetup& setup, const ncclUniqueId& id, double seconds) {
   const NcclLibrary& nccl = NcclLibrary::get();
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   config.blocking = 0;
@@ -93,8 +93,7 @@ std::unique_ptr<LinkNccl> connect(NcclSetup setup, const ncclUniqueId& id, doubl
       if (state == ncclInProgress && patience.expired())
         patience.give_up("the other ranks to connect by NCCL");
     }
-    setup.comm = comm;
-    return link_over(setup);
+    return comm;
   } catch (const Error&) {
     nccl.abort(comm);
     throw;
@@ -104,13 +103,11 @@ std::unique_ptr<LinkNccl> connect(NcclSetup setup, const ncclUniqueId& id, doubl
 }  // namespace
 
 std::unique_ptr<LinkNccl> make_nccl_link(const Communicator& group, const NcclOptions& options) {
-  const int local_rank = group.node().rank();
+  const int local_rank = options.local_rank >= 0 ? options.local_rank : group.node().rank();
   std::string uuid;
   agree(group, "NCCL", reason_of([&] { uuid = take_device(local_rank); }));
   agree(group, "NCCL", reason_of([&] { NcclLibrary::get(); }));
-  NcclSetup setup{.compute = static_cast<cudaStream_t>(options.compute_stream),
-                  .rank = group.rank(),
-                  .size = group.size()};
+  NcclSetup setup{.rank = group.rank(), .size = group.size()};
   const std::vector<GpuPlace> places = places_of(group, uuid);
   setup.functional_only = check_gpus_apart(places, options.allow_shared_gpu);
   const bool one_host = std::all_of(places.begin(), places.end(),
@@ -124,14 +121,18 @@ std::unique_ptr<LinkNccl> make_nccl_link(const Communicator& group, const NcclOp
   const std::string bytes = group.bcast(std::string(id.internal, sizeof id.internal), 0);
   std::memcpy(id.internal, bytes.data(), sizeof id.internal);
   std::unique_ptr<LinkNccl> link;
-  agree(group, "NCCL", reason_of([&] { link = connect(setup, id, options.setup_s); }));
+  agree(group, "NCCL", reason_of([&] { setup.comm = connect(setup, id, options.setup_s); }));
+  setup.registers = group.all(try_to_register(setup).empty());
+  agree(group, "NCCL", reason_of([&] { link = link_over(setup); }));
   return link;
 }
 
 namespace {
 
 const Registrar<LinkMaker> registrar{
-    {.name = "nccl", .make = [](const Communicator& group) { return make_nccl_link(group); }}};
+    {.name = "nccl", .make = [](const Communicator& group, const DeviceOptions& options) -> std::unique_ptr<Link> {
+       return make_nccl_link(group, {options});
+     }}};
 
 }  // namespace
 }  // namespace bench::comm

@@ -4,11 +4,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "src/core/by_posts.hpp"
+
 namespace bench {
 namespace {
-
-/// Up to here an allgather is latency: fewer rounds win. Above, the copies into and out of Bruck's buffer do not pay.
-constexpr std::size_t kShortPiece = 8 * 1024;
 
 struct Gathering {
   explicit Gathering(bool& flag) : flag_(flag) { flag_ = true; }
@@ -45,34 +44,24 @@ void Link::exscan(std::span<std::byte> record, std::span<const std::byte> identi
 }
 
 void Link::allgather_by_posts(std::span<const std::byte> mine, std::span<std::byte> all) {
-  const int p = size(), me = rank();
-  const std::size_t each = mine.size(), ranks = static_cast<std::size_t>(p);
-  BS_REQUIRE(all.size() == each * ranks, "allgather: ", all.size(), " bytes of room for ", p, " x ", each);
   require_whole();
   const Gathering as_a_gather(gathering_);
-  const auto piece = [&](int r) { return all.subspan(static_cast<std::size_t>(r) * each, each); };
-  if (each > kShortPiece || p <= 2) {
-    std::copy(mine.begin(), mine.end(), piece(me).begin());
-    // Round d pairs every rank with the ones d places up and down: no two ranks flood the same one.
-    for (int distance = 1; distance < p; ++distance) {
-      const int from = (me - distance + p) % p;
-      sendrecv(mine, (me + distance) % p, piece(from), from);
-    }
-    return;
-  }
-  // Before the round of distance d, `turned` holds the pieces of ranks me, me+1, ..., me+d-1 (modulo p).
-  std::vector<std::byte> turned(all.size());
-  std::copy(mine.begin(), mine.end(), turned.begin());
-  for (int distance = 1; distance < p; distance *= 2) {
-    const std::size_t have = static_cast<std::size_t>(distance);
-    const std::size_t bytes = std::min(have, ranks - have) * each;
-    sendrecv(std::span(turned).first(bytes), (me - distance + p) % p, std::span(turned).subspan(have * each, bytes),
-             (me + distance) % p);
-  }
-  for (int k = 0; k < p; ++k) {
-    const auto from = std::span(turned).subspan(static_cast<std::size_t>(k) * each, each);
-    std::copy(from.begin(), from.end(), piece((me + k) % p).begin());
-  }
+  by_posts::allgather(*this, mine, all);
+}
+
+void Link::allreduce(DType dtype, std::span<const std::byte> mine, std::span<std::byte> sum) {
+  require_whole();
+  by_posts::allreduce(*this, dtype, mine, sum);
+}
+
+void Link::reduce_scatter(DType dtype, std::span<const std::byte> mine, std::span<std::byte> share) {
+  require_whole();
+  by_posts::reduce_scatter(*this, dtype, mine, share);
+}
+
+void Link::alltoall(std::span<const std::byte> out, std::span<std::byte> in) {
+  require_whole();
+  by_posts::alltoall(*this, out, in);
 }
 
 void Link::set_deadline(double seconds_from_now) {

@@ -15,16 +15,23 @@
 #include <span>
 #include <string>
 
+#include "src/core/dtype.hpp"
 #include "src/core/error.hpp"
 
 namespace bench {
 
-/// One exchange in flight. wait() must be called before it is destroyed; the buffers stay untouched until then. (An exception that
-/// unwinds may destroy it unwaited: that breaks the link.)
+/// One exchange in flight. wait() or hold_up() must be called before it is destroyed; the buffers stay untouched until then. (An exception
+/// that unwinds may destroy it unwaited: that breaks the link.)
 class Transfer {
  public:
   virtual ~Transfer() = default;
   virtual void wait() = 0;
+  /// What is put on the device's `stream` (a cudaStream_t) from now on comes after this exchange; the host goes on at once, unless it is the
+  /// host that moves the data: then it waits.
+  virtual void hold_up(void* stream) {
+    static_cast<void>(stream);
+    wait();
+  }
 };
 
 class Link {
@@ -45,6 +52,18 @@ class Link {
 
   void sendrecv(std::span<const std::byte> out, int to, std::span<std::byte> in, int from) { post(out, to, in, from)->wait(); }
 
+  // Sums and exchanges, out of place: no two spans of a call overlap. Here they are made of posts (src/core/by_posts.hpp, which has their bytes and
+  // the fixed order of their sums). A back end with collectives of its own overrides them: how it sums and sends is its library's, so bytes_sent()
+  // counts what any algorithm has to send: 2 (P-1)/P of an allreduce's array, (P-1)/P of the others'.
+  /// sum[i] = the sum over ranks of mine[i], on every rank; any number of elements.
+  virtual void allreduce(DType dtype, std::span<const std::byte> mine, std::span<std::byte> sum);
+  /// `mine` has size() equal shares; rank r gets the sum over ranks of the r-th ones.
+  virtual void reduce_scatter(DType dtype, std::span<const std::byte> mine, std::span<std::byte> share);
+  /// Both have size() equal pieces: piece r of `out` goes to rank r, piece r of `in` comes from it.
+  virtual void alltoall(std::span<const std::byte> out, std::span<std::byte> in);
+  /// allgather() as the transport has it, for who measures transports: never made of posts for a deadline's sake, as votes have to be.
+  virtual void transport_allgather(std::span<const std::byte> mine, std::span<std::byte> all) { allgather(mine, all); }
+
   /// later <- earlier (+) later, where `earlier` belongs to lower ranks: associative, need not commute.
   using Combine = std::function<void(std::span<const std::byte> earlier, std::span<std::byte> later)>;
 
@@ -62,6 +81,8 @@ class Link {
   void set_deadline(double seconds_from_now);
   void clear_deadline();
   bool has_deadline() const { return deadline_s_ < kNever_s; }
+  /// Until the deadline; infinite without one, negative once it has passed.
+  double seconds_left() const { return has_deadline() ? deadline_s_ - now_s() : kNever_s; }
 
   /// True once a deadline passed or the transport failed; every call then throws Error(comm) with the first reason.
   bool broken() const { return !broken_because_.empty(); }
@@ -79,9 +100,6 @@ class Link {
   virtual double now_s() const { return 0.0; }
   /// A decorator passes its deadline on to the link it wraps; infinite when it was cleared.
   virtual void on_deadline(double /*seconds_from_now*/) {}
-  /// Until the deadline; infinite without one, negative once it has passed.
-  double seconds_left() const { return has_deadline() ? deadline_s_ - now_s() : kNever_s; }
-
   /// Runs `call` on a link that is whole; an Error of kind timeout or comm that comes out of it breaks the link.
   template <class Call>
   decltype(auto) guarded(Call&& call) {
@@ -98,8 +116,7 @@ class Link {
   void break_link(const std::string& reason);
   void doubt_memory() { memory_in_doubt_ = true; }
 
-  /// An allgather made of posts alone: ceil(log2 P) rounds for short pieces (Bruck et al. 1997), P-1 rounds of one piece for long ones;
-  /// (P-1) pieces sent a rank either way. For back ends that have nothing better, or nothing that a deadline can interrupt.
+  /// by_posts::allgather, marked as a vote. For back ends that have nothing better, or nothing that a deadline can interrupt.
   void allgather_by_posts(std::span<const std::byte> mine, std::span<std::byte> all);
   /// True inside of it. A back end marks those messages: a rank that left a kernel early and votes must not be taken for one that is
   /// still in it.
@@ -111,6 +128,43 @@ class Link {
   std::string broken_because_;
   bool memory_in_doubt_ = false;
   bool gathering_ = false;
+};
+
+/// Device memory that a DeviceLink gave for messages. It goes before its link does.
+class MessageMemory {
+ public:
+  virtual ~MessageMemory() = default;
+  virtual std::byte* data() const = 0;
+};
+
+/// A Link between devices: all spans that it is given are memory of the rank's own device (votes and other data of the host need a host link
+/// beside it), and what it moves is work on a stream of its own. A kernel posts, goes on, and lets its stream wait by Transfer::hold_up; nothing
+/// of that holds the host up, except at the first exchange of two ranks, which builds their connection: calls that are checked and that warm up
+/// come before any that is timed.
+class DeviceLink : public Link {
+ public:
+  /// The collectives of Link as work on the link's stream: like a post they start after what is on the followed stream by then, and nobody waits. No
+  /// span is empty.
+  virtual std::unique_ptr<Transfer> post_allgather(std::span<const std::byte> mine, std::span<std::byte> all) = 0;
+  virtual std::unique_ptr<Transfer> post_allreduce(DType dtype, std::span<const std::byte> mine, std::span<std::byte> sum) = 0;
+  virtual std::unique_ptr<Transfer> post_reduce_scatter(DType dtype, std::span<const std::byte> mine, std::span<std::byte> share) = 0;
+  virtual std::unique_ptr<Transfer> post_alltoall(std::span<const std::byte> out, std::span<std::byte> in) = 0;
+  /// From now on a post starts after what is then on `stream` (a cudaStream_t), so that it sends what was computed there, and receives into what
+  /// is no longer read there.
+  virtual void follow(void* stream) = 0;
+  /// Called again and again by whoever waits for the stream. Throws when the transport failed, and Error(timeout) with this rank, the exchange and its
+  /// peers when one is still under way at the deadline. Either has taken the transport down, so that what waited for it on the device goes on, with
+  /// wrong data; unless memory_in_doubt().
+  virtual void watch() = 0;
+  /// Takes the transport down, because this rank left a call in the middle: its own queue ends, and its peers' waits fail. Once; later calls do nothing.
+  virtual void give_up(const std::string& reason) = 0;
+  /// `bytes` of this device's memory, 256-byte aligned, not initialised, as the transport moves it best: registered with it, where all ranks can.
+  /// OutOfMemory when there is not so much. For prepare, not for run.
+  virtual std::unique_ptr<MessageMemory> message_memory(std::int64_t bytes) = 0;
+  /// Ranks share a device: answers count, times mean nothing.
+  virtual bool functional_only() const = 0;
+  /// The transport's version as it numbers itself, 22809 for NCCL 2.28.9.
+  virtual int version() const = 0;
 };
 
 /// A deadline for as long as this lives.

@@ -28,6 +28,7 @@ enum class Fill : std::uint8_t {
   normal,       // N(0, 1)
   uniform,      // U(low, high)
   log_uniform,  // exp(U(ln low, ln high))
+  whole,        // low, low + 1, ..., high: sums of few are exact
 };
 
 /// What a tensor is, without its memory. Extents are those of the whole (unsharded) problem.

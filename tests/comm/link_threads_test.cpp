@@ -31,7 +31,7 @@ TEST_P(ThreadLinkLaws, Hold) {
 // exscan.
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadLinkLaws,
                          ::testing::Combine(::testing::ValuesIn(test::kLinkLaws),
-                                            ::testing::Values(1, 2, 3, 4, 8)),
+                                            ::testing::Values(1, 2, 3, 4, 5, 8)),
                          [](const auto& law) {
                            return std::string(std::get<0>(law.param).name) + "_on_" +
                                   std::to_string(std::get<1>(law.param));

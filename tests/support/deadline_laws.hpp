@@ -8,6 +8,7 @@
 
 #include <array>
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include "src/core/error.hpp"
@@ -82,6 +83,34 @@ inline void law_a_rank_missing_in_an_exscan_is_a_timeout(Link& link) {
   expect_given_up(link, "rank", [&] { link.exscan(record, identity, [](auto, auto) {}); });
 }
 
+/// Rank 0 never calls; of those that wait, an MPI that cannot be called back may write later, so the memory stays.
+template <std::size_t each>
+void law_a_rank_missing_in_a_collective(Link& link, void (*call)(Link&, std::span<const std::byte>, std::span<std::byte>)) {
+  link.set_deadline(kShort_s);
+  if (link.rank() == 0) return;
+  const auto bytes = each * static_cast<std::size_t>(link.size());
+  auto out = std::make_unique<Bytes>(bytes), in = std::make_unique<Bytes>(bytes);
+  expect_given_up(link, "rank", [&] { call(link, *out, *in); });
+  if (!link.memory_in_doubt()) return;
+  static_cast<void>(out.release());
+  static_cast<void>(in.release());
+}
+template <std::size_t each>
+void law_a_rank_missing_in_an_allreduce_is_a_timeout(Link& link) {
+  law_a_rank_missing_in_a_collective<each>(link, [](Link& l, auto out, auto in) { l.allreduce(DType::bf16, out, in); });
+}
+template <std::size_t each>
+void law_a_rank_missing_in_a_reduce_scatter_is_a_timeout(Link& link) {
+  law_a_rank_missing_in_a_collective<each>(link, [](Link& l, auto out, auto in) { l.reduce_scatter(DType::f32, out, in.first(each)); });
+}
+template <std::size_t each>
+void law_a_rank_missing_in_an_alltoall_is_a_timeout(Link& link) {
+  law_a_rank_missing_in_a_collective<each>(link, [](Link& l, auto out, auto in) { l.alltoall(out, in); });
+}
+inline void law_a_rank_missing_in_the_transports_allgather_is_a_timeout(Link& link) {
+  law_a_rank_missing_in_a_collective<100'000>(link, [](Link& l, auto out, auto in) { l.transport_allgather(out.first(100'000), in); });
+}
+
 /// Deadlines that nobody meets, one after the other, and one that was taken back in time.
 inline void law_a_deadline_that_is_kept_changes_nothing(Link& link) {
   for (const LinkLaw& law : kLinkLaws) {
@@ -103,7 +132,7 @@ struct DeadlineLaw {
   const char* name;
   void (*check)(Link&);
 };
-inline constexpr std::array<DeadlineLaw, 7> kDeadlineLaws{{
+inline constexpr std::array<DeadlineLaw, 14> kDeadlineLaws{{
     {"a_short_message_that_never_comes_is_a_timeout", law_a_message_that_never_comes_is_a_timeout<8>},
     {"a_long_message_that_never_comes_is_a_timeout",
      law_a_message_that_never_comes_is_a_timeout<(std::size_t{1} << 20) + 3>},
@@ -112,6 +141,13 @@ inline constexpr std::array<DeadlineLaw, 7> kDeadlineLaws{{
     {"a_rank_missing_in_a_long_allgather_is_a_timeout",
      law_a_rank_missing_in_an_allgather_is_a_timeout<100'000>},
     {"a_rank_missing_in_an_exscan_is_a_timeout", law_a_rank_missing_in_an_exscan_is_a_timeout},
+    {"a_rank_missing_in_a_short_allreduce_is_a_timeout", law_a_rank_missing_in_an_allreduce_is_a_timeout<8>},
+    {"a_rank_missing_in_a_long_allreduce_is_a_timeout", law_a_rank_missing_in_an_allreduce_is_a_timeout<100'000>},
+    {"a_rank_missing_in_a_short_reduce_scatter_is_a_timeout", law_a_rank_missing_in_a_reduce_scatter_is_a_timeout<8>},
+    {"a_rank_missing_in_a_long_reduce_scatter_is_a_timeout", law_a_rank_missing_in_a_reduce_scatter_is_a_timeout<400'000>},
+    {"a_rank_missing_in_a_short_alltoall_is_a_timeout", law_a_rank_missing_in_an_alltoall_is_a_timeout<8>},
+    {"a_rank_missing_in_a_long_alltoall_is_a_timeout", law_a_rank_missing_in_an_alltoall_is_a_timeout<100'000>},
+    {"a_rank_missing_in_the_transports_allgather_is_a_timeout", law_a_rank_missing_in_the_transports_allgather_is_a_timeout},
     {"a_deadline_that_is_kept_changes_nothing", law_a_deadline_that_is_kept_changes_nothing},
 }};
 

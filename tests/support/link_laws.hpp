@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "src/core/link.hpp"
+#include "tests/support/collective_laws.hpp"
 
 namespace bench::test {
 
@@ -101,9 +103,8 @@ inline void law_allgather_is_in_rank_order(Link& link) {
     Bytes all(size * static_cast<std::size_t>(link.size()));
     link.allgather(mine, all);
     for (int r = 0; r < link.size(); ++r) {
-      const auto at = all.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(r) * size);
-      EXPECT_TRUE(Bytes(at, at + static_cast<std::ptrdiff_t>(size)) == link_message(r, 1, size))
-          << "rank " << r << "'s part";
+      const Bytes expected = link_message(r, 1, size);
+      EXPECT_TRUE(std::ranges::equal(std::span(all).subspan(static_cast<std::size_t>(r) * size, size), expected)) << "rank " << r << "'s part";
     }
   }
 }
@@ -164,6 +165,9 @@ inline void law_calls_of_all_kinds_may_follow_each_other(Link& link) {
     EXPECT_TRUE(in == link_message(link_neighbour(link, -1), round, 64)) << "round " << round;
     Bytes all(out.size() * static_cast<std::size_t>(link.size()));
     link.allgather(out, all);
+    std::array<float, 5> ones{1, 1, 1, 1, 1}, sum{};
+    link.allreduce(DType::f32, std::as_bytes(std::span(ones)), std::as_writable_bytes(std::span(sum)));
+    EXPECT_EQ(sum[4], static_cast<float>(link.size())) << "round " << round;
   }
 }
 
@@ -171,13 +175,19 @@ struct LinkLaw {
   const char* name;
   void (*check)(Link&);
 };
-inline constexpr std::array<LinkLaw, 8> kLinkLaws{{
+inline constexpr std::array<LinkLaw, 14> kLinkLaws{{
     {"ring_step_brings_the_neighbours_bytes", law_ring_step_brings_the_neighbours_bytes},
     {"any_rank_reaches_any_other", law_any_rank_reaches_any_other},
     {"messages_match_in_the_order_of_their_posts", law_messages_match_in_the_order_of_their_posts},
     {"the_two_directions_may_differ_in_length", law_the_two_directions_may_differ_in_length},
     {"allgather_is_in_rank_order", law_allgather_is_in_rank_order},
     {"exscan_keeps_the_order_of_the_ranks", law_exscan_keeps_the_order_of_the_ranks},
+    {"allreduce_gives_every_rank_the_sum", law_allreduce_gives_every_rank_the_sum},
+    {"reduce_scatter_gives_each_rank_its_share", law_reduce_scatter_gives_each_rank_its_share},
+    {"alltoall_brings_every_ranks_piece", law_alltoall_brings_every_ranks_piece},
+    {"the_transports_allgather_is_in_rank_order_too", law_the_transports_allgather_is_in_rank_order_too},
+    {"collectives_count_what_has_to_be_sent", law_collectives_count_what_has_to_be_sent},
+    {"collectives_refuse_lengths_that_do_not_fit", law_collectives_refuse_lengths_that_do_not_fit},
     {"bytes_sent_counts_payload_to_others", law_bytes_sent_counts_payload_to_others},
     {"calls_of_all_kinds_may_follow_each_other", law_calls_of_all_kinds_may_follow_each_other},
 }};

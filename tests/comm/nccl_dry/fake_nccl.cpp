@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A libnccl.so.2 for one rank and no GPU: sends meet the receives of their group by memcpy. It writes down
 // the calls, and stops the program when one comes that real NCCL would not stand: a send outside of a group,
-// a call on a communicator that was destroyed. FAKE_NCCL_ERROR in the environment: every look at the
-// communicator finds an error.
+// a call on a communicator that was destroyed. In the environment: FAKE_NCCL_ERROR, every look at the
+// communicator finds an error; FAKE_NCCL_UNREGISTERED, memory cannot be registered; FAKE_NCCL_HANGS, an abort
+// does not return.
 #include <nccl.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -18,6 +20,16 @@ bool grouped = false, alive = false;
 int polls_to_come = 0;  // a nonblocking call is in progress for so many looks
 std::vector<std::pair<const void*, std::size_t>> sends;
 std::vector<void*> receives;
+
+std::size_t size_of(ncclDataType_t type) {
+  switch (type) {
+    case ncclDouble: return 8;
+    case ncclFloat: return 4;
+    case ncclHalf:
+    case ncclBfloat16: return 2;
+    default: std::abort();
+  }
+}
 
 void note(const char* call, bool allowed) {
   calls += calls.empty() ? call : std::string(" ") + call;
@@ -70,6 +82,7 @@ ncclResult_t ncclCommDestroy(ncclComm_t) {
   return ncclSuccess;
 }
 ncclResult_t ncclCommAbort(ncclComm_t) {
+  while (std::getenv("FAKE_NCCL_HANGS") != nullptr) usleep(1000);
   note("abort", alive);
   alive = false;
   return ncclSuccess;
@@ -110,6 +123,39 @@ ncclResult_t ncclAllGather(const void* mine, void* all, std::size_t count, ncclD
   std::memmove(all, mine, count);
   polls_to_come = 2;
   return ncclInProgress;
+}
+ncclResult_t ncclAllReduce(const void* mine, void* sum, std::size_t count, ncclDataType_t type,
+                           ncclRedOp_t op, ncclComm_t, cudaStream_t) {
+  note("allreduce", alive && polls_to_come == 0 && op == ncclSum);
+  std::memcpy(sum, mine, count * size_of(type));
+  polls_to_come = 2;
+  return ncclInProgress;
+}
+ncclResult_t ncclReduceScatter(const void* mine, void* share, std::size_t count, ncclDataType_t type,
+                               ncclRedOp_t op, ncclComm_t, cudaStream_t) {
+  note("reduce_scatter", alive && polls_to_come == 0 && op == ncclSum);
+  std::memcpy(share, mine, count * size_of(type));
+  polls_to_come = 2;
+  return ncclInProgress;
+}
+
+ncclResult_t ncclMemAlloc(void** memory, std::size_t bytes) {
+  *memory = std::malloc(bytes);
+  return ncclSuccess;
+}
+ncclResult_t ncclMemFree(void* memory) {
+  std::free(memory);
+  return ncclSuccess;
+}
+ncclResult_t ncclCommRegister(ncclComm_t, void* memory, std::size_t, void** handle) {
+  if (std::getenv("FAKE_NCCL_UNREGISTERED") != nullptr) return ncclInvalidUsage;
+  note("register", alive);
+  *handle = memory;
+  return ncclSuccess;
+}
+ncclResult_t ncclCommDeregister(ncclComm_t, void*) {
+  note("deregister", alive);
+  return ncclSuccess;
 }
 
 }  // extern "C"
