@@ -17,40 +17,10 @@
 //
 // Right choice: as the form without a loop that a LibTorch user finds in the literature. On a CPU the loop of
 // recurrence_loop_torch is some 25 times faster.
-#include <ATen/Functions.h>
-#include <ATen/TensorOperators.h>
-#include <c10/core/InferenceMode.h>
-
-#include "kernels/kernel.hpp"
-#include "kernels/scan/recurrence.hpp"
-#include "kernels/torch_tensors.hpp"
+#include "kernels/scan/recurrence_torch.hpp"
 
 namespace bench::scan {
 namespace {
-
-/// log x for x > 0 in fp64; zeros and negative values count as 1e-300.
-at::Tensor log_of_positive(const at::Tensor& x) {
-  return x.to(at::kDouble).clamp_min_(1e-300).log_();
-}
-
-/// The recurrence of the positive parts of h0 and b under positive decays, whose sums of logarithms are log_a.
-at::Tensor positive_part(const at::Tensor& log_a, const at::Tensor& b, const at::Tensor& h0, int axis) {
-  const at::Tensor terms = at::cat({log_of_positive(h0).unsqueeze(axis), log_of_positive(b).sub_(log_a)}, axis);
-  return at::logcumsumexp(terms, axis).narrow(axis, 1, log_a.size(axis)).add(log_a).exp_();
-}
-
-void run(const Problem& problem, Tensors& tensors, Context&) {
-  const int axis = problem_as<RecurrenceProblem>(problem).time_axis();
-  const c10::InferenceMode inference;
-  use_threads(problem.threads);
-  const at::Tensor a = as_torch(tensors["a"]), h0 = as_torch(tensors["h0"]);
-  const at::Tensor log_a = log_of_positive(a.abs()).cumsum(axis);
-  const at::Tensor sign = at::where(a.lt(0.0), -1.0, 1.0).to(at::kFloat).cumprod(axis);
-  const at::Tensor b = as_torch(tensors["b"]) * sign;
-  at::Tensor h = as_torch(tensors["h"]);
-  h.copy_(positive_part(log_a, b, h0, axis).sub_(positive_part(log_a, -b, -h0, axis)).mul_(sign));
-  as_torch(tensors["h_last"]).copy_(h.select(axis, h.size(axis) - 1));
-}
 
 const Registrar<Kernel> registrar{{
     .name = "scan/recurrence_heinsen_torch",
@@ -58,8 +28,9 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::torch,
     .dtypes = {DType::f32},
     .about = "LibTorch logcumsumexp in fp64, no loop (Heinsen)",
-    .supports = needs_one_sequence,
-    .run = run,
+    .supports = needs_one_real_sequence,
+    .prepare = prepare_on_host<RecurrenceHeinsen>,
+    .run = run_on_host<RecurrenceHeinsen>,
 }};
 
 }  // namespace

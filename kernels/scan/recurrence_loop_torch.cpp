@@ -14,51 +14,10 @@
 //
 // Right choice: as the strongest form that a LibTorch user can write for this layout. Its cost at small B C
 // is the L calls.
-#include <ATen/ops/addcmul.h>
-#include <c10/core/InferenceMode.h>
-
-#include <cstdint>
-#include <vector>
-
-#include "kernels/kernel.hpp"
-#include "kernels/scan/recurrence.hpp"
-#include "kernels/torch_tensors.hpp"
+#include "kernels/scan/recurrence_torch.hpp"
 
 namespace bench::scan {
 namespace {
-
-/// The (B, C) slices of all steps.
-struct Slices : Prepared {
-  std::vector<at::Tensor> a, b, h;
-  at::Tensor h0, h_last;
-};
-
-std::unique_ptr<Prepared> prepare(const Problem&, Tensors& tensors, Context&) {
-  const c10::InferenceMode inference;
-  auto slices = std::make_unique<Slices>();
-  slices->a = as_torch(tensors["a"]).unbind(1);
-  slices->b = as_torch(tensors["b"]).unbind(1);
-  slices->h = as_torch(tensors["h"]).unbind(1);
-  slices->h0 = as_torch(tensors["h0"]);
-  slices->h_last = as_torch(tensors["h_last"]);
-  return slices;
-}
-
-void run(const Problem& problem, Tensors&, Context& context) {
-  const c10::InferenceMode inference;
-  use_threads(problem.threads);
-  auto& slices = static_cast<Slices&>(*context.prepared);
-  const at::Tensor* previous = &slices.h0;
-  const Segments segments = problem_as<RecurrenceProblem>(problem).segments();
-  for (std::size_t t = 0; t < slices.h.size(); ++t) {
-    if (segments.start_at(static_cast<std::int64_t>(t)))
-      slices.h[t].copy_(slices.b[t]);
-    else
-      at::addcmul_out(slices.h[t], slices.b[t], slices.a[t], *previous);
-    previous = &slices.h[t];
-  }
-  slices.h_last.copy_(*previous);
-}
 
 const Registrar<Kernel> registrar{{
     .name = "scan/recurrence_loop_torch",
@@ -67,8 +26,8 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32},
     .about = "LibTorch addcmul, one call a step",
     .supports = needs_time_middle,
-    .prepare = prepare,
-    .run = run,
+    .prepare = prepare_on_host<RecurrenceLoop>,
+    .run = run_on_host<RecurrenceLoop>,
 }};
 
 }  // namespace

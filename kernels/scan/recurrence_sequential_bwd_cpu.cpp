@@ -8,7 +8,7 @@
 //
 // Algorithm: one row of C channels at a time; dh0 holds the running a_{t+1} r_{t+1}, so that 16-bit outputs
 // round once and not in every step. The inner loop has independent lanes, which the compiler vectorises for
-// the build's instruction set. With time last one channel at a time, in scalars. One thread.
+// the build's instruction set. With time last, or complex, one channel at a time, in scalars. One thread.
 //
 // Work and bytes: 3 B L C FLOPs; reads a, h and dh once, writes da and db once (a write into cache also reads
 // the line: 7 streams, not 5).
@@ -87,9 +87,38 @@ void scan_time_last(const Segments& segments, const Tensors& in, Tensors& out) {
   }
 }
 
+/// Complex, in either layout: one channel at a time.
+template <class T>
+void scan_complex(const RecurrenceProblem& p, const Tensors& in, Tensors& out) {
+  using State = ComplexOf<StateOf<T>>;
+  const auto a = numbers<ComplexOf<T>, 3>(in["a"]), h = numbers<ComplexOf<T>, 3>(in["h"]), dh = numbers<ComplexOf<T>, 3>(in["dh"]);
+  const auto h0 = numbers<State, 2>(in["h0"]), dh_last = numbers<State, 2>(in["dh_last"]);
+  const auto da = numbers<ComplexOf<T>, 3>(out["da"]), db = numbers<ComplexOf<T>, 3>(out["db"]);
+  const auto dh0 = numbers<State, 2>(out["dh0"]);
+  const Segments segments = p.segments();
+  for (std::int64_t i = 0; i < p.batch; ++i) {
+    for (std::int64_t c = 0; c < p.channels; ++c) {
+      State from_later = dh_last(i, c);
+      for (Range steps{p.seq, p.seq}; steps.begin > 0;) {
+        steps = segments.piece_before(steps.begin, p.seq);
+        const State first = steps.begin > 0 ? State{} : h0(i, c);
+        for (std::int64_t t = steps.end - 1; t >= steps.begin; --t) {
+          const State r = sum(loaded(at_step(p, dh, i, t, c)), from_later);
+          at_step(p, db, i, t, c) = stored<T>(r);
+          at_step(p, da, i, t, c) = stored<T>(product(r, conjugate(t > steps.begin ? loaded(at_step(p, h, i, t - 1, c)) : first)));
+          from_later = product(conjugate(loaded(at_step(p, a, i, t, c))), r);
+        }
+        if (steps.begin > 0) from_later = State{};
+      }
+      dh0(i, c) = from_later;
+    }
+  }
+}
+
 void run(const Problem& problem, Tensors& tensors, Context&) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
   dispatch(p.dtype, [&]<class T>() {
+    if (p.complex) return scan_complex<T>(p, tensors, tensors);
     p.time_last ? scan_time_last<T>(p.segments(), tensors, tensors) : scan<T>(p.segments(), tensors, tensors);
   });
 }

@@ -5,7 +5,7 @@
 //
 // Algorithm: one row of C channels at a time; h_last holds the running state, so that 16-bit outputs round
 // once and not in every step. The inner loop has independent lanes, which the compiler vectorises for the
-// build's instruction set. With time last one channel at a time, in scalars. One thread.
+// build's instruction set. With time last, or complex, one channel at a time, in scalars. One thread.
 //
 // Work and bytes: 2 B L C FLOPs; reads a and b once, writes h once (a write into cache also reads the line: 4
 // streams, not 3).
@@ -80,9 +80,35 @@ void scan_time_last(const Segments& segments, const Tensors& in, Tensors& out) {
   }
 }
 
+/// Complex, in either layout: one channel at a time.
+template <class T>
+void scan_complex(const RecurrenceProblem& p, const Tensors& in, Tensors& out) {
+  using State = ComplexOf<StateOf<T>>;
+  const auto a = numbers<ComplexOf<T>, 3>(in["a"]), b = numbers<ComplexOf<T>, 3>(in["b"]);
+  const auto h = numbers<ComplexOf<T>, 3>(out["h"]);
+  const auto h0 = numbers<State, 2>(in["h0"]);
+  const auto h_last = numbers<State, 2>(out["h_last"]);
+  const Segments segments = p.segments();
+  for (std::int64_t i = 0; i < p.batch; ++i) {
+    for (std::int64_t c = 0; c < p.channels; ++c) {
+      State state = h0(i, c);
+      for (Range steps{}; steps.end < p.seq;) {
+        steps = segments.piece_at(steps.end, p.seq, p.seq);
+        if (steps.begin > 0) state = State{};
+        for (std::int64_t t = steps.begin; t < steps.end; ++t) {
+          state = sum(product(loaded(at_step(p, a, i, t, c)), state), loaded(at_step(p, b, i, t, c)));
+          at_step(p, h, i, t, c) = stored<T>(state);
+        }
+      }
+      h_last(i, c) = state;
+    }
+  }
+}
+
 void run(const Problem& problem, Tensors& tensors, Context&) {
   const auto& p = problem_as<RecurrenceProblem>(problem);
   dispatch(p.dtype, [&]<class T>() {
+    if (p.complex) return scan_complex<T>(p, tensors, tensors);
     p.time_last ? scan_time_last<T>(p.segments(), tensors, tensors) : scan<T>(p.segments(), tensors, tensors);
   });
 }

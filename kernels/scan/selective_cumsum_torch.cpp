@@ -15,10 +15,9 @@
 //
 // Right choice: as a form that LibTorch users write to avoid the loop. selective_chunk_torch is faster, and
 // safe for any d A.
-#include <c10/core/InferenceMode.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/zeros_like.h>
 
-
-#include "kernels/kernel.hpp"
 #include "kernels/scan/selective_torch.hpp"
 
 namespace bench::scan {
@@ -27,16 +26,34 @@ namespace {
 constexpr std::int64_t kChunk = 16;
 constexpr double kMostSpan = 20.0;
 
-struct Chunked {
-  SelectiveTorch in;
-  at::Tensor d, du, y;  // (L, B, G, Cg)
-  at::Tensor steepest;  // (G, Cg): the largest |A| of each channel
-  at::Tensor h;         // (B, G, N, Cg)
+class SelectiveCumsum {
+ public:
+  static constexpr const char* kOp = "selective";
+  static constexpr bool kRecords = false;
 
+  SelectiveCumsum(const Problem& problem, const TorchTensors& tensors) : problem_(problem_as<SelectiveProblem>(problem)), in_(problem_, tensors) {}
+
+  void run() {
+    d_ = in_.steps();
+    du_ = d_ * in_.u;
+    y_ = at::empty_like(d_, d_.options(), at::MemoryFormat::Contiguous);
+    steepest_ = in_.a.abs().amax(1);
+    h_ = in_.h0;
+    const Segments segments = problem_.segments();
+    for (Range chunk{}; chunk.end < problem_.seq;) {
+      chunk = segments.piece_at(chunk.end, problem_.seq, kChunk);
+      if (segments.start_at(chunk.begin)) h_ = at::zeros_like(h_);
+      scan(chunk.begin, chunk.size());
+    }
+    in_.finish(y_);
+    in_.h_last.copy_(h_);
+  }
+
+ private:
   /// True when no sum of d A over the steps passes the allowed span.
   bool fits(std::int64_t t, std::int64_t steps) const {
     if (steps == 1) return true;
-    return (d.narrow(0, t, steps).sum(0) * steepest).max().item<double>() <= kMostSpan;
+    return (d_.narrow(0, t, steps).sum(0) * steepest_).max().item<double>() <= kMostSpan;
   }
 
   void scan(std::int64_t t, std::int64_t steps) {
@@ -44,36 +61,22 @@ struct Chunked {
       scan(t, steps / 2);
       return scan(t + steps / 2, steps - steps / 2);
     }
-    const at::Tensor sums = d.narrow(0, t, steps).unsqueeze(-2).cumsum(0) * in.a;  // (T, B, G, N, Cg)
-    at::Tensor states = du.narrow(0, t, steps).unsqueeze(-2) * in.b.narrow(0, t, steps).unsqueeze(-1);
+    const at::Tensor sums = d_.narrow(0, t, steps).unsqueeze(-2).cumsum(0) * in_.a;  // (T, B, G, N, Cg)
+    at::Tensor states = du_.narrow(0, t, steps).unsqueeze(-2) * in_.b.narrow(0, t, steps).unsqueeze(-1);
     if (steps > 1) states.mul_(sums.neg().exp_()).cumsum_(0);
-    if (steps > 1) states.add_(h).mul_(sums.exp());
-    if (steps == 1) states.addcmul_(sums.exp(), h);
-    h = states.select(0, steps - 1).clone();
-    at::Tensor to = y.narrow(0, t, steps).unsqueeze(-2);
-    at::matmul_out(to, in.c.narrow(0, t, steps).unsqueeze(-2), states);
+    if (steps > 1) states.add_(h_).mul_(sums.exp());
+    if (steps == 1) states.addcmul_(sums.exp(), h_);
+    h_ = states.select(0, steps - 1).clone();
+    at::Tensor to = y_.narrow(0, t, steps).unsqueeze(-2);
+    at::matmul_out(to, in_.c.narrow(0, t, steps).unsqueeze(-2), states);
   }
-};
 
-void run(const Problem& problem, Tensors& tensors, Context&) {
-  const auto& p = problem_as<SelectiveProblem>(problem);
-  const c10::InferenceMode inference;
-  use_threads(p.threads);
-  Chunked work{SelectiveTorch(p, tensors), {}, {}, {}, {}, {}};
-  work.d = at::softplus((work.in.delta + work.in.bias).contiguous());
-  work.du = work.d * work.in.u;
-  work.y = at::empty_like(work.d, work.d.options(), at::MemoryFormat::Contiguous);
-  work.steepest = work.in.a.abs().amax(1);
-  work.h = work.in.h0;
-  for (Range chunk{}; chunk.end < p.seq;) {
-    chunk = p.segments().piece_at(chunk.end, p.seq, kChunk);
-    if (p.segments().start_at(chunk.begin)) work.h = at::zeros_like(work.h);
-    work.scan(chunk.begin, chunk.size());
-  }
-  work.y.addcmul_(work.in.u, work.in.skip);
-  at::mul_out(work.in.out, work.y, at::silu(work.in.z));
-  states_first(as_torch(tensors["h_last"]), p.groups).copy_(work.h);
-}
+  SelectiveProblem problem_;
+  SelectiveTorch in_;
+  at::Tensor d_, du_, y_;  // (L, B, G, Cg)
+  at::Tensor steepest_;    // (G, Cg): the largest |A| of each channel
+  at::Tensor h_;           // (B, G, N, Cg)
+};
 
 const Registrar<Kernel> registrar{{
     .name = "scan/selective_cumsum_torch",
@@ -81,7 +84,8 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::torch,
     .dtypes = {DType::f64, DType::f32},
     .about = "LibTorch cumulative sums within chunks of 16 steps, no loop over steps",
-    .run = run,
+    .prepare = prepare_on_host<SelectiveCumsum>,
+    .run = run_on_host<SelectiveCumsum>,
 }};
 
 }  // namespace

@@ -11,17 +11,12 @@
 //
 // Right choice: as the rival that does the same task as the op's other kernels. See
 // ssd_chunked_saved_bwd_torch for the backward pass alone.
-#include "kernels/kernel.hpp"
 #include "kernels/scan/ssd_torch_bwd.hpp"
 
 namespace bench::scan {
 namespace {
 
-void run(const Problem& problem, Tensors& tensors, Context&) {
-  const auto& p = problem_as<SsdProblem>(problem);
-  use_threads(p.threads);
-  SsdGraph(p, tensors, 64).differentiate(tensors, false);
-}
+using Form = SsdBackward<ssd_torch_in_turn, false>;
 
 const Registrar<Kernel> registrar{{
     .name = "scan/ssd_chunked_bwd_torch",
@@ -30,7 +25,8 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .passes = {"bwd"},
     .about = "backward by LibTorch's autograd of the chunked form, forward pass included, Q = 64",
-    .run = run,
+    .prepare = prepare_on_host<Form>,
+    .run = run_on_host<Form>,
 }};
 
 }  // namespace

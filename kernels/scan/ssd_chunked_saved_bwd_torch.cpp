@@ -10,27 +10,12 @@
 // Error against fp64: as that form's, and u as a difference of sums over a chunk.
 //
 // Right choice: as the hardest rival. It has an advantage: the op's other kernels start from the inputs.
-#include "kernels/kernel.hpp"
 #include "kernels/scan/ssd_torch_bwd.hpp"
 
 namespace bench::scan {
 namespace {
 
-struct Saved : Prepared {
-  SsdGraph graph;
-  Saved(const SsdProblem& p, Tensors& tensors) : graph(p, tensors, 64) {}
-};
-
-std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context&) {
-  const auto& p = problem_as<SsdProblem>(problem);
-  use_threads(p.threads);
-  return std::make_unique<Saved>(p, tensors);
-}
-
-void run(const Problem& problem, Tensors& tensors, Context& context) {
-  use_threads(problem.threads);
-  dynamic_cast<Saved&>(*context.prepared).graph.differentiate(tensors, true);
-}
+using Form = SsdBackward<ssd_torch_in_turn, true>;
 
 const Registrar<Kernel> registrar{{
     .name = "scan/ssd_chunked_saved_bwd_torch",
@@ -39,8 +24,8 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .passes = {"bwd"},
     .about = "backward by LibTorch's autograd of the chunked form, the forward pass saved in advance, Q = 64",
-    .prepare = prepare,
-    .run = run,
+    .prepare = prepare_on_host<Form>,
+    .run = run_on_host<Form>,
 }};
 
 }  // namespace

@@ -22,7 +22,8 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::torch,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .about = "LibTorch matmuls, the chunked form of the authors' listing, Q = 128",
-    .run = run_ssd_torch<128>,
+    .prepare = prepare_on_host<SsdChunks<128>>,
+    .run = run_on_host<SsdChunks<128>>,
 }};
 
 }  // namespace

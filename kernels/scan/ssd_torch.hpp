@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mamba-2's scan as LibTorch tensor operations: the chunked form of its authors' listing, written for the
-// fewest copies. Only *_torch.cpp files include this.
+// fewest copies, on the host and on a device. Only *_torch.cpp files include this.
 //
 // Per chunk of Q steps, with s the inclusive sums of d A and K = H / G heads a group: decays exp(s_i - s_j)
 // masked below the diagonal; C B^T once a group, times the decays, times d x, batched over heads; exp(s) C h
 // and h <- exp(s_Q) h + (exp(s_Q - s) d x)^T B as one product a group, of all its heads side by side, so that
-// B and C are not repeated. The loop over chunks is in C++ and allocates its intermediates, as a LibTorch
-// user's would. Work: B L H (2 Q P + 4 N P) + 2 B L G Q N FLOPs; B H Q Q decays and scores a chunk.
+// B and C are not repeated. Work: B L H (2 Q P + 4 N P) + 2 B L G Q N FLOPs; B H Q Q decays and scores a chunk.
+//
+// Chunks come in turn, for the caches of a host: the loop is in C++ and allocates its intermediates, as a LibTorch
+// user's would. Or all at once, for a device: chunks are one more batch axis, and their states pass on by wide_scan_torch.hpp.
 #pragma once
 
-#include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
-#include <c10/core/InferenceMode.h>
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/softplus.h>
+#include <ATen/ops/zeros_like.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
-#include "kernels/kernel.hpp"
+#include "kernels/scan/recorded_scan_torch.hpp"
 #include "kernels/scan/ssd.hpp"
-#include "kernels/torch_tensors.hpp"
+#include "kernels/torch_form.hpp"
 
 namespace bench::scan {
 
@@ -28,48 +38,73 @@ struct SsdTorch {
   at::Tensor a, skip, bias, h0;  // (H), (B, H, P, N)
   at::Tensor z;                  // as x if gated, else undefined
 
-  explicit SsdTorch(Tensors& in)
-      : x(as_torch(in["x"])),
-        dt(as_torch(in["dt"])),
-        b(as_torch(in["B"])),
-        c(as_torch(in["C"])),
-        a(as_torch(in["A"])),
-        skip(as_torch(in["D"])),
-        bias(as_torch(in["dt_bias"])),
-        h0(as_torch(in["h0"])) {
-    if (in.has("z")) z = as_torch(in["z"]);
+  explicit SsdTorch(const TorchTensors& in)
+      : x(in["x"]), dt(in["dt"]), b(in["B"]), c(in["C"]), a(in["A"]), skip(in["D"]), bias(in["dt_bias"]), h0(in["h0"]) {
+    if (in.has("z")) z = in["z"];
+  }
+  at::ScalarType type() const { return a.scalar_type(); }
+  /// d (B, L, H).
+  at::Tensor steps(const SsdProblem& p) const {
+    const at::Tensor d = at::softplus(dt.to(type()) + bias);
+    return p.limits.limited() ? d.clamp(p.limits.low, p.limits.high) : d;
+  }
+  /// Skip and gate around y (B, q, H, P), the result for x and z of the same steps.
+  at::Tensor finish(const at::Tensor& y, const at::Tensor& xs, const at::Tensor& zs) const {
+    const at::Tensor out = y + xs * skip.unsqueeze(-1);
+    return zs.defined() ? out * at::silu(zs.to(type())) : out;
   }
 };
 
-/// One chunk of q steps: dx (B, q, G, K, P), da (B, G, K, q), b, c (B, G, q, N); h (B, G, K P, N) is the
-/// state before and after. Returns y (B, q, G, K, P).
-inline at::Tensor ssd_torch_chunk(const at::Tensor& dx, const at::Tensor& da, const at::Tensor& b,
-                                  const at::Tensor& c, at::Tensor& h) {
-  const std::int64_t steps = dx.size(1), heads = dx.size(3), head_dim = dx.size(4);
-  const auto by_step = [](const at::Tensor& scale) { return scale.transpose(-1, -2).unsqueeze(-1); };
-  const at::Tensor sum = da.cumsum(-1);
-  const at::Tensor later = at::ones({steps, steps}, da.options().dtype(at::kBool)).triu(1);
-  const at::Tensor decay = (sum.unsqueeze(-1) - sum.unsqueeze(-2)).masked_fill_(later, -INFINITY).exp_();
-  const at::Tensor scores = c.matmul(b.transpose(-1, -2)).unsqueeze(2) * decay;  // (B, G, K, q, q)
-  const at::Tensor inside = scores.matmul(dx.permute({0, 2, 3, 1, 4}));          // (B, G, K, q, P)
-  const at::Tensor before = c.matmul(h.transpose(-1, -2)).unflatten(-1, {heads, head_dim});
-  const at::Tensor y = before * by_step(sum.exp()) + inside.transpose(2, 3);  // (B, G, q, K, P)
-  const at::Tensor last = sum.narrow(-1, steps - 1, 1);                       // (B, G, K, 1)
-  const at::Tensor to_end = dx.transpose(1, 2) * by_step((last - sum).exp_());
-  const at::Tensor kept = (h.unflatten(2, {heads, head_dim}) * last.exp().unsqueeze(-1)).flatten(2, 3);
-  h = kept + to_end.flatten(3, 4).transpose(-1, -2).matmul(b);
-  return y.transpose(1, 2);
+/// a b in the type of a, over equal batch axes, with operands rounded to `narrow` where that has 16 bits: a product of matrix units with fp32 sums and an fp32
+/// result. A host gets the same numbers by widening them again: it has no operator for that.
+inline at::Tensor ssd_product(const at::Tensor& a, const at::Tensor& b, at::ScalarType narrow) {
+  if (narrow == a.scalar_type()) return a.matmul(b);
+  const at::Tensor left = a.to(narrow), right = b.to(narrow);
+  if (a.device().is_cpu()) return left.to(a.scalar_type()).matmul(right.to(a.scalar_type()));
+  const at::Tensor product = at::bmm(left.flatten(0, -3), right.flatten(0, -3), a.scalar_type());
+  std::vector<std::int64_t> shape = a.sizes().vec();
+  shape.back() = b.size(-1);
+  return product.reshape(shape);
 }
 
-/// All chunks: emit(first step, out of the chunk (B, q, H, P)) in order; returns the last state (B, H, P, N).
+/// One chunk, or B of them side by side, of q steps: dx (B, q, G, K, P), sum of d A (B, G, K, q), b, c (B, G, q, N), states h (B, G, K P, N). What the
+/// output is made of are products of operands in the type `narrow`.
+struct SsdTorchChunk {
+  at::Tensor dx, sum, b, c;
+  at::ScalarType narrow;
+
+  /// scale (B, G, K, q) as (B, q, G, K, 1) without its first transposition: (B, G, q, K, 1).
+  static at::Tensor by_step(const at::Tensor& scale) { return scale.transpose(-1, -2).unsqueeze(-1); }
+  at::Tensor last() const { return sum.narrow(-1, sum.size(-1) - 1, 1); }  // (B, G, K, 1)
+
+  /// Of the chunk's own inputs: (B, G, q, K, P).
+  at::Tensor inside() const {
+    const std::int64_t steps = sum.size(-1);
+    const at::Tensor later = at::ones({steps, steps}, sum.options().dtype(at::kBool)).triu(1);
+    const at::Tensor decay = (sum.unsqueeze(-1) - sum.unsqueeze(-2)).masked_fill_(later, -INFINITY).exp_();
+    const at::Tensor scores = ssd_product(c, b.transpose(-1, -2), narrow).unsqueeze(2) * decay;  // (B, G, K, q, q)
+    return ssd_product(scores, dx.permute({0, 2, 3, 1, 4}), narrow).transpose(2, 3);
+  }
+  /// Of the state before the chunk: (B, G, q, K, P).
+  at::Tensor before(const at::Tensor& h) const {
+    const at::Tensor product = ssd_product(c, h.transpose(-1, -2), narrow);
+    return product.unflatten(-1, {dx.size(3), dx.size(4)}) * by_step(sum.exp());
+  }
+  /// What the chunk adds to the state, (B, G, K P, N), in the state's type: it has to last.
+  at::Tensor input() const {
+    const at::Tensor to_end = dx.transpose(1, 2) * by_step((last() - sum).exp_());
+    return to_end.flatten(3, 4).transpose(-1, -2).matmul(b);
+  }
+};
+
+/// Chunks in turn: emit(first step, out of the chunk (B, q, H, P)) in order; returns the last state (B, H, P, N).
 /// 16-bit tensors are widened chunk by chunk: without a matrix unit for them LibTorch's products of 16-bit
 /// numbers are no faster, and the state's products need fp32 for the state's tolerance.
 template <class Emit>
-at::Tensor ssd_torch_scan(const SsdProblem& p, const SsdTorch& in, std::int64_t chunk, const Emit& emit) {
-  const at::ScalarType type = in.a.scalar_type();
+at::Tensor ssd_torch_in_turn(const SsdProblem& p, const SsdTorch& in, std::int64_t chunk, const Emit& emit) {
+  const at::ScalarType type = in.type();
   const std::int64_t heads = p.group_heads();
-  at::Tensor d = at::softplus(in.dt.to(type) + in.bias);  // (B, L, H)
-  if (p.limits.limited()) d = d.clamp(p.limits.low, p.limits.high);
+  const at::Tensor d = in.steps(p);
   at::Tensor h = in.h0.reshape({p.batch, p.groups, heads * p.head_dim, p.state});
   for (Range span{}; span.end < p.seq;) {
     span = p.segments().piece_at(span.end, p.seq, chunk);
@@ -77,26 +112,87 @@ at::Tensor ssd_torch_scan(const SsdProblem& p, const SsdTorch& in, std::int64_t 
     if (p.segments().start_at(t)) h = at::zeros_like(h);
     const at::Tensor xs = in.x.narrow(1, t, steps).to(type), ds = d.narrow(1, t, steps);
     const auto mixers = [&](const at::Tensor& m) { return m.narrow(1, t, steps).to(type).transpose(1, 2); };
-    const at::Tensor dx = (xs * ds.unsqueeze(-1)).unflatten(2, {p.groups, heads});
     const at::Tensor da = (ds * in.a).transpose(1, 2).unflatten(1, {p.groups, heads});
-    const at::Tensor y = ssd_torch_chunk(dx, da, mixers(in.b), mixers(in.c), h).flatten(2, 3);
-    const at::Tensor out = y + xs * in.skip.unsqueeze(-1);
-    emit(t, in.z.defined() ? out * at::silu(in.z.narrow(1, t, steps).to(type)) : out);
+    const SsdTorchChunk here{(xs * ds.unsqueeze(-1)).unflatten(2, {p.groups, heads}), da.cumsum(-1), mixers(in.b), mixers(in.c), type};
+    const at::Tensor y = (here.before(h) + here.inside()).transpose(1, 2).flatten(2, 3);
+    const at::Tensor kept = (h.unflatten(2, {heads, p.head_dim}) * here.last().exp().unsqueeze(-1)).flatten(2, 3);
+    h = kept + here.input();
+    emit(t, in.finish(y, xs, in.z.defined() ? in.z.narrow(1, t, steps) : in.z));
   }
   return h.reshape({p.batch, p.heads, p.head_dim, p.state});
 }
 
-/// Kernel::run of the forward kernels, which differ in the length of a chunk.
-template <std::int64_t kChunk>
-void run_ssd_torch(const Problem& problem, Tensors& tensors, Context&) {
-  const auto& p = problem_as<SsdProblem>(problem);
-  const c10::InferenceMode inference;
-  use_threads(p.threads);
-  const at::Tensor out = as_torch(tensors["out"]);
-  const at::Tensor h = ssd_torch_scan(
-      p, SsdTorch(tensors), kChunk,
-      [&](std::int64_t t, const at::Tensor& rows) { out.narrow(1, t, rows.size(1)).copy_(rows); });
-  as_torch(tensors["h_last"]).copy_(h);
+struct SsdResult {
+  at::Tensor out, h_last;  // (B, L, H, P), (B, H, P, N)
+};
+
+inline SsdResult ssd_torch_in_turn(const SsdProblem& p, const SsdTorch& in, std::int64_t chunk) {
+  std::vector<at::Tensor> rows;
+  const at::Tensor h_last = ssd_torch_in_turn(p, in, chunk, [&](std::int64_t, const at::Tensor& more) { rows.push_back(more); });
+  return {at::cat(rows, 1), h_last};
 }
+
+/// All chunks at once; one sequence only. Outputs' products are of the inputs' type, with fp32 sums, where that has 16 bits: matrix units are for it.
+inline SsdResult ssd_torch_wide(const SsdProblem& p, const SsdTorch& in, std::int64_t most) {
+  const at::ScalarType type = in.type();
+  const std::int64_t q = std::min(most, p.seq), chunks = ceil_div(p.seq, q), heads = p.group_heads(), missing = chunks * q - p.seq;
+  /// (B, L, ...) as (B Z, q, ...); steps that are not there have d = 0, which changes no state.
+  const auto cut = [&](const at::Tensor& whole) {
+    std::vector<std::int64_t> pad(2 * static_cast<std::size_t>(whole.dim() - 1), 0);
+    pad.back() = missing;
+    return (missing > 0 ? at::constant_pad_nd(whole, pad) : whole).unflatten(1, {chunks, q}).flatten(0, 1);
+  };
+  const at::Tensor d = in.steps(p), x = in.x.to(type);
+  const at::Tensor da = cut(d * in.a).transpose(1, 2).unflatten(1, {p.groups, heads});
+  const auto mixers = [&](const at::Tensor& m) { return cut(m.to(type)).transpose(1, 2); };
+  const SsdTorchChunk all{cut(x * d.unsqueeze(-1)).unflatten(2, {p.groups, heads}), da.cumsum(-1), mixers(in.b), mixers(in.c), in.x.scalar_type()};
+  /// (B Z, G, ...) as (Z, B, H, ...).
+  const auto by_chunk = [&](const at::Tensor& t) { return t.unflatten(0, {p.batch, chunks}).transpose(0, 1); };
+  const at::Tensor decay = by_chunk(all.last().exp().flatten(1, 2)).unsqueeze(-1);  // (Z, B, H, 1, 1)
+  const at::Tensor inputs = by_chunk(all.input().unflatten(2, {heads, p.head_dim}).flatten(1, 2));
+  const at::Tensor states = RecordedScan<WideWay>::apply(decay.contiguous(), inputs.contiguous(), in.h0);  // (Z, B, H, P, N)
+  const at::Tensor before = at::cat({in.h0.unsqueeze(0), states.narrow(0, 0, chunks - 1)}).transpose(0, 1);
+  const at::Tensor y = all.before(before.reshape({-1, p.groups, heads * p.head_dim, p.state})) + all.inside();
+  const at::Tensor rows = y.transpose(1, 2).flatten(2, 3).unflatten(0, {p.batch, chunks}).flatten(1, 2).narrow(1, 0, p.seq);
+  return {in.finish(rows, x, in.z), states[-1]};
+}
+
+/// The forward pass with chunks in turn.
+template <std::int64_t kChunk>
+class SsdChunks {
+ public:
+  static constexpr const char* kOp = "ssd";
+  static constexpr bool kRecords = false;
+
+  SsdChunks(const Problem& problem, const TorchTensors& tensors) : problem_(problem_as<SsdProblem>(problem)), in_(tensors), out_(tensors["out"]), h_last_(tensors["h_last"]) {}
+  void run() {
+    h_last_.copy_(ssd_torch_in_turn(problem_, in_, kChunk, [&](std::int64_t t, const at::Tensor& rows) { out_.narrow(1, t, rows.size(1)).copy_(rows); }));
+  }
+
+ private:
+  SsdProblem problem_;
+  SsdTorch in_;
+  at::Tensor out_, h_last_;
+};
+
+/// The forward pass with all chunks at once.
+template <std::int64_t kChunk>
+class SsdWide {
+ public:
+  static constexpr const char* kOp = "ssd";
+  static constexpr bool kRecords = false;
+
+  SsdWide(const Problem& problem, const TorchTensors& tensors) : problem_(problem_as<SsdProblem>(problem)), in_(tensors), out_(tensors["out"]), h_last_(tensors["h_last"]) {}
+  void run() {
+    const SsdResult result = ssd_torch_wide(problem_, in_, kChunk);
+    out_.copy_(result.out);
+    h_last_.copy_(result.h_last);
+  }
+
+ private:
+  SsdProblem problem_;
+  SsdTorch in_;
+  at::Tensor out_, h_last_;
+};
 
 }  // namespace bench::scan

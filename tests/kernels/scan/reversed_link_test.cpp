@@ -13,7 +13,7 @@ namespace {
 
 TEST(ReversedLink, KeepsTheLawsOfALink) {
   for (const test::LinkLaw& law : test::kLinkLaws) {
-    if (law.check == test::law_bytes_sent_counts_payload_to_others) continue;
+    if (law.check == test::law_bytes_sent_counts_payload_to_others || law.check == test::law_collectives_count_what_has_to_be_sent) continue;
     SCOPED_TRACE(law.name);
     for (const int ranks : {1, 2, 3, 5})
       comm::run_on_threads(ranks, [&](Link& link) {

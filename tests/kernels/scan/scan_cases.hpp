@@ -30,12 +30,12 @@ inline std::string text_of(const Params& params) {
   return text;
 }
 
-/// The op's kernels that have this pass.
+/// The op's kernels on the host that have this pass. Those of a device are held to the oracle in tests/device, another program's in tests/cli.
 inline std::vector<const Kernel*> kernels_of(const std::string& op, bool only_collective = false,
                                              const std::string& pass = "fwd") {
   std::vector<const Kernel*> kernels;
   for (const Kernel* kernel : Registry<Kernel>::instance().all())
-    if (kernel->op == op && (kernel->collective || !only_collective) &&
+    if (kernel->op == op && (kernel->backend == Backend::cpu || kernel->backend == Backend::torch) && (kernel->collective || !only_collective) &&
         std::ranges::find(kernel->passes, pass) != kernel->passes.end())
       kernels.push_back(kernel);
   return kernels;
