@@ -18,23 +18,16 @@
 // 16, K one of 2 and of the group.
 #include <ATen/ops/_convert_weight_to_int4pack_for_cpu.h>
 #include <ATen/ops/_weight_int4pack_mm_for_cpu.h>
-#include <ATen/ops/add.h>
-#include <c10/core/InferenceMode.h>
 
-#include "kernels/kernel.hpp"
-#include "kernels/linear/fused_torch.hpp"
-#include "kernels/torch_tensors.hpp"
+#include "kernels/linear/linear_torch.hpp"
 
 namespace bench::linear {
 namespace {
 
-struct PackedInt4 : Prepared {
-  Tensor figures;  // (K / G, N, 2): scale and zero point in the problem's dtype
-  at::Tensor x, weights, scales_and_zeros, bias, y;
-
-  std::vector<std::span<const std::byte>> memory() const override {
-    return {{static_cast<const std::byte*>(weights.const_data_ptr()), weights.nbytes()},
-            {figures.data(), static_cast<std::size_t>(figures.bytes())}};
+struct OnCpu {
+  static at::Tensor pack(const at::Tensor& codes, c10::Device) { return at::_convert_weight_to_int4pack_for_cpu(codes, 1); }
+  static at::Tensor product(const at::Tensor& x, const at::Tensor& weights, std::int64_t group, const at::Tensor& scales_and_zeros) {
+    return at::_weight_int4pack_mm_for_cpu(x, weights, group, scales_and_zeros);
   }
 };
 
@@ -46,42 +39,6 @@ std::string supports(const Problem& problem) {
   return {};
 }
 
-std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context&) {
-  const c10::InferenceMode inference;
-  use_threads(problem.threads);
-  const auto& p = problem_as<LinearProblem>(problem);
-  const Quantised q = quantise(tensors["w"], p.recipe, p.dtype, p.threads);
-  auto packed = std::make_unique<PackedInt4>();
-  packed->figures = Tensor(p.dtype, {q.groups(), p.n, 2});
-  for (std::int64_t n = 0; n < p.n; ++n) {
-    for (std::int64_t g = 0; g < q.groups(); ++g) {
-      const auto at = static_cast<std::size_t>(n * q.groups() + g);
-      packed->figures.set((g * p.n + n) * 2, static_cast<double>(q.scale[at]));
-      packed->figures.set((g * p.n + n) * 2 + 1, static_cast<double>(q.zero[at]));
-    }
-  }
-  std::vector<std::int32_t> codes(q.codes.size());
-  for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = q.codes[i] + 8;
-  const at::Tensor plain = at::from_blob(codes.data(), {p.n, p.k}, at::TensorOptions().dtype(at::kInt));
-  packed->weights = at::_convert_weight_to_int4pack_for_cpu(plain, 1);
-  packed->scales_and_zeros = as_torch(packed->figures);
-  packed->x = as_torch(tensors["x"]);
-  packed->bias = as_torch(tensors["bias"]);
-  packed->y = as_torch(tensors["y"]);
-  return packed;
-}
-
-void run(const Problem& problem, Tensors&, Context& context) {
-  const c10::InferenceMode inference;
-  use_threads(problem.threads);
-  const auto& p = problem_as<LinearProblem>(problem);
-  auto& packed = static_cast<PackedInt4&>(*context.prepared);
-  const at::Tensor product = at::_weight_int4pack_mm_for_cpu(normalised(p, packed.x), packed.weights, p.recipe.group,
-                                                             packed.scales_and_zeros);
-  at::add_out(packed.y, product, packed.bias);
-  activate(p, packed.y);
-}
-
 const Registrar<Kernel> registrar{{
     .name = "linear/int4pack_mm_torch",
     .op = "linear",
@@ -90,8 +47,8 @@ const Registrar<Kernel> registrar{{
     .about = "LibTorch _weight_int4pack_mm_for_cpu, then the bias",
     .example = {{"recipe", std::string("int4wo-128")}},
     .supports = supports,
-    .prepare = prepare,
-    .run = run,
+    .prepare = prepare_on_host<PackedInt4<OnCpu>>,
+    .run = run_on_host<PackedInt4<OnCpu>>,
 }};
 
 }  // namespace

@@ -14,12 +14,6 @@
 namespace bench::linear {
 namespace {
 
-const std::vector<std::string>& activations() {
-  static const std::vector<std::string> names{"none", "relu", "leakyrelu", "relu6",    "sigmoid",
-                                              "tanh", "silu", "gelu",      "hardswish"};
-  return names;
-}
-
 TEST(Fused, ActivationsWorkedByHand) {
   EXPECT_EQ(activate(Activation::relu, -2.0), 0.0);
   EXPECT_DOUBLE_EQ(activate(Activation::leakyrelu, -2.0), -0.02);

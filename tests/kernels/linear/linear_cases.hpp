@@ -51,6 +51,11 @@ inline std::vector<const Kernel*> linear_kernels() {
   return kernels;
 }
 
+inline const std::vector<std::string>& activations() {
+  static const std::vector<std::string> names{"none", "relu", "leakyrelu", "relu6", "sigmoid", "tanh", "silu", "gelu", "hardswish"};
+  return names;
+}
+
 /// Changes some inputs of a case after they were filled.
 using Spoil = std::function<void(Tensors& inputs)>;
 

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a device's kernels do with a sum before it is an output: a scale, the bias, the activation (fused.hpp), in fp32, rounded once.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+#include "kernels/cuda/function.hpp"
+#include "kernels/linear/fused.hpp"
+#include "src/core/dtype.hpp"
+
+namespace bench::linear {
+
+template <class M, class T>
+BS_DEVICE float widened(T x) {
+  if constexpr (std::is_same_v<T, float>)
+    return x;
+  else
+    return M::template low<T>(x.bits);
+}
+
+/// A NaN stays one.
+BS_DEVICE float from_0_to_6(float x) { return x < 0.0F ? 0.0F : x > 6.0F ? 6.0F : x; }
+
+/// 1 / (1 + e^-x); 0 and 1 far out.
+template <class M>
+BS_DEVICE float sigmoid(float x) {
+  constexpr float kLog2e = 1.44269504F;
+  return M::reciprocal(1.0F + M::exp2(-x * kLog2e));
+}
+
+template <class M>
+BS_DEVICE float activated(Activation activation, float x) {
+  switch (activation) {
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return x < 0.0F ? 0.0F : x;
+    case Activation::leakyrelu:
+      return x < 0.0F ? static_cast<float>(kLeak) * x : x;
+    case Activation::relu6:
+      return from_0_to_6(x);
+    case Activation::sigmoid:
+      return sigmoid<M>(x);
+    case Activation::tanh:
+      return tanhf(x);
+    case Activation::silu:
+      return x * sigmoid<M>(x);
+    case Activation::gelu:
+      return 0.5F * x * (1.0F + erff(x * 0.70710678F));
+    case Activation::hardswish:
+      return x * from_0_to_6(x + 3.0F) * (1.0F / 6.0F);
+  }
+  return x;
+}
+
+/// Of output channel `n`; scales null: 1.
+struct Finish {
+  const void *bias, *scales;
+  Activation activation;
+
+  template <class M, class T>
+  BS_DEVICE float value(float sum, int n) const {
+    if (scales != nullptr) sum *= widened<M>(static_cast<const T*>(scales)[n]);
+    return activated<M>(activation, sum + widened<M>(static_cast<const T*>(bias)[n]));
+  }
+};
+
+}  // namespace bench::linear
