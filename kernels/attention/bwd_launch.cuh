@@ -7,8 +7,7 @@
 #include "kernels/attention/attention_on_device_cuda.hpp"
 #include "kernels/attention/bwd_rows.hpp"
 #include "kernels/attention/saved_forward.hpp"
-#include "src/device/check.hpp"
-#include "src/device/device.hpp"
+#include "kernels/cuda/launch.cuh"
 
 namespace bench::attention {
 
@@ -44,14 +43,7 @@ class AttentionBwdOnDevice : public AttentionOnDevice {
 
 inline std::int64_t bwd_workspace_bytes(const Problem& problem) { return save_forward_workspace_bytes(problem_as<AttentionProblem>(problem)); }
 
-/// Lets a kernel have so much dynamic shared memory; unavailable on a device that has less, as those outside of data centres do.
-template <class Function>
-void take_shared_memory(Function* kernel, int bytes) {
-  int most = 0;
-  BS_CUDA(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device::current()));
-  if (bytes > most) throw Error(ErrorKind::unavailable, concat("needs ", bytes, " bytes of shared memory a block; this device has ", most));
-  BS_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
-}
+using cuda::take_shared_memory;
 
 /// A kernel without shared memory: BwdRows or BwdQueries.
 template <class Body>

@@ -7,6 +7,7 @@
 // dP = dO V^T, dS = P (dP - delta); P and dS go to shared memory, rounded to 16 bits; then dV += P^T dO, dK += dS^T Q, dQ += dS K, of which dQ's
 // is added to sums in global memory. Only blocks of rows that see some key are visited, and only those at the ends run masked code.
 //
+// Out: what dK and dV are written in; fp32 where others add to them (kv_passing_bwd_device.hpp).
 // kStages 2: the next Q and dO fly for a whole round; kStages 1: from dK's product on, under dQ's.
 // kOrdered: additions to a block of dQ wait for those of all key blocks before this one, so that sums have the same bits in every run. Blocks take their
 // places by ticket, and wait for tickets before theirs only, which are held by blocks that already run.
@@ -24,7 +25,7 @@
 
 namespace bench::attention {
 
-template <class M, class T, int kDim, int kRowsOfBlock, int kKeys, int kStages, bool kOrdered>
+template <class M, class T, int kDim, int kRowsOfBlock, int kKeys, int kStages, bool kOrdered, class Out = T>
 class FlashBwdMma {
  public:
   static constexpr int kThreads = 256, kRows = kRowsOfBlock, kColumns = kDim, kTurnParts = kOrdered ? 1 : 0;
@@ -44,8 +45,8 @@ class FlashBwdMma {
     cuda::clear(dv_);
     if (count_ > 0) walk();
     const float scale = job_.scale_log2 * static_cast<float>(kLn2);
-    store(static_cast<T*>(job_.dk), dk_, scale);
-    store(static_cast<T*>(job_.dv), dv_, 1.0F);
+    store(static_cast<Out*>(job_.dk), dk_, scale);
+    store(static_cast<Out*>(job_.dv), dv_, 1.0F);
   }
 
   /// Which element of a block of dQ register i of a thread is, and its place in global memory: neighbours of a warp beside each other.
@@ -241,15 +242,21 @@ class FlashBwdMma {
     for (int i = 0; i < Slots::kFloats; i += M::kAddWidth) M::add(to + Slots::place(M::thread(), i), &dq[i / (Slots::kFloats / 2)][i % (Slots::kFloats / 2)]);
   }
 
-  BS_DEVICE void store(T* tensor, const float (&sums)[2][kKeyColumns / 2], float scale) const {
+  BS_DEVICE static void store_two(T* to, float low, float high) { *reinterpret_cast<std::uint32_t*>(to) = M::template pack<T>(low, high); }
+  BS_DEVICE static void store_two(float* to, float low, float high) {
+    struct alignas(8) Two {
+      float low, high;
+    };
+    *reinterpret_cast<Two*>(to) = {low, high};
+  }
+  BS_DEVICE void store(Out* tensor, const float (&sums)[2][kKeyColumns / 2], float scale) const {
     const Tile mine(M::thread(), kKeyWarps, kKeyColumns);
     BS_UNROLL
     for (int i = 0; i < kKeyColumns; i += 2) {
       const int m = i / (kKeyColumns / 2), at = i % (kKeyColumns / 2);
       const int key = at_.key_block * kKeys + mine.row(m, at % 4 / 2), column = mine.column(at / 4);
       if (key >= job_.kv_seq || column >= job_.head_dim) continue;
-      T* const to = tensor + (static_cast<std::int64_t>(at_.kv_head) * job_.kv_seq + key) * job_.head_dim + column;
-      *reinterpret_cast<std::uint32_t*>(to) = M::template pack<T>(sums[m][at] * scale, sums[m][at + 1] * scale);
+      store_two(tensor + (static_cast<std::int64_t>(at_.kv_head) * job_.kv_seq + key) * job_.head_dim + column, sums[m][at] * scale, sums[m][at + 1] * scale);
     }
   }
 

@@ -37,14 +37,19 @@ class FlashMma {
 
   BS_DEVICE void run() {
     const KeyBlocks keys(at_.mask, at_.row0, kRows, kKeys);
-    rows_.clear(at_.row0 + M::thread() / 32 * kTiles * 16);
+    clear();
     if (keys.end() > keys.begin()) attend(keys);
+    finish();
+  }
+
+ protected:
+  static constexpr int kTiles = kRows / 64;  // of 16 rows, a warp
+
+  BS_DEVICE void clear() { rows_.clear(at_.row0 + M::thread() / 32 * kTiles * 16); }
+  BS_DEVICE void finish() const {
     const std::int64_t before = static_cast<std::int64_t>(at_.head) * job_.seq;
     rows_.finish(job_.scale_log2, job_.seq, job_.head_dim, static_cast<T*>(job_.out) + before * job_.head_dim, job_.lse + before);
   }
-
- private:
-  static constexpr int kTiles = kRows / 64;  // of 16 rows, a warp
 
   /// Asks for rows first .. first + kCount - 1 of a head's `tensor`.
   template <int kCount>

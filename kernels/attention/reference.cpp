@@ -17,8 +17,7 @@ void weigh(const Row& w, std::int64_t first, View<const double, 4> v, std::int64
            double* out) {
   std::fill_n(out, v.extent[3], 0.0);
   for (std::size_t j = 0; j < w.size(); ++j) {
-    const double* value = &v(b, h, first + static_cast<std::int64_t>(j), 0);
-    for (std::int64_t d = 0; d < v.extent[3]; ++d) out[d] += w[j] * value[d];
+    add_scaled(w[j], &v(b, h, first + static_cast<std::int64_t>(j), 0), v.extent[3], out);
   }
 }
 

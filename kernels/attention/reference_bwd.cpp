@@ -18,11 +18,6 @@
 namespace bench::attention {
 namespace {
 
-/// y += a * x over n elements.
-void add_scaled(double a, const double* x, std::int64_t n, double* y) {
-  for (std::int64_t d = 0; d < n; ++d) y[d] += a * x[d];
-}
-
 /// dP becomes dS in place.
 void through_softmax(const Row& p, Row& dp) {
   double mean = 0.0;

@@ -30,6 +30,11 @@ inline Row products(const double* x, View<const double, 4> y, std::int64_t b, st
   return row;
 }
 
+/// y += a * x over n elements.
+inline void add_scaled(double a, const double* x, std::int64_t n, double* y) {
+  for (std::int64_t d = 0; d < n; ++d) y[d] += a * x[d];
+}
+
 /// Scores as the problem caps them, in place.
 inline void cap(Row& s, std::int64_t softcap) {
   const auto c = static_cast<double>(softcap);

@@ -1,79 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What LibTorch's attention backends on a GPU have in common: its CUDA library, opened when first needed; tensors on the device; the case's stream; what a
-// refusal is. Only *_cuda_torch.cpp files include this. No symbol of LibTorch's CUDA libraries is used: ops are reached by the dispatcher, streams by
-// c10's virtual interface, so the plug-in loads where there is no GPU.
+// What LibTorch's attention backends on a GPU have in common besides kernels/torch_cuda.hpp: tensors on the device, both passes, what the fused ones take.
+// Only *_cuda_torch.cpp files include this.
 #pragma once
 
-#include <ATen/Parallel.h>
-#include <ATen/detail/CUDAHooksInterface.h>
-#include <c10/core/CachingDeviceAllocator.h>
-#include <c10/core/InferenceMode.h>
-#include <c10/core/StreamGuard.h>
-#include <dlfcn.h>
-
-#include <filesystem>
 #include <optional>
 #include <string>
 
 #include "kernels/attention/torch_mask.hpp"
 #include "kernels/attention/torch_tensors.hpp"
-#include "kernels/kernel.hpp"
-#include "src/core/out_of_memory.hpp"
-
-namespace bench::device {
-[[gnu::weak]] int current();  // the program's own; null where it was built without CUDA
-}
+#include "kernels/torch_cuda.hpp"
 
 namespace bench::attention {
-
-/// Opens libtorch_cuda.so beside the libtorch_cpu.so that is loaded. Empty when LibTorch has CUDA then; else why not. LibTorch's hooks are not to be asked for
-/// before: they look once in a process whether that library is there.
-inline std::string open_torch_cuda() {
-  Dl_info cpu{};
-  if (dladdr(reinterpret_cast<const void*>(&at::get_num_threads), &cpu) == 0) return "the folder of libtorch_cpu.so is not known";
-  const std::string library = (std::filesystem::path(cpu.dli_fname).parent_path() / "libtorch_cuda.so").string();
-  if (dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
-    const char* why = dlerror();
-    return concat("LibTorch's CUDA library could not be loaded: ", why != nullptr ? why : "no reason given");
-  }
-  if (!at::detail::getCUDAHooks().hasCUDART()) return "LibTorch was asked for CUDA before its CUDA library was loaded";
-  return {};
-}
-
-/// LibTorch's current device and stream are the case's for as long as this lives. A stream of CUDA's own is LibTorch's stream with the handle as its id
-/// (c10/cuda/CUDAStream.cpp, getStreamFromExternal); 0 is the default stream in both.
-class OnStream {
- public:
-  explicit OnStream(void* stream) : guard_(c10::Stream(c10::Stream::UNSAFE, device(), reinterpret_cast<c10::StreamId>(stream))) {}
-
-  static c10::Device device() {
-    const int index = device::current != nullptr ? device::current() : 0;
-    return {c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index)};
-  }
-  static void wait(void* stream) { c10::Stream(c10::Stream::UNSAFE, device(), reinterpret_cast<c10::StreamId>(stream)).synchronize(); }
-
- private:
-  c10::StreamGuard guard_;
-};
-
-inline std::string first_line(const c10::Error& error) {
-  const std::string text = error.what_without_backtrace();
-  return text.substr(0, text.find('\n'));
-}
-
-/// LibTorch's exceptions in this project's terms: memory that ran out; a device that failed; a problem that the op does not take, with LibTorch's first line.
-template <class F>
-void in_our_terms(F&& f) {
-  try {
-    f();
-  } catch (const c10::OutOfMemoryError& error) {
-    throw OutOfMemory(concat("LibTorch: ", first_line(error)));
-  } catch (const c10::AcceleratorError&) {
-    throw;
-  } catch (const c10::Error& error) {
-    throw Error(ErrorKind::unavailable, concat("LibTorch's op refuses: ", first_line(error)));
-  }
-}
 
 /// Kernel::supports of the fused backends.
 inline std::string supports_fused(const Problem& problem) {
@@ -98,8 +35,7 @@ class SdpaOnDevice final : public Prepared {
  public:
   /// Runs the pass once, so that a refusal is known and plans are made; for the backward pass it saves a forward pass of the op's own.
   SdpaOnDevice(const AttentionProblem& p, Tensors& tensors, void* stream) : problem_(p) {
-    if (const std::string reason = open_torch_cuda(); !reason.empty()) throw Error(ErrorKind::unavailable, reason);
-    if (!at::detail::getCUDAHooks().hasCUDA()) throw Error(ErrorKind::unavailable, "LibTorch finds no CUDA device that its CUDA library can use");
+    require_torch_cuda();
     in_our_terms([&] {
       const OnStream on(stream);
       const c10::InferenceMode mode(!records());
@@ -118,7 +54,7 @@ class SdpaOnDevice final : public Prepared {
       gradients_ = {};
       dout_.reset();
       op_.reset();
-      if (c10::GetAllocator(c10::DeviceType::CUDA) != nullptr) c10::getDeviceAllocator(c10::DeviceType::CUDA)->emptyCache();  // others need the memory, too
+      release_torch_cuda();
     } catch (const std::exception&) {  // a device that failed; whoever uses it next hears of it
     }
   }

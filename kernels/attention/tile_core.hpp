@@ -73,35 +73,38 @@ struct Core {
     }
   }
 
-  /// 2^x for x <= 0: 2^n by adding n to the exponent bits, 2^r by polynomial, exactly 0 below the normal
-  /// range.
-  static inline __attribute__((always_inline)) Vec exp2(Vec x) {
+  /// 2^x = 2^n (1 + less_one), n to be added to the exponent bits: n is x rounded, less_one by polynomial.
+  struct Split {
+    Vec less_one;
+    Ints exponent;
+  };
+  static inline __attribute__((always_inline)) Split split(Vec x) {
     using E = Exp2<Real>;
-    const Ints tiny = x < E::kLeast;  // what is computed there means nothing
     const Vec shifted = x + E::kRound;
     const Vec r = x - (shifted - E::kRound);
     constexpr int kTerms = static_cast<int>(std::size(E::kC));
     Vec p = Vec{} + E::kC[kTerms - 1];
 #pragma GCC unroll 16
     for (int i = kTerms - 2; i >= 0; --i) p = p * r + E::kC[i];
-    p = p * r + Real{1};
-    const Vec scaled =
-        reinterpret_cast<Vec>(reinterpret_cast<Ints>(p) + (reinterpret_cast<Ints>(shifted) << E::kMantissa));
+    return {p * r, reinterpret_cast<Ints>(shifted) << E::kMantissa};
+  }
+  static inline __attribute__((always_inline)) Vec raised(Vec x, Ints exponent) {
+    return reinterpret_cast<Vec>(reinterpret_cast<Ints>(x) + exponent);
+  }
+
+  /// 2^x for x <= 0, exactly 0 below the normal range.
+  static inline __attribute__((always_inline)) Vec exp2(Vec x) {
+    const Ints tiny = x < Exp2<Real>::kLeast;  // what is computed there means nothing
+    const Split of = split(x);
+    const Vec scaled = raised(of.less_one + Real{1}, of.exponent);
     return tiny ? Vec{} : scaled;
   }
 
   /// 2^x - 1 for |x| <= 64, as good next to 0 as elsewhere: what 2^r adds to 1 is never added to it.
   static inline __attribute__((always_inline)) Vec exp2_less_one(Vec x) {
-    using E = Exp2<Real>;
-    const Vec shifted = x + E::kRound;
-    const Vec r = x - (shifted - E::kRound);
-    constexpr int kTerms = static_cast<int>(std::size(E::kC));
-    Vec p = Vec{} + E::kC[kTerms - 1];
-#pragma GCC unroll 16
-    for (int i = kTerms - 2; i >= 0; --i) p = p * r + E::kC[i];
-    const Vec power = reinterpret_cast<Vec>(reinterpret_cast<Ints>(Vec{} + Real{1}) +
-                                            (reinterpret_cast<Ints>(shifted) << E::kMantissa));
-    return power * (p * r) + (power - Real{1});
+    const Split of = split(x);
+    const Vec power = raised(Vec{} + Real{1}, of.exponent);
+    return power * of.less_one + (power - Real{1});
   }
 
   struct Capped {

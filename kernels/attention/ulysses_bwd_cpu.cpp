@@ -136,7 +136,7 @@ void run(const Problem& problem, Tensors& tensors, Context& context) {
   dispatch(p.dtype, [&]<class T>() {
     const UlyssesBwd<T> ulysses{p, prepared, tensors, context};
     ulysses.begin();
-    play_ulysses(prepared.schedule, prepared.slots, *context.link, ulysses);
+    play_ulysses(prepared.schedule, places_in(prepared.slots), *context.link, ulysses);
     ulysses.finish();
   });
 }

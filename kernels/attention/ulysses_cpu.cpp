@@ -93,7 +93,7 @@ void run(const Problem& problem, Tensors& tensors, Context& context) {
   if (p.ranks == 1) return run_flash_tiled(problem, tensors, context);
   auto& prepared = *static_cast<UlyssesPrepared*>(context.prepared);
   dispatch(p.dtype, [&]<class T>() {
-    play_ulysses(prepared.schedule, prepared.slots, *context.link, Ulysses<T>{p, prepared, tensors, context});
+    play_ulysses(prepared.schedule, places_in(prepared.slots), *context.link, Ulysses<T>{p, prepared, tensors, context});
   });
 }
 

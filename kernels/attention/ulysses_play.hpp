@@ -23,16 +23,21 @@ inline std::vector<Tensor> ulysses_slots(std::int64_t bytes) {
   return slots;
 }
 
-/// Plays one rank's list; all ranks call it together. `work` knows the messages:
+/// The slots as play_ulysses takes them.
+inline auto places_in(std::vector<Tensor>& slots) {
+  return [&slots](int i) { return slots[static_cast<std::size_t>(i)].data(); };
+}
+
+/// Plays one rank's list; all ranks call it together. `slot(i)` is where slot i begins. On a device what `work` does is put on `stream`, which waits for
+/// exchanges as the host does elsewhere. `work` knows the messages:
 ///   std::int64_t bytes(bool inputs, int from, int to)        the length of one
 ///   void pack(bool inputs, int to, std::byte* message)       fills the one for `to`
 ///   void unpack(bool inputs, int from, const std::byte* m)   takes the one of `from` in
 ///   void attend()                                            computes, between inputs and results
-template <class Work>
-void play_ulysses(const std::vector<UlyssesOp>& schedule, std::vector<Tensor>& slots, Link& link,
-                  Work&& work) {
+template <class Slot, class Work>
+void play_ulysses(const std::vector<UlyssesOp>& schedule, Slot&& slot, Link& link, Work&& work,
+                  void* stream = nullptr) {
   std::array<std::unique_ptr<Transfer>, kExchangeLanes> lanes = {};
-  const auto slot = [&](int i) { return slots[static_cast<std::size_t>(i)].data(); };
   const auto message = [&](const UlyssesOp& op, int index, int from, int to) {
     const std::int64_t bytes = work.bytes(op.cargo == UlyssesOp::Cargo::inputs, from, to);
     return std::span(slot(index), static_cast<std::size_t>(bytes));
@@ -49,7 +54,7 @@ void play_ulysses(const std::vector<UlyssesOp>& schedule, std::vector<Tensor>& s
                          message(op, op.slot_in, op.from, link.rank()), op.from);
         break;
       case UlyssesOp::Kind::wait:
-        lane->wait();
+        lane->hold_up(stream);
         break;
       case UlyssesOp::Kind::unpack:
         work.unpack(inputs, op.from, slot(op.slot_in));

@@ -2,25 +2,13 @@
 // Every backward attention kernel of the cuda backend on a device, against the fp64 oracle, and how far its bits repeat.
 #include <algorithm>
 
-#include "kernels/attention/attention.hpp"
+#include "tests/device/attention_problem.hpp"
 #include "tests/device/kernels_on_device.hpp"
 
 namespace bench::attention {
 namespace {
 
 using AttentionBwdOnDevice = device::test::WithDevice;
-
-AttentionProblem problem(DType dtype, std::int64_t seq, std::int64_t head_dim, bool causal) {
-  AttentionProblem p;
-  p.pass = "bwd";
-  p.dtype = dtype;
-  p.seq = seq;
-  p.head_dim = head_dim;
-  p.causal = causal;
-  p.heads = 4;
-  p.kv_heads = 2;
-  return p;
-}
 
 std::vector<const Kernel*> backward_kernels() {
   auto kernels = test::kernels_on_device("attention");
@@ -36,7 +24,7 @@ TEST_F(AttentionBwdOnDevice, EveryKernelEqualsTheOracleAtOddLengths) {
         for (const bool causal : {false, true})
           // One row, and both sides of tiles of 64 and 128 rows or keys; 799 is a whole multiple of nothing.
           for (const std::int64_t seq : {1, 63, 65, 127, 128, 129, 193, 799})
-            taken += test::check(*kernel, problem(dtype, seq, head_dim, causal), concat("L ", seq, " D ", head_dim, causal ? " causal" : " full"));
+            taken += test::check(*kernel, test::grouped_problem("bwd", dtype, seq, head_dim, causal), concat("L ", seq, " D ", head_dim, causal ? " causal" : " full"));
   EXPECT_GE(taken, 300) << "flash_bwd_mma_cuda and its ordered twin take 160 each";
 }
 
@@ -47,7 +35,7 @@ int check_all(const std::string& what, Change&& change) {
   for (const Kernel* kernel : backward_kernels())
     for (const std::int64_t head_dim : {64, 128})
       for (const bool causal : {false, true}) {
-        AttentionProblem p = problem(DType::bf16, 300, head_dim, causal);
+        AttentionProblem p = test::grouped_problem("bwd", DType::bf16, 300, head_dim, causal);
         change(p);
         taken += test::check(*kernel, p, concat(what, " D ", head_dim, causal ? " causal" : " full"));
       }
@@ -73,15 +61,15 @@ bool orders_dq(const Kernel& kernel) { return kernel.name != "attention/flash_bw
 
 TEST_F(AttentionBwdOnDevice, AHundredRunsHaveTheSameBitsButForDqWhereItsSumsHaveNoOrder) {
   for (const Kernel* kernel : backward_kernels())
-    test::expect_the_same_bits(*kernel, problem(DType::bf16, 1000, 128, true), orders_dq(*kernel) ? std::vector<std::string>{} : std::vector<std::string>{"dq"});
+    test::expect_the_same_bits(*kernel, test::grouped_problem("bwd", DType::bf16, 1000, 128, true), orders_dq(*kernel) ? std::vector<std::string>{} : std::vector<std::string>{"dq"});
 }
 
 TEST_F(AttentionBwdOnDevice, BlocksThatWaitForEachOtherEndWhereNotAllAreOnTheDeviceAtOnce) {
   for (const char* name : {"attention/flash_bwd_ordered_mma_cuda", "attention/flash_bwd_ordered_sm90_cuda"})
     for (const bool causal : {false, true}) {
       const Kernel& kernel = support::find_kernel(name);
-      if (test::check(kernel, problem(DType::bf16, 65, 64, causal), "on this device") == 0) continue;
-      AttentionProblem p = problem(DType::bf16, 4096, 64, causal);  // 512 blocks of keys, one an SM
+      if (test::check(kernel, test::grouped_problem("bwd", DType::bf16, 65, 64, causal), "on this device") == 0) continue;
+      AttentionProblem p = test::grouped_problem("bwd", DType::bf16, 4096, 64, causal);  // 512 blocks of keys, one an SM
       p.heads = p.kv_heads = 16;
       const Tensors inputs = support::make_inputs(support::find_op("attention"), p, 1);
       const Tensors first = test::run_alone(kernel, p, inputs), again = test::run_alone(kernel, p, inputs);

@@ -2,24 +2,13 @@
 // Every attention kernel of the cuda backend on a device, against the fp64 oracle.
 #include <utility>
 
-#include "kernels/attention/attention.hpp"
+#include "tests/device/attention_problem.hpp"
 #include "tests/device/kernels_on_device.hpp"
 
 namespace bench::attention {
 namespace {
 
 using AttentionOnDevice = device::test::WithDevice;
-
-AttentionProblem problem(DType dtype, std::int64_t seq, std::int64_t head_dim, bool causal) {
-  AttentionProblem p;
-  p.dtype = dtype;
-  p.seq = seq;
-  p.head_dim = head_dim;
-  p.causal = causal;
-  p.heads = 4;
-  p.kv_heads = 2;
-  return p;
-}
 
 TEST_F(AttentionOnDevice, EveryKernelEqualsTheOracleAtOddLengths) {
   int taken = 0;
@@ -29,7 +18,7 @@ TEST_F(AttentionOnDevice, EveryKernelEqualsTheOracleAtOddLengths) {
         for (const bool causal : {false, true})
           // One row, and both sides of tiles of 64, 128 and 192 rows or keys; 799 and 1023 are whole multiples of nothing.
           for (const std::int64_t seq : {1, 63, 65, 127, 128, 129, 193, 239, 799, 1023, 1024})
-            taken += test::check(*kernel, problem(dtype, seq, head_dim, causal), concat("L ", seq, " D ", head_dim, causal ? " causal" : " full"));
+            taken += test::check(*kernel, test::grouped_problem("fwd", dtype, seq, head_dim, causal), concat("L ", seq, " D ", head_dim, causal ? " causal" : " full"));
   EXPECT_GE(taken, 200) << "flash_mma_cuda alone takes 220";
 }
 
@@ -38,7 +27,7 @@ TEST_F(AttentionOnDevice, EveryKernelKnowsWindowsAndPaddingOrSaysNo) {
   for (const Kernel* kernel : test::kernels_on_device("attention"))
     for (const bool causal : {false, true})
       for (const std::int64_t window : {0, 1, 64, 130, 1000}) {
-        AttentionProblem p = problem(DType::bf16, 300, 64, causal);
+        AttentionProblem p = test::grouped_problem("fwd", DType::bf16, 300, 64, causal);
         p.batch = 3;
         p.window = window;
         p.key_lengths = {300, 1, 129};
@@ -55,7 +44,7 @@ TEST_F(AttentionOnDevice, EveryKernelAlignsTheLastQueryWithTheLastKeyOrSaysNo) {
   for (const Kernel* kernel : test::kernels_on_device("attention"))
     for (const bool causal : {false, true})
       for (const auto& [seq, keys] : lengths) {
-        AttentionProblem p = problem(DType::bf16, seq, 128, causal);
+        AttentionProblem p = test::grouped_problem("fwd", DType::bf16, seq, 128, causal);
         p.kv_seq = keys;
         taken += test::check(*kernel, p, concat("L ", seq, " Lk ", keys, causal ? " causal" : " full"));
       }
@@ -67,7 +56,7 @@ TEST_F(AttentionOnDevice, EveryKernelCapsScoresOrSaysNo) {
   for (const Kernel* kernel : test::kernels_on_device("attention"))
     for (const std::int64_t cap : {1, 3, 50})  // nearly all scores at the cap, some, hardly any
       for (const std::int64_t head_dim : {64, 128}) {
-        AttentionProblem p = problem(DType::bf16, 300, head_dim, true);
+        AttentionProblem p = test::grouped_problem("fwd", DType::bf16, 300, head_dim, true);
         p.softcap = cap;
         taken += test::check(*kernel, p, concat("cap ", cap, " D ", head_dim));
       }
@@ -79,7 +68,7 @@ TEST_F(AttentionOnDevice, EveryKernelKeepsPackedSequencesApartOrSaysNo) {
   for (const Kernel* kernel : test::kernels_on_device("attention"))
     for (const bool causal : {false, true})
       for (const std::int64_t window : {0, 100}) {
-        AttentionProblem p = problem(DType::bf16, 700, 64, causal);
+        AttentionProblem p = test::grouped_problem("fwd", DType::bf16, 700, 64, causal);
         p.starts = {1, 63, 64, 70, 320, 512, 699};  // of one row, within tiles, at their edges, over several
         p.window = window;
         taken += test::check(*kernel, p, concat("packed, window ", window, causal ? " causal" : " full"));
@@ -89,7 +78,7 @@ TEST_F(AttentionOnDevice, EveryKernelKeepsPackedSequencesApartOrSaysNo) {
 
 /// More tiles than any device has multiprocessors, so that persistent blocks take several, dealt out in turn and as they fall free.
 AttentionProblem many_tiles(DType dtype, std::int64_t head_dim, bool causal) {
-  AttentionProblem p = problem(dtype, 1023, head_dim, causal);
+  AttentionProblem p = test::grouped_problem("fwd", dtype, 1023, head_dim, causal);
   p.batch = 3;
   p.heads = 32;
   p.kv_heads = 8;
@@ -111,7 +100,7 @@ TEST_F(AttentionOnDevice, BlocksThatTakeTileAfterTileEqualTheOracle) {
 
 TEST_F(AttentionOnDevice, AHundredRunsHaveTheSameBits) {
   for (const Kernel* kernel : test::kernels_on_device("attention")) {
-    test::expect_the_same_bits(*kernel, problem(kernel->dtypes.front(), 1000, 128, true));
+    test::expect_the_same_bits(*kernel, test::grouped_problem("fwd", kernel->dtypes.front(), 1000, 128, true));
     test::expect_the_same_bits(*kernel, many_tiles(kernel->dtypes.front(), 128, true));
   }
 }

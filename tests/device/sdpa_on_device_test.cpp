@@ -2,7 +2,7 @@
 // LibTorch's attention backends on a device, against the fp64 oracle, and without one.
 #include <gtest/gtest.h>
 
-#include "kernels/attention/attention.hpp"
+#include "tests/device/attention_problem.hpp"
 #include "kernels/library.hpp"
 #include "tests/device/kernels_on_device.hpp"
 #include "tests/support/torch_plugin.hpp"
@@ -23,15 +23,8 @@ class SdpaOnDevice : public device::test::WithDevice {
 };
 
 AttentionProblem problem(const std::string& pass, DType dtype, std::int64_t seq, std::int64_t head_dim, bool causal) {
-  AttentionProblem p;
-  p.pass = pass;
-  p.dtype = dtype;
+  AttentionProblem p = test::grouped_problem(pass, dtype, seq, head_dim, causal);
   p.batch = 2;
-  p.heads = 4;
-  p.kv_heads = 2;
-  p.seq = seq;
-  p.head_dim = head_dim;
-  p.causal = causal;
   return p;
 }
 

@@ -117,7 +117,7 @@ inline void expect_same_bits(const Tensors& a, const Tensors& b) {
 inline std::vector<const Kernel*> backward_kernels() {
   std::vector<const Kernel*> kernels;
   for (const Kernel* kernel : Registry<Kernel>::instance().all())
-    if (kernel->op == "attention" && kernel->backend != Backend::cuda && std::ranges::count(kernel->passes, "bwd") > 0)
+    if (kernel->op == "attention" && kernel->backend != Backend::cuda && kernel->backend != Backend::nccl && std::ranges::count(kernel->passes, "bwd") > 0)
       kernels.push_back(kernel);
   return kernels;
 }

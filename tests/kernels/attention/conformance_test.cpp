@@ -146,7 +146,7 @@ void check_on_ranks(const Kernel& kernel, Layout layout, std::int64_t ranks, boo
 std::vector<const Kernel*> attention_kernels() {
   std::vector<const Kernel*> kernels;
   for (const Kernel* kernel : Registry<Kernel>::instance().all())
-    if (kernel->op == "attention" && kernel->backend != Backend::cuda && std::ranges::count(kernel->passes, "fwd") > 0)
+    if (kernel->op == "attention" && kernel->backend != Backend::cuda && kernel->backend != Backend::nccl && std::ranges::count(kernel->passes, "fwd") > 0)
       kernels.push_back(kernel);
   return kernels;
 }
