@@ -3,6 +3,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
+
 #include "src/device/check.hpp"
 
 namespace bench {
@@ -22,8 +24,9 @@ std::string needs_whole_chunks(std::int64_t head_dim, std::int64_t most) {
   return concat("head_dim = ", head_dim, ": this kernel takes multiples of 8 up to ", most);
 }
 
-DeviceTensors::DeviceTensors(Tensors& tensors, std::vector<std::string> outputs) : outputs_(std::move(outputs)) {
+DeviceTensors::DeviceTensors(Tensors& tensors, std::vector<std::string> outputs, const std::vector<std::string>& elsewhere) : outputs_(std::move(outputs)) {
   for (const auto& [name, tensor] : tensors.all()) {
+    if (std::ranges::find(elsewhere, name) != elsewhere.end()) continue;
     const auto& buffer = buffers_.emplace(name, device::DeviceBuffer(tensor.bytes())).first->second;
     copy_to_device(buffer.data(), tensor.data(), tensor.bytes());
   }

@@ -12,11 +12,12 @@
 
 namespace bench {
 
-/// Copies all tensors to the current device when made, outputs with their poison, and brings `outputs` back in collect. Names no CUDA type.
+/// Copies all tensors but those of `elsewhere` to the current device when made, outputs with their poison, and brings `outputs` back in collect. Names
+/// no CUDA type.
 class DeviceTensors : public Prepared {
  public:
   /// std::bad_alloc when the device's memory does not suffice.
-  DeviceTensors(Tensors& tensors, std::vector<std::string> outputs);
+  DeviceTensors(Tensors& tensors, std::vector<std::string> outputs, const std::vector<std::string>& elsewhere = {});
 
   /// The device's address of a tensor, 256-byte aligned.
   std::byte* data(const std::string& name) const { return buffers_.at(name).data(); }

@@ -15,6 +15,7 @@ double draw(const CounterRng& rng, const TensorSpec& spec, std::int64_t index) {
   switch (spec.fill) {
     case Fill::normal: return rng.normal(i);
     case Fill::uniform: return spec.low + (spec.high - spec.low) * rng.uniform(i);
+    case Fill::whole: return std::floor(spec.low + (spec.high - spec.low + 1.0) * rng.uniform(i));
     case Fill::log_uniform: return spec.low * std::pow(spec.high / spec.low, rng.uniform(i));
   }
   return 0.0;

@@ -31,6 +31,7 @@ std::string_view to_text(Backend backend) {
     case Backend::torch: return "torch";
     case Backend::cuda: return "cuda";
     case Backend::nccl: return "nccl";
+    case Backend::command: return "command";
   }
   return "?";
 }

@@ -17,7 +17,7 @@
 
 namespace bench {
 
-enum class Backend : std::uint8_t { cpu, torch, cuda, nccl };
+enum class Backend : std::uint8_t { cpu, torch, cuda, nccl, command };
 std::string_view to_text(Backend backend);
 
 /// What a kernel made in prepare and needs in run: packed panels, a compiled module, receive buffers.
@@ -34,7 +34,8 @@ struct Prepared {
 
 /// What a kernel is given besides its data. All of it outlives the case.
 struct Context {
-  Link* link = nullptr;            // never null while running; size() == problem.ranks
+  Link* link = nullptr;            // never null while running; size() == problem.ranks. Host memory
+  DeviceLink* device_link = nullptr;  // between the same ranks' devices, following `stream`; null unless the case's link is nccl
   std::span<std::byte> workspace;  // 64-byte aligned, as many bytes as workspace_bytes asked for
   Prepared* prepared = nullptr;    // what prepare returned
   void* stream = nullptr;          // a device kernel's cudaStream_t, opaque here; all its work goes there. Null for the host's kernels

@@ -92,6 +92,8 @@ struct Op {
   std::vector<Figure> (*figures)(const Problem&, const Tensors& inputs, std::span<const std::int64_t> rows, const Tensors& answer) = nullptr;
   /// The problem's tables of integers; null: it has none.
   std::vector<IndexTable> (*tables)(const Problem&) = nullptr;
+  /// Another number of ranks is another problem with another answer, as where the ranks' own data meet; else ranks only share it.
+  bool ranks_are_its_data = false;
 };
 
 /// ranks, threads, dtype and pass: every op has them.

@@ -78,4 +78,9 @@ struct EveryTile {
   BS_HOST_DEVICE GemmSteps steps(const GemmPlace&, int /*rows*/, int k) const { return {0, k}; }
 };
 
+/// What becomes of a scaled sum in a column of C before it is stored: nothing. Others add a bias, say.
+struct AsSummed {
+  BS_HOST_DEVICE float operator()(float sum, int /*column*/) const { return sum; }
+};
+
 }  // namespace bench::cuda

@@ -13,7 +13,7 @@
 
 namespace bench::cuda {
 
-template <class M, GemmForm kForm, int kColumns, class Tiles = EveryTile>
+template <class M, GemmForm kForm, int kColumns, class Tiles = EveryTile, class Finish = AsSummed>
 class GemmFma {
  public:
   static constexpr int kRows = 128, kDepth = 8, kThreads = 256;
@@ -21,10 +21,11 @@ class GemmFma {
 
   static BS_HOST_DEVICE int blocks(const GemmJob& job) { return job.tiles(kRows, kColumns); }
 
-  BS_DEVICE GemmFma(const GemmJob& job, const Tiles& tiles)
+  BS_DEVICE GemmFma(const GemmJob& job, const Tiles& tiles, const Finish& finish = {})
       : job_(job),
         at_(job, M::block(), kRows, kColumns),
         tiles_(tiles),
+        finish_(finish),
         a_(static_cast<const float*>(job.a) + at_.item * job.step_a),
         b_(static_cast<const float*>(job.b) + at_.item / job.share * job.step_b) {}
 
@@ -139,23 +140,26 @@ class GemmFma {
       BS_UNROLL
       for (int four = 0; four < kFours; ++four) {
         const int column = at_.column0 + first_column(four);
-        store_four(c + static_cast<std::int64_t>(row) * job_.pitch_c + column, &sum_[i][four * 4], job_.n - column, aligned);
+        store_four(c + static_cast<std::int64_t>(row) * job_.pitch_c + column, &sum_[i][four * 4], column, aligned);
       }
     }
   }
-  BS_DEVICE void store_four(float* to, const float* sum, int there, bool aligned) const {
+  BS_DEVICE void store_four(float* to, const float* sum, int column, bool aligned) const {
+    const int there = job_.n - column;
     if (aligned && there >= 4) {
-      *reinterpret_cast<Four*>(to) = {{sum[0] * job_.scale, sum[1] * job_.scale, sum[2] * job_.scale, sum[3] * job_.scale}};
+      *reinterpret_cast<Four*>(to) = {{done(sum[0], column), done(sum[1], column + 1), done(sum[2], column + 2), done(sum[3], column + 3)}};
       return;
     }
     BS_UNROLL
     for (int j = 0; j < 4; ++j)
-      if (j < there) to[j] = sum[j] * job_.scale;
+      if (j < there) to[j] = done(sum[j], column + j);
   }
+  BS_DEVICE float done(float sum, int column) const { return finish_(sum * job_.scale, column); }
 
   GemmJob job_;
   GemmPlace at_;
   Tiles tiles_;
+  Finish finish_;
   const float *a_, *b_;
   float next_a_[kEachA], next_b_[kEachB];
   float sum_[8][4 * kFours];

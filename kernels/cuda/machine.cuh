@@ -27,6 +27,11 @@ struct Machine {
     return (static_cast<std::uint32_t>(__cvta_generic_to_shared(memory)) + kLow) & ~kLow;
   }
 
+  /// What lies at an address of the shared window, for ordinary reads and writes.
+  static __device__ __forceinline__ std::uint8_t* shared_place(std::uint32_t at) {
+    extern __shared__ std::uint8_t memory[];
+    return memory + (at - static_cast<std::uint32_t>(__cvta_generic_to_shared(memory)));
+  }
   /// The same memory for ordinary reads and writes, from its very beginning.
   static __device__ __forceinline__ float* shared_floats() {
     extern __shared__ std::uint8_t memory[];
@@ -41,6 +46,10 @@ struct Machine {
     Words w;
     asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(w.word[0]), "=r"(w.word[1]), "=r"(w.word[2]), "=r"(w.word[3]) : "l"(from));
     return w;
+  }
+
+  static __device__ __forceinline__ void store16(void* to, const Words& w) {
+    asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w.word[0]), "r"(w.word[1]), "r"(w.word[2]), "r"(w.word[3]) : "memory");
   }
 
   /// 16 bytes from global to shared memory, or zeros; arrives with wait(). `from` may not be read when `valid` is false.
@@ -103,8 +112,25 @@ struct Machine {
     else
       return T{static_cast<std::uint16_t>(pack<T>(x, 0.0F))};
   }
+  /// a b + c of both halves, each rounded once.
+  template <class T>
+  static __device__ __forceinline__ std::uint32_t multiply_add_pairs(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
+    std::uint32_t sum;
+    if constexpr (std::is_same_v<T, Bf16>)
+      asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(sum) : "r"(a), "r"(b), "r"(c));
+    else
+      asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(sum) : "r"(a), "r"(b), "r"(c));
+    return sum;
+  }
+  /// The same number, of which the compiler knows nothing any more: what follows from it inside a loop is not kept in registers from round to round.
+  template <class Int>
+  static __device__ __forceinline__ Int fresh(Int x) {
+    asm volatile("" : "+r"(x));
+    return x;
+  }
   /// The fp32 number that a word is.
   static __device__ __forceinline__ float number(std::uint32_t word) { return __uint_as_float(word); }
+  static __device__ __forceinline__ std::uint32_t word_of(float x) { return __float_as_uint(x); }
   /// The number in the low or the high half of a word.
   template <class T>
   static __device__ __forceinline__ float low(std::uint32_t word) {
@@ -128,6 +154,12 @@ struct Machine {
     return word;
   }
 
+  static __device__ __forceinline__ Words load_words(std::uint32_t at) {
+    Words w;
+    asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(w.word[0]), "=r"(w.word[1]), "=r"(w.word[2]), "=r"(w.word[3]) : "r"(at) : "memory");
+    return w;
+  }
+
   /// How many neighbours in global memory add() takes at once: Hopper has an instruction for four.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   static constexpr int kAddWidth = 4;
@@ -140,6 +172,8 @@ struct Machine {
     asm volatile("red.relaxed.gpu.global.add.f32 [%0], %1;" ::"l"(to), "f"(*x) : "memory");
   }
 #endif
+
+  static __device__ __forceinline__ void add_one(float* to, float x) { asm volatile("red.relaxed.gpu.global.add.f32 [%0], %1;" ::"l"(to), "f"(x) : "memory"); }
 
   /// Counters in global memory that blocks wait at for each other. One thread calls these, beside a sync() of its block: what the block's threads have
   /// added before it is there for those behind the sync() of a block that has awaited it.
@@ -154,6 +188,31 @@ struct Machine {
     asm volatile("red.release.gpu.global.add.s32 [%0], 1;" ::"l"(turn) : "memory");
   }
 
+  /// For one thread of a block, beside a sync() of it: whether it is the last of `count` blocks to come here. What their threads wrote before is then
+  /// there for the last one's behind another sync(); the counter is 0 again.
+  static __device__ __forceinline__ bool last_to_arrive(std::uint32_t* counter, int count) {
+    __threadfence();
+    const bool last = atomicInc(counter, static_cast<std::uint32_t>(count - 1)) == static_cast<std::uint32_t>(count - 1);
+    __threadfence();
+    return last;
+  }
+
+  static __device__ __forceinline__ std::uint64_t take_ticket(std::uint64_t* counter) { return atomicAdd(reinterpret_cast<unsigned long long*>(counter), 1ULL); }
+
+  /// Two words of 64 bits for other blocks, each of which is there as a whole or not yet: a number, and above it a tag that tells which.
+  static __device__ __forceinline__ void publish16(void* to, const Words& w) {
+    asm volatile("{\n.reg .b64 low, high;\nmov.b64 low, {%1, %2};\nmov.b64 high, {%3, %4};\nst.relaxed.gpu.global.v2.b64 [%0], {low, high};\n}" ::"l"(to),
+                 "r"(w.word[0]), "r"(w.word[1]), "r"(w.word[2]), "r"(w.word[3])
+                 : "memory");
+  }
+  /// Several of these, until all their tags are `tag`, or all are the next one.
+  template <int kCount>
+  static __device__ __forceinline__ void await16(Words (&got)[kCount], const void* from, std::uint32_t tag) {
+    while (!read_published(got, from, tag)) __nanosleep(20);
+  }
+
+  static __device__ __forceinline__ bool any(bool x) { return __any_sync(0xffffffffU, x) != 0; }
+  static __device__ __forceinline__ float shuffle(float x, int lane) { return __shfl_sync(0xffffffffU, x, lane); }
   static __device__ __forceinline__ float shuffle_xor(float x, int lanes) { return __shfl_xor_sync(0xffffffffU, x, lanes); }
   /// 2^x, two ulp (ex2.approx); 0 for minus infinity.
   static __device__ __forceinline__ float exp2(float x) {
@@ -168,6 +227,22 @@ struct Machine {
     return y;
   }
   static __device__ __forceinline__ float log(float x) { return logf(x); }
+
+ private:
+  template <int kCount>
+  static __device__ __forceinline__ bool read_published(Words (&got)[kCount], const void* from, std::uint32_t tag) {
+    bool all = true;
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      Words& w = got[i];
+      asm volatile("{\n.reg .b64 low, high;\nld.relaxed.gpu.global.v2.b64 {low, high}, [%4];\nmov.b64 {%0, %1}, low;\nmov.b64 {%2, %3}, high;\n}"
+                   : "=r"(w.word[0]), "=r"(w.word[1]), "=r"(w.word[2]), "=r"(w.word[3])
+                   : "l"(static_cast<const char*>(from) + 16 * i)
+                   : "memory");
+      all = all && w.word[1] == got[0].word[1] && w.word[3] == got[0].word[1];
+    }
+    return all && (got[0].word[1] == tag || got[0].word[1] == tag + 1);
+  }
 };
 
 }  // namespace bench::cuda

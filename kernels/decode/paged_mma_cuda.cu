@@ -29,15 +29,13 @@ struct Bodies {
     return f.template operator()<PagedMma<cuda::Machine, T, kDim, 2>>();
   }
   template <class T, class F>
-  static auto of_dim(const DecodeProblem& p, F&& f) {
-    if (p.head_dim <= 64) return of_group<T, 64>(p, f);
-    if (p.head_dim <= 128) return of_group<T, 128>(p, f);
-    return of_group<T, 256>(p, f);
+  static auto of_type(const DecodeProblem& p, F&& f) {
+    return with_dim(p, [&]<int kDim>() { return of_group<T, kDim>(p, f); });
   }
   template <class F>
   static auto with(const DecodeProblem& p, F&& f) {
-    if (p.dtype == DType::bf16) return of_dim<Bf16>(p, f);
-    return of_dim<F16>(p, f);
+    if (p.dtype == DType::bf16) return of_type<Bf16>(p, f);
+    return of_type<F16>(p, f);
   }
 };
 

@@ -32,6 +32,14 @@ void launch_spans(const PagedJob& job, void* stream) {
   BS_CUDA(cudaGetLastError());
 }
 
+/// Calls f with the least head dimension that bodies are made for and that holds the problem's.
+template <class F>
+auto with_dim(const DecodeProblem& p, F&& f) {
+  if (p.head_dim <= 64) return f.template operator()<64>();
+  if (p.head_dim <= 128) return f.template operator()<128>();
+  return f.template operator()<256>();
+}
+
 /// Bodies::with(problem, f) calls f with the body that takes the problem.
 template <class Bodies>
 constexpr SpanReader reader_of() {

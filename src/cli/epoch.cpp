@@ -114,7 +114,9 @@ void Epoch::make_links() {
 
 /// Each width of what is owed measures its limits on its first block, the other ranks asleep.
 void Epoch::measure_limits(std::int64_t generation) {
+  if (plan().run.limits == "none") return;
   for (const analysis::Width& width : widths_) {
+    if (width.device && width.ranks > 1 && plan().run.allow_shared_gpu) continue;  // what ranks reach on a device that they share is no limit of it
     if (world_.rank() < width.ranks) {
       Link& link = links_.get(0, static_cast<int>(width.ranks), generation);
       const analysis::Limits limits = width.device ? jobs::measure_device_limits_of(link, jobs::steady_clock(), placement_.local_rank)

@@ -66,7 +66,7 @@ class Epoch {
   std::optional<jobs::Ledger> ledger_;     // rank 0
   std::vector<scaling::Task> all_, owed_;  // rank 0
   std::set<analysis::Width> widths_;       // of what is owed
-  comm::BlockLinks links_{world_};
+  comm::BlockLinks links_{world_, {.allow_shared_gpu = plan().run.allow_shared_gpu, .local_rank = placement_.local_rank}};
   std::function<double()> time_left_ = time_left(options_.deadline);
   double overhead_s_ = 0.0;
   bool lost_ = false;                      // rank 0: a visit left a process unusable

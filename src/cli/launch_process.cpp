@@ -2,62 +2,21 @@
 #include "src/cli/launch_process.hpp"
 
 #include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <ctime>
 
-#include "src/core/error.hpp"
+#include "src/system/spawn.hpp"
 
 namespace bench::cli {
 namespace {
 
-/// What a new process gets; freed with it.
-class Spawn {
- public:
-  Spawn() {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawnattr_init(&attributes_);
-  }
-  ~Spawn() {
-    posix_spawn_file_actions_destroy(&actions_);
-    posix_spawnattr_destroy(&attributes_);
-  }
-  Spawn(const Spawn&) = delete;
-  Spawn& operator=(const Spawn&) = delete;
-
-  void open(int stream, const char* path, int flags) { posix_spawn_file_actions_addopen(&actions_, stream, path, flags, 0644); }
-  void copy(int from, int to) { posix_spawn_file_actions_adddup2(&actions_, from, to); }
-  void own_group() {
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
-    posix_spawnattr_setpgroup(&attributes_, 0);
-  }
-  pid_t start(const std::vector<std::string>& command) const {
-    std::vector<char*> argv;
-    for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    pid_t child = 0;
-    const int failed = posix_spawnp(&child, argv[0], &actions_, &attributes_, argv.data(), environ);
-    if (failed != 0) throw Error(ErrorKind::unavailable, concat("cannot start '", command.front(), "': ", std::strerror(failed)));
-    return child;
-  }
-
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
-
-int wait_for(pid_t child) {
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
+using system::Spawn;
+using system::wait_for;
 
 // Of the handler: only what a handler may touch.
 constexpr std::time_t kPatience_s = 3;  // a queue's kill sends the same wish twice, to the script and to us: that is one

@@ -97,6 +97,9 @@ void add_measuring_flags(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"auto", "window", "barrier"}))->group(group);
   app.add_option("--telemetry", options.telemetry_s, "read clocks, load and device state every so many seconds, too; 0: only at the ends of visits")
       ->check(CLI::NonNegativeNumber)->group(group)->capture_default_str();
+  app.add_option("--limits", options.limits, "measure: the machine's rates, before and after the sweep; none: rows have no fraction of a limit")
+      ->check(CLI::IsMember({"measure", "none"}))->envname("BENCH_SCALE_LIMITS")->group(group);
+  app.add_flag("--allow-shared-gpu", options.allow_shared_gpu, "ranks of a case may share a GPU: such cases are checked and not timed")->group(group);
   app.add_option("--bind", options.bind, "auto: split the node's cores among its ranks; none")->check(CLI::IsMember({"auto", "none"}))->group(group);
 }
 
@@ -131,6 +134,7 @@ void add_running_flags(CLI::App& app, Options& options) {
       ->type_name("TIME")->group(group);
   app.add_option("--timeout", options.timeout_s, "seconds until a visit counts as hung; 0: ten times its estimate, at least a minute")
       ->check(CLI::NonNegativeNumber)->group(group);
+  app.add_flag("--allow-commands", options.allow_commands, "let kernels named *_command start Python programs that run other packages (docs/commands.md)")->group(group);
   const auto are_faults = [](const std::string& text) {
     try {
       comm::parse_faults(text);
@@ -237,6 +241,8 @@ void apply_settings(const Options& options, scaling::RunSettings& run) {
   lay(options.schedule, run.schedule);
   lay(options.sync, run.sync);
   lay(options.bind, run.bind);
+  lay(options.limits, run.limits);
+  if (options.allow_shared_gpu) run.allow_shared_gpu = true;
   scaling::check_settings(run);
 }
 

@@ -35,12 +35,13 @@ struct Options {
   // Flags over the study's run settings; absent ones leave the study's value.
   std::optional<std::int64_t> warmup, min_samples, max_samples, iterations, visits, scaling_visits, seed;
   std::optional<double> ci, confidence, min_time, warmup_time, budget;
-  std::optional<std::string> order, placement, isolation, schedule, sync, bind;
+  std::optional<std::string> order, placement, isolation, schedule, sync, bind, limits;
   std::string color = "auto";          // auto | always | never
   bool json = false;
   bool dry_run = false;
   bool quiet = false;
   double telemetry_s = 0.0;            // period of the telemetry thread; 0: only at the ends of visits
+  bool allow_shared_gpu = false;
   bool profile_self = false;
   std::string resume;                  // empty: a new run; strict: the same plan; intersect: what both plans have
   std::vector<std::string> retry;      // outcomes that a resumed run measures again
@@ -50,6 +51,7 @@ struct Options {
   std::string shard;                   // I/N: only these cases of the study; empty: all
   std::string deadline;                // seconds from now, or @UNIX time; empty: the environment's
   double timeout_s = 0.0;              // of a visit; 0: from its estimate
+  bool allow_commands = false;         // kernels may start programs
   std::string inject;                  // faults of the links, comm::parse_faults
   std::optional<std::string> isa;      // the widest vector instructions that our kernels may use
   bool save_outputs = false;           // outputs/<case>.h5

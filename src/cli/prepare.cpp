@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "analysis/compare/policy.hpp"
+#include "jobs/command/permission.hpp"
 #include "scaling/shard.hpp"
 #include "src/cli/torch_plugin.hpp"
 #include "src/cli/verbs.hpp"
@@ -34,6 +35,16 @@ void keep_workloads(scaling::Study& study, const std::vector<std::string>& workl
     std::erase_if(study.sweeps, [&](const scaling::Sweep& sweep) { return std::ranges::find(workloads, sweep.op) == workloads.end(); });
 }
 
+/// Programs are started where that was asked for, and only there.
+void forbid_commands(std::vector<scaling::Case>& cases) {
+  for (scaling::Case& c : cases) {
+    const Kernel* kernel = Registry<Kernel>::instance().find(c.kernel);
+    if (kernel == nullptr || kernel->backend != Backend::command || c.planned == Outcome::skipped) continue;
+    c.planned = Outcome::skipped;
+    c.reason = jobs::kNotAllowed;
+  }
+}
+
 }  // namespace
 
 Planned prepare(const Options& options, const scaling::Machine& machine) {
@@ -53,6 +64,7 @@ Planned prepare(const Options& options, const scaling::Machine& machine) {
     planned.policy.assign(std::istreambuf_iterator<char>(file), {});
   }
   std::vector<scaling::Case> cases = scaling::make_cases(planned.study, missing, machine);
+  if (!options.allow_commands) forbid_commands(cases);
   std::erase_if(cases, [&](const scaling::Case& c) { return c.ranks <= options.wider_than; });
   if (!options.shard.empty()) scaling::keep_shard(cases, scaling::parse_shard(options.shard));
   planned.plan = scaling::make_plan(planned.study, std::move(cases), machine);

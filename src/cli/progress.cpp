@@ -63,7 +63,8 @@ void Progress::finished(const scaling::Case& c, const analysis::VisitRecord& rec
   const bool ok = record.outcome == Outcome::ok;
   if (terminal_ && ok) return draw(short_name(c));
   if (terminal_) std::fputs("\r\033[K", stderr);
-  const std::string result = ok ? concat(format_time(median_of_slowest(record)), "  n=", record.rank_time_s.size() / static_cast<std::size_t>(record.ranks), "  ", record.stop_reason)
+  const std::string result = ok && record.functional_only ? std::string("right; not timed: ranks share a device")
+                             : ok ? concat(format_time(median_of_slowest(record)), "  n=", record.rank_time_s.size() / static_cast<std::size_t>(record.ranks), "  ", record.stop_reason)
                                 : concat(to_text(record.outcome), ": ", record.reason);
   std::fprintf(stderr, "[%zu/%zu, %s left] %s  %s%s%s\n", done_, total_, format_duration(left_s_).c_str(), short_name(c).c_str(),
                color_ && !ok ? "\033[31m" : "", result.c_str(), color_ && !ok ? "\033[0m" : "");

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <optional>
 
+#include "jobs/command/permission.hpp"
 #include "jobs/engine/watchdog.hpp"
 #include "src/cli/epoch.hpp"
 #include "src/comm/fault_tolerance.hpp"
@@ -30,6 +31,7 @@ constexpr double kLongestRebuild_s = 600.0;
 }  // namespace
 
 int run_verb(const Options& options, const comm::Session& session, SelfProfile& profile) {
+  jobs::allow_commands(options.allow_commands);
   comm::Communicator everybody = session.world();
   Kept kept;
   for (;;) {
