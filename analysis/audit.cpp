@@ -20,9 +20,9 @@ struct Times {  // visit medians of a case, s
 std::map<std::string, Times> audited_times(const RunRecord& run) {
   std::map<std::string, Times> times;
   for (const VisitRecord& visit : run.visits)
-    if (visit.outcome == Outcome::ok && visit.placement == kAuditPlacement) times[visit.case_id].alone.push_back(median(sorted(valid_times(visit))));
+    if (visit.outcome == Outcome::ok && !visit.functional_only && visit.placement == kAuditPlacement) times[visit.case_id].alone.push_back(median(sorted(valid_times(visit))));
   for (const VisitRecord& visit : run.visits)
-    if (const auto it = times.find(visit.case_id); it != times.end() && visit.outcome == Outcome::ok && visit.placement == "packed")
+    if (const auto it = times.find(visit.case_id); it != times.end() && visit.outcome == Outcome::ok && !visit.functional_only && visit.placement == "packed")
       it->second.packed.push_back(median(sorted(valid_times(visit))));
   return times;
 }

@@ -23,7 +23,7 @@ void add_verdicts(Results& results, const VerdictRule& rule) {
   std::vector<double> p;
   for (std::size_t i = 0; i < results.cases.size(); ++i) {
     CaseResult& result = results.cases[i];
-    if (!result.baseline_case || *result.baseline_case == i || result.outcome != Outcome::ok) continue;
+    if (!result.baseline_case || *result.baseline_case == i || !result.timed()) continue;
     const std::vector<double>& base = results.cases[*result.baseline_case].visit_medians_s;
     rivals.push_back(i);
     p.push_back(launch_ratio(base, result.visit_medians_s, rule.confidence).p);

@@ -5,8 +5,9 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
-#include "src/core/params.hpp"
+#include "scaling/case.hpp"
 
 namespace bench::analysis {
 
@@ -20,6 +21,14 @@ inline std::string text_of(const Params& params, const char* name, const char* o
   const auto it = params.find(name);
   const auto* value = it == params.end() ? nullptr : std::get_if<std::string>(&it->second);
   return value == nullptr ? otherwise : *value;
+}
+
+/// "op|name=value|...": the op and all parameters but one. Cases of different kernels with equal keys are rivals.
+inline std::string parameters_key(const scaling::Case& c, std::string_view left_out = {}) {
+  std::string key = c.op;
+  for (const auto& [name, value] : c.params)
+    if (name != left_out) key += concat('|', name, '=', bench::to_text(value));
+  return key;
 }
 
 }  // namespace bench::analysis

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "analysis/bus_bandwidth.hpp"
 #include "analysis/halved_flops.hpp"
 
 namespace bench::analysis {
@@ -91,6 +92,9 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
   add(columns, "flops_per_s_halved", "FLOP s-1", "attention's rate as FlashAttention's benchmarks count: causal is half of all pairs", rows,
       [&](const auto& r) { return r.n > 0 ? halved_flops(of(r)).value_or(kNone) / r.time_s.value : kNone; });
   add(columns, "bytes_per_s", "byte s-1", "bytes / time", rows, [](const auto& r) { return positive(r.bytes_per_s); });
+  const auto bus = [&](const CaseResult& r) { return r.n > 0 ? bus_bandwidth(of(r), r.time_s.value).value_or(BusBandwidth{kNone, kNone}) : BusBandwidth{kNone, kNone}; };
+  add(columns, "algbw", "byte s-1", "an exchange's size / time, as nccl-tests counts both", rows, [&](const auto& r) { return bus(r).algbw; });
+  add(columns, "busbw", "byte s-1", "algbw times what a rank has to send of that size", rows, [&](const auto& r) { return bus(r).busbw; });
   add(columns, "limit", "", "resource whose measured rate bounds the op: compute, memory or exp", rows, [](const auto& r) { return r.limit; });
   add(columns, "limit_time", "s", "time at that bound", rows, [](const auto& r) { return positive(r.limit_s); });
   add(columns, "limit_fraction", "1", "limit_time / time", rows, [](const auto& r) { return positive(r.limit_fraction); });
@@ -116,6 +120,7 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
   add(columns, "wire_bytes_least", "byte", "bytes that each rank has to send at least, by the op's cost model", rows, [&](const auto& r) { return of(r).cost.wire_bytes; });
   add(columns, "isolation", "", "what may run beside it", rows, [&](const auto& r) { return std::string(of(r).isolation == scaling::Isolation::node ? "node" : "none"); });
   add(columns, "contended", "1", "1: neighbours changed its kernel's times, as the audit found, and it had some", rows, [](const auto& r) { return static_cast<std::int64_t>(r.contended); });
+  add(columns, "functional_only", "1", "1: ranks shared a device: the answer was checked, and nothing was timed", rows, [](const auto& r) { return static_cast<std::int64_t>(r.functional_only); });
   add(columns, "oversubscribed", "1", "1: ranks shared cores, times mean little", rows, [](const auto& r) { return static_cast<std::int64_t>(r.oversubscribed); });
   return columns;
 }

@@ -40,6 +40,9 @@ std::vector<Column> scaling_columns(const RunRecord& run, const Results& results
 /// Rows of /winners: one per problem that two or more kernels were measured on.
 std::vector<Column> winner_columns(const RunRecord& run, const Results& results);
 
+/// Rows of /crossovers: one per crossover that the study asks for.
+std::vector<Column> crossover_columns(const RunRecord& run, const Results& results);
+
 /// Rows of /fits: one per scaling curve.
 std::vector<Column> fit_columns(const std::vector<FitRow>& rows);
 

@@ -56,7 +56,7 @@ double rank_balance(const VisitRecord& visit) {
 FactorModel::FactorModel(const RunRecord& run, const Results& results) : run_(run), results_(results) {
   for (const CaseResult& result : results.cases) {
     const scaling::Case& c = run.cases[result.case_index];
-    const bool measured = result.outcome == Outcome::ok && !result.oversubscribed && result.flops_per_s > 0.0;
+    const bool measured = result.timed() && !result.oversubscribed && result.flops_per_s > 0.0;
     if (!measured || c.ranks != 1) continue;
     for (const bool with_layout : {true, false})
       alone_.emplace(key_of(c.kernel, c.params, with_layout), result.flops_per_s);

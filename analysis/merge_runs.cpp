@@ -55,6 +55,7 @@ void join(std::vector<T>& to, const std::vector<T>& from) {
 void join_case(scaling::Case& to, const scaling::Case& from) {
   const std::vector<std::string> sweeps = to.sweeps;
   const std::vector<scaling::ScalingTag> tags = to.scaling;
+  const std::vector<scaling::CrossoverTag> crossovers = to.crossovers;
   const std::string baseline = to.baseline;
   if (to.planned != Outcome::ok && from.planned == Outcome::ok) to = from;
   if (to.baseline.empty()) to.baseline = baseline.empty() ? from.baseline : baseline;
@@ -62,6 +63,8 @@ void join_case(scaling::Case& to, const scaling::Case& from) {
   join(to.sweeps, from.sweeps);
   join(to.scaling, tags);
   join(to.scaling, from.scaling);
+  join(to.crossovers, crossovers);
+  join(to.crossovers, from.crossovers);
 }
 
 std::vector<scaling::Case> join_cases(const Runs& runs) {

@@ -38,6 +38,20 @@ struct Limits {
   double link_bytes_per_s = 0.0;  // sent, while as many come in; without the latency
 };
 
+/// What both can do at the same time. The link's rates are of each rank and no sums: they are a's.
+inline Limits sum_of(Limits a, const Limits& b) {
+  a.fp32_flops_per_s += b.fp32_flops_per_s;
+  a.bf16_flops_per_s += b.bf16_flops_per_s;
+  a.fp16_flops_per_s += b.fp16_flops_per_s;
+  a.fp64_flops_per_s += b.fp64_flops_per_s;
+  a.exps_per_s += b.exps_per_s;
+  for (std::size_t i = 0; i < a.triad_bytes_per_s.size(); ++i) {
+    a.triad_bytes_per_s[i] += b.triad_bytes_per_s[i];
+    a.read_bytes_per_s[i] += b.read_bytes_per_s[i];
+  }
+  return a;
+}
+
 /// Rate by rate the higher one.
 inline Limits better_of(Limits a, const Limits& b) {
   a.fp32_flops_per_s = std::max(a.fp32_flops_per_s, b.fp32_flops_per_s);
@@ -121,6 +135,7 @@ struct VisitRecord {
   std::int64_t wire_bytes = 0;           // sent by the busiest rank in one call
   bool ended_process = false;            // it hung, or broke its device's context: the process it ran in could not go on
   bool oversubscribed = false;           // more ranks than cores: no efficiency is taken from it
+  bool functional_only = false;          // ranks shared a device: checked and, since they would time each other, not timed; ok without samples
   Telemetry before, after;               // of the block's first rank, at the ends of the measurement
 };
 

@@ -37,11 +37,11 @@ Params params_from_json(const json& object) {
   return params;
 }
 
-/// What the statistics rely on: whole rows of times, at least one where the visit is ok.
+/// What the statistics rely on: whole rows of times, at least one where the visit is ok, none where it was not to be timed.
 void check_samples(const VisitRecord& v) {
   const auto times = static_cast<std::int64_t>(v.rank_time_s.size());
   if (v.ranks < 1) throw Error(ErrorKind::io, concat("field 'ranks' must be 1 or more, not ", v.ranks));
-  if (times % v.ranks != 0 || (v.outcome == Outcome::ok && times == 0))
+  if (times % v.ranks != 0 || (v.outcome == Outcome::ok && (times == 0) != v.functional_only))
     throw Error(ErrorKind::io, concat("field 'rank_time_s' has ", times, " times for ", v.ranks, " ranks"));
   if (!std::ranges::all_of(v.rank_time_s, [](double time) { return time >= 0.0; }))
     throw Error(ErrorKind::io, "field 'rank_time_s' has a negative time");
@@ -65,6 +65,8 @@ json to_json(const scaling::Case& c) {
   json tags = json::array();
   for (const scaling::ScalingTag& tag : c.scaling)
     tags.push_back({{"study", tag.study}, {"mode", tag.mode}, {"by", tag.by}, {"series", tag.series}, {"base", tag.base}});
+  json crossovers = json::array();
+  for (const scaling::CrossoverTag& tag : c.crossovers) crossovers.push_back({{"sweep", tag.sweep}, {"against", tag.against}, {"along", tag.along}});
   return {{"id", c.id},
           {"op", c.op},
           {"kernel", c.kernel},
@@ -83,7 +85,8 @@ json to_json(const scaling::Case& c) {
           {"reason", c.reason},
           {"baseline", c.baseline},
           {"sweeps", c.sweeps},
-          {"scaling", tags}};
+          {"scaling", tags},
+          {"crossovers", crossovers}};
 }
 
 scaling::Case case_from_json(const json& j) {
@@ -115,6 +118,13 @@ scaling::Case case_from_json(const json& j) {
     read_field(item, "by", tag.by);
     read_field(item, "series", tag.series);
     if (item.contains("base")) read_field(item, "base", tag.base);  // journals of older versions have none
+  }
+  if (!j.contains("crossovers")) return c;  // nor these
+  for (const json& item : list_member(j, "crossovers")) {
+    scaling::CrossoverTag& tag = c.crossovers.emplace_back();
+    read_field(item, "sweep", tag.sweep);
+    read_field(item, "against", tag.against);
+    read_field(item, "along", tag.along);
   }
   return c;
 }
@@ -162,6 +172,7 @@ json to_json(const VisitRecord& v) {
           {"after", v.after}};
   if (!figures.empty()) object["figures"] = figures;
   if (v.ended_process) object["ended_process"] = true;
+  if (v.functional_only) object["functional_only"] = true;
   if (v.graph_nodes > 0) object["graph_nodes"] = v.graph_nodes;
   if (v.device_total_bytes > 0)
     object["device"] = {{"peak_bytes", v.device_peak_bytes}, {"free_bytes", v.device_free_bytes}, {"total_bytes", v.device_total_bytes}, {"enqueue_s", v.enqueue_s}};
@@ -216,6 +227,7 @@ VisitRecord visit_from_json(const json& j) {
   read_field(j, "wire_bytes", v.wire_bytes);
   read_field(j, "oversubscribed", v.oversubscribed);
   if (j.contains("ended_process")) read_field(j, "ended_process", v.ended_process);  // most do not
+  if (j.contains("functional_only")) read_field(j, "functional_only", v.functional_only);
   if (j.contains("graph_nodes")) read_field(j, "graph_nodes", v.graph_nodes);
   if (j.contains("device")) {
     const json& device = member(j, "device");

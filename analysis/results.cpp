@@ -9,6 +9,7 @@
 
 #include "analysis/audit.hpp"
 #include "analysis/baseline_verdicts.hpp"
+#include "analysis/case_parameters.hpp"
 #include "analysis/compare/baseline_sides.hpp"
 #include "analysis/sample_times.hpp"
 #include "analysis/scaling_rows.hpp"
@@ -55,8 +56,9 @@ void add_visit(CaseResult& result, const VisitRecord& visit, double confidence) 
     result.reason = visit.reason;
     return;
   }
-  const std::vector<double> samples = valid_times(visit);
   if (result.n_visits == 0) result.outcome = Outcome::ok;
+  if (visit.functional_only) return;
+  const std::vector<double> samples = valid_times(visit);
   result.n_visits += 1;
   result.n_left_out += static_cast<std::int64_t>(sample_times(visit).size() - samples.size());
   if (const std::vector<double> skews = start_skews(visit); !skews.empty())
@@ -102,19 +104,19 @@ void finish(CaseResult& result, const scaling::Case& c, const RunRecord& run) {
     result.visits.clear();
     return;
   }
+  if (result.n_visits == 0) {
+    result.functional_only = true;
+    result.reason = "functional only: ranks shared a device, so the answer was checked and nothing was timed";
+    return;
+  }
   if (result.n_visits > 1) result.time_s = geometric_mean(result.visit_medians_s, run.confidence);
   result.flops_per_s = c.cost.flops / result.time_s.value;
   result.bytes_per_s = c.cost.bytes / result.time_s.value;
   add_limit(result, c, run);
 }
 
-/// Key of a problem: what rivals share. Ranks, threads and layout say how it is done, not what.
-std::string problem_key(const scaling::Case& c) {
-  std::string key = c.op;
-  for (const auto& [name, value] : c.params)
-    if (name != "layout") key += concat('|', name, '=', bench::to_text(value));
-  return key;
-}
+/// Key of a problem: what rivals share. Layout says how it is done, not what.
+std::string problem_key(const scaling::Case& c) { return parameters_key(c, "layout"); }
 
 void add_speedups(Results& results, const RunRecord& run) {
   std::map<std::string, std::size_t> by_problem;  // "kernel problem" -> case
@@ -123,10 +125,10 @@ void add_speedups(Results& results, const RunRecord& run) {
   for (std::size_t i = 0; i < run.cases.size(); ++i) {
     const scaling::Case& c = run.cases[i];
     const auto base = by_problem.find(c.baseline + ' ' + problem_key(c));
-    if (base == by_problem.end() || results.cases[base->second].outcome != Outcome::ok) continue;
+    if (base == by_problem.end() || !results.cases[base->second].timed()) continue;
     if (!comparable_environments(results.cases[i].environment, results.cases[base->second].environment)) continue;
     results.cases[i].baseline_case = base->second;
-    if (results.cases[i].outcome != Outcome::ok) continue;
+    if (!results.cases[i].timed()) continue;
     // The baseline against itself is 1 by definition, not by measurement.
     results.cases[i].speedup = base->second == i ? Estimate{1.0, std::nullopt} : time_ratio(run, results, base->second, i, each);
   }
@@ -178,7 +180,7 @@ Results make_results(const RunRecord& run) {
     CaseResult& result = results.cases[it->second];
     result.reason.clear();
     add_visit(result, run.visits[v], run.confidence);
-    if (run.visits[v].outcome == Outcome::ok) result.visits.push_back(v);
+    if (run.visits[v].outcome == Outcome::ok && !run.visits[v].functional_only) result.visits.push_back(v);
   }
   const std::vector<std::string> environments = case_environments(run);
   for (std::size_t i = 0; i < run.cases.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/efficiency.hpp"
@@ -40,8 +41,17 @@ struct CaseResult {
   std::int64_t peak_memory_bytes = 0, wire_bytes = 0, device_peak_bytes = 0;
   double enqueue_s = 0.0;                 // smallest of the visits'; 0: no device
   bool oversubscribed = false;
+  bool functional_only = false;           // ranks shared a device: ok means that the answer is right, and there is no time
   bool contended = false;                 // measured beside neighbours, and the audit found that these change its kernel's times (audit.hpp)
   std::string environment;                // of its visits, in a merged record (source_runs.hpp); empty: the run's
+
+  /// Whether it has a time.
+  bool timed() const { return outcome == Outcome::ok && !functional_only; }
+  /// In a word or two why no figure is taken of it that others are taken of.
+  std::string_view lack() const {
+    if (outcome != Outcome::ok) return bench::to_text(outcome);
+    return functional_only ? "functional only" : "shared cores";
+  }
 };
 
 struct ScalingRow {

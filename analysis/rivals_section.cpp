@@ -8,6 +8,8 @@
 #include <map>
 #include <utility>
 
+#include "analysis/estimate_cells.hpp"
+
 namespace bench::analysis {
 namespace {
 
@@ -21,7 +23,7 @@ std::vector<Cells> cells_of(const RunRecord& run, const Results& results) {
   std::vector<Cells> all;
   std::map<std::pair<std::string, std::string>, std::size_t> row;
   for (const CaseResult& result : results.cases) {
-    if (!result.speedup || result.outcome != Outcome::ok) continue;
+    if (!result.speedup || !result.timed()) continue;
     const scaling::Case& c = run.cases[result.case_index];
     if (c.kernel == c.baseline) continue;
     for (const std::string& sweep : c.sweeps) {
@@ -46,9 +48,8 @@ std::string mean_cell(const Cells& cells) {
     squares += half * half;
   }
   const double mean = std::exp(sum / n);
-  if (!intervals) return fmt::format("{:.3g}", mean);
   const double factor = std::exp(std::sqrt(squares) / n);
-  return fmt::format("{:.3g} [{:.3g}, {:.3g}]", mean, mean / factor, mean * factor);
+  return ratio_cell(Estimate{mean, intervals ? std::optional(Interval{mean / factor, mean * factor}) : std::nullopt});
 }
 
 /// Least and most of the limit; "-" when a cell has none.

@@ -68,6 +68,8 @@ class Curves {
       if (base != nullptr) row.base_ranks = case_of(*base).ranks, row.base_note = note;
       if (result.outcome != Outcome::ok)
         row.note = concat(bench::to_text(result.outcome), ": ", result.reason);
+      else if (result.functional_only)
+        row.note = result.reason;
       else if (result.oversubscribed)
         row.note = "ranks share cores: no efficiency is taken";
       else if (&row != base &&
@@ -82,7 +84,7 @@ class Curves {
   const scaling::Case& case_of(const ScalingRow& row) const { return run_.cases[row.case_index]; }
   bool ran(const ScalingRow& row) const {
     const CaseResult& result = results_.cases[row.case_index];
-    return result.outcome == Outcome::ok && !result.oversubscribed;
+    return result.timed() && !result.oversubscribed;
   }
 
   /// The rank count that was wished for, if it ran; else the smallest that did.
@@ -100,8 +102,7 @@ class Curves {
         std::ranges::find_if(rows, [&](const ScalingRow& r) { return case_of(r).ranks == wished; });
     if (row == rows.end()) return concat(wished, " wished for: not in the study");
     const CaseResult& result = results_.cases[row->case_index];
-    return concat(wished, " wished for: ",
-                  result.outcome == Outcome::ok ? "shared cores" : bench::to_text(result.outcome));
+    return concat(wished, " wished for: ", result.lack());
   }
 
   void fill(ScalingRow& row, const ScalingRow& base) const {

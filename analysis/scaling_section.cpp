@@ -7,6 +7,7 @@
 #include <functional>
 #include <tuple>
 
+#include "analysis/estimate_cells.hpp"
 #include "scaling/sweep.hpp"
 #include "src/core/units.hpp"
 
@@ -38,21 +39,8 @@ std::string number_cell(const std::optional<double>& value) {
   return value ? fmt::format("{:.3g}", *value) : "-";
 }
 
-std::string estimate_cell(const std::optional<Estimate>& estimate) {
-  if (!estimate) return "-";
-  if (!estimate->interval) return fmt::format("{:.3g}", estimate->value);
-  return fmt::format("{:.3g} [{:.3g}, {:.3g}]", estimate->value, estimate->interval->lo,
-                     estimate->interval->hi);
-}
-
 std::string time_cell(const CaseResult& result) {
-  if (result.outcome != Outcome::ok) return "-";
-  const TimeUnit unit = time_unit_for(result.time_s.value);
-  const auto scaled = [&](double time_s) { return time_s * unit.per_second; };
-  if (!result.time_s.interval)
-    return fmt::format("{:.4g} {} [too few]", scaled(result.time_s.value), unit.name);
-  return fmt::format("{:.4g} {} [{:.4g}, {:.4g}]", scaled(result.time_s.value), unit.name,
-                     scaled(result.time_s.interval->lo), scaled(result.time_s.interval->hi));
+  return result.timed() ? time_cell(result.time_s) : "-";
 }
 
 std::string rate_cell(const ScalingRow& row, const scaling::Case& c) {
@@ -145,9 +133,9 @@ Section efficiency_section(const Reader& at, const Rows& rows) {
         {"its ideal", true, false, [](const ScalingRow& row) { return number_cell(row.time_ratio_ideal); }});
   }
   columns.push_back(
-      {"speed-up" + ci, true, true, [](const ScalingRow& row) { return estimate_cell(row.speedup); }});
+      {"speed-up" + ci, true, true, [](const ScalingRow& row) { return ratio_cell(row.speedup); }});
   columns.push_back(
-      {"efficiency" + ci, true, true, [](const ScalingRow& row) { return estimate_cell(row.efficiency); }});
+      {"efficiency" + ci, true, true, [](const ScalingRow& row) { return ratio_cell(row.efficiency); }});
   columns.push_back({"note", false, false, [](const ScalingRow& row) { return row.note; }});
   return {title_of(*rows.front()), table_of(columns, rows), note_of(rows.front()->tag)};
 }

@@ -57,6 +57,8 @@ std::vector<char> image(const RunRecord& run) {
   write_group(file, "scaling", scaling_columns(run, results), run.confidence);
   const std::vector<Column> winners = winner_columns(run, results);
   write_group(file, "winners", winners, run.confidence);
+  const std::vector<Column> crossovers = crossover_columns(run, results);
+  write_group(file, "crossovers", crossovers, run.confidence);
   const std::vector<Column> fits = fit_columns(make_fits(run, results));
   write_group(file, "fits", fits, run.confidence);
   write_group(file, "limits", limit_columns(run), run.confidence);
@@ -65,6 +67,7 @@ std::vector<char> image(const RunRecord& run) {
   write_table(tables, "visits", visits);
   write_table(tables, "scaling", scaling_columns(run, results));
   write_table(tables, "winners", winners);
+  write_table(tables, "crossovers", crossovers);
   write_table(tables, "fits", fits);
   write_provenance(file, run);
   return h5::image_of(file);

@@ -150,6 +150,7 @@ std::vector<VisitRecord> read_visits(const std::vector<scaling::Case>& all, cons
              wire = rows.ints("wire_bytes"), oversubscribed = rows.ints("oversubscribed");
   const auto reason = rows.texts("reason"), sync = rows.texts("sync"), cold = rows.texts("cold_method"), stop = rows.texts("stop_reason");
   const std::vector<std::string> run = rows.has("run") ? rows.texts("run") : std::vector<std::string>(rows.count());  // newer than the schema
+  const std::vector<std::int64_t> functional = rows.has("functional_only") ? rows.ints("functional_only") : std::vector<std::int64_t>(rows.count());
   const auto start = rows.doubles("start"), check_s = rows.doubles("check_time"), warmup_s = rows.doubles("warmup_time"), measure_s = rows.doubles("measure_time"), decide_s = rows.doubles("decide_time"),
              bound = rows.doubles("clock_bound"), floor = rows.doubles("timer_floor"), tau = rows.doubles("tau");
   const auto error = cases.doubles("error"), tolerance = cases.doubles("tolerance");
@@ -163,6 +164,7 @@ std::vector<VisitRecord> read_visits(const std::vector<scaling::Case>& all, cons
                  .clock_bound_s = bound[i], .timer_floor_s = floor[i], .stop_reason = stop[i], .tau = tau[i], .start_s = start[i], .check_s = check_s[i],
                  .warmup_s = warmup_s[i], .measure_s = measure_s[i], .decide_s = decide_s[i], .rows_checked = checked[i], .peak_memory_bytes = memory[i], .wire_bytes = wire[i],
                  .oversubscribed = oversubscribed[i] != 0};
+    visits[i].functional_only = functional[i] != 0;
     if (!std::isnan(tolerance[row])) visits[i].checks = {{"", error[row], tolerance[row]}};
   }
   read_device(visits, rows);
@@ -178,14 +180,14 @@ void read_samples(std::vector<VisitRecord>& visits, const Rows& rows, const Rows
   std::size_t sample = 0, at = 0;
   for (std::size_t v = 0; v < visits.size(); ++v) {
     const auto left = static_cast<std::int64_t>(flags.size() - sample), left_times = static_cast<std::int64_t>(times.size() - at);
-    if (taken[v] < 0 || taken[v] > left || visits[v].ranks > left_times || taken[v] > left_times / visits[v].ranks)
+    if (taken[v] < 0 || taken[v] > left || taken[v] > left_times / visits[v].ranks)
       throw Error(ErrorKind::io, concat("/visits/n holds ", taken[v], ", more than /samples and /rank_samples have left"));
     const auto n = static_cast<std::size_t>(taken[v]), width = n * static_cast<std::size_t>(visits[v].ranks);
     visits[v].flags.assign(flags.begin() + static_cast<std::ptrdiff_t>(sample), flags.begin() + static_cast<std::ptrdiff_t>(sample + n));
     visits[v].rank_time_s.assign(times.begin() + static_cast<std::ptrdiff_t>(at), times.begin() + static_cast<std::ptrdiff_t>(at + width));
     if (visits[v].ranks > 1 && n > 0 && !std::isnan(starts[at]))
       visits[v].rank_start_s.assign(starts.begin() + static_cast<std::ptrdiff_t>(at), starts.begin() + static_cast<std::ptrdiff_t>(at + width));
-    if (visits[v].outcome == Outcome::ok && n == 0) throw Error(ErrorKind::io, "/visits has a visit that is ok and has no samples");
+    if (visits[v].outcome == Outcome::ok && n == 0 && !visits[v].functional_only) throw Error(ErrorKind::io, "/visits has a visit that is ok and has no samples");
     sample += n;
     at += width;
   }

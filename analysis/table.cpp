@@ -8,6 +8,8 @@
 #include <set>
 
 #include "analysis/audit.hpp"
+#include "analysis/bus_bandwidth.hpp"
+#include "analysis/crossovers_section.hpp"
 #include "analysis/estimate_cells.hpp"
 #include "analysis/fits/fits_section.hpp"
 #include "analysis/rivals_section.hpp"
@@ -21,9 +23,9 @@ namespace {
 
 constexpr double kAboveLimit = 1.02;  // within 2 % of its limit a case may come out above it by noise
 
-/// FLOP rate where FLOPs or exponentials bind, byte rate where memory does.
+/// FLOP rate where FLOPs or exponentials bind, byte rate where memory does or nothing is computed.
 std::string rate_cell(const CaseResult& result) {
-  if (result.limit == "memory") return fmt::format("{:.3g} GB/s", result.bytes_per_s / 1e9);
+  if (result.limit == "memory" || !(result.flops_per_s > 0.0)) return fmt::format("{:.3g} GB/s", result.bytes_per_s / 1e9);
   return result.flops_per_s >= 1e12 ? fmt::format("{:.3g} TFLOP/s", result.flops_per_s / 1e12) : fmt::format("{:.3g} GFLOP/s", result.flops_per_s / 1e9);
 }
 
@@ -43,6 +45,17 @@ void add_figures(TextTable& table, const Rows& rows) {
       const auto it = std::ranges::find(rows[i]->figures, name, &Figure::name);
       table.rows[i].push_back(it == rows[i]->figures.end() ? "-" : fmt::format("{:.3g}", it->value));
     }
+  }
+}
+
+/// Two columns for exchanges between ranks, none for other ops.
+void add_bus_bandwidth(TextTable& table, const RunRecord& run, const Rows& rows) {
+  std::vector<std::optional<BusBandwidth>> rates;
+  for (const CaseResult* row : rows) rates.push_back(bus_bandwidth(run.cases[row->case_index], row->time_s.value));
+  if (std::ranges::none_of(rates, [](const auto& rate) { return rate.has_value(); })) return;
+  for (const auto& [head, rate] : {std::pair("algbw", &BusBandwidth::algbw), std::pair("busbw", &BusBandwidth::busbw)}) {
+    table.heads.push_back({head, true});
+    for (std::size_t i = 0; i < rows.size(); ++i) table.rows[i].push_back(rates[i] ? fmt::format("{:.3g} GB/s", (*rates[i]).*rate / 1e9) : "-");
   }
 }
 
@@ -80,6 +93,7 @@ Section case_section(const RunRecord& run, Rows rows) {
     section.table.rows.push_back(std::move(cells));
   }
   add_figures(section.table, rows);
+  add_bus_bandwidth(section.table, run, rows);
   std::set<std::string> baselines;
   for (const CaseResult* row : rows) baselines.insert(run.cases[row->case_index].baseline);
   baselines.erase("");
@@ -105,7 +119,7 @@ std::string first_of(const std::set<std::string>& kernels) {
 std::vector<Section> case_sections(const RunRecord& run, const Results& results) {
   std::map<std::string, Rows> by_op;
   for (const CaseResult& result : results.cases)
-    if (result.outcome == Outcome::ok) by_op[run.cases[result.case_index].op].push_back(&result);
+    if (result.timed()) by_op[run.cases[result.case_index].op].push_back(&result);
   std::vector<Section> sections;
   for (const auto& [op, rows] : by_op) sections.push_back(case_section(run, rows));
   return sections;
@@ -118,7 +132,7 @@ Section untimed_section(const RunRecord& run, const Results& results) {
   };
   std::map<std::pair<std::string, std::string>, Group> groups;  // by outcome and reason
   for (const CaseResult& result : results.cases) {
-    if (result.outcome == Outcome::ok) continue;
+    if (result.timed()) continue;
     Group& group = groups[{std::string(bench::to_text(result.outcome)), result.reason}];
     group.kernels.insert(run.cases[result.case_index].kernel);
     ++group.cases;
@@ -133,6 +147,7 @@ std::vector<Section> all_sections(const RunRecord& run, const Results& results, 
   std::vector<Section> sections = case_sections(run, results);
   sections.push_back(rivals_section(run, results));
   for (Section& section : winners_sections(run, results)) sections.push_back(std::move(section));
+  sections.push_back(crossovers_section(run, results));
   sections.push_back(warmup_section(run, results));
   sections.push_back(untimed_section(run, results));
   sections.push_back(audit_section(run));

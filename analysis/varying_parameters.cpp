@@ -5,6 +5,9 @@
 #include <map>
 #include <set>
 
+#include "analysis/case_parameters.hpp"
+#include "scaling/parameters.hpp"
+
 namespace bench::analysis {
 
 std::vector<std::string> varying_parameters(const RunRecord& run, const Rows& rows) {
@@ -24,11 +27,20 @@ std::vector<std::string> varying_parameters(const RunRecord& run, const Rows& ro
   return names;
 }
 
+namespace {
+
+/// Cases over the link that all have by default do not have the parameter; beside those that do, they are named all the same.
+std::string absent_cell(const scaling::Case& c, const std::string& name) {
+  return name == "link" && int_of(c.params, "ranks", 1) > 1 ? scaling::link_of(c.params) : "-";
+}
+
+}  // namespace
+
 std::vector<std::string> parameter_cells(const scaling::Case& c, const std::vector<std::string>& names) {
   std::vector<std::string> cells;
   for (const std::string& name : names) {
     const auto it = c.params.find(name);
-    cells.push_back(it == c.params.end() ? "-" : bench::to_text(it->second));
+    cells.push_back(it == c.params.end() ? absent_cell(c, name) : bench::to_text(it->second));
   }
   return cells;
 }

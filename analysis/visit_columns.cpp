@@ -98,6 +98,7 @@ void add_protocol(Builder& to, const std::vector<Row>& rows) {
   to.add("graph_nodes", "1", "operations in the captured call that was replayed; 0: calls were made one by one", [](const Row& r) { return r.visit->graph_nodes; });
   to.add("wire_bytes", "byte", "bytes sent by the busiest rank in one call", [](const Row& r) { return r.visit->wire_bytes; });
   to.add("ended_process", "1", "1: it hung or broke its device's context, and the process ended with it", [](const Row& r) { return static_cast<std::int64_t>(r.visit->ended_process); });
+  to.add("functional_only", "1", "1: ranks shared a device; checked and not timed", [](const Row& r) { return static_cast<std::int64_t>(r.visit->functional_only); });
   to.add("oversubscribed", "1", "1: ranks shared cores", [](const Row& r) { return static_cast<std::int64_t>(r.visit->oversubscribed); });
 }
 

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "analysis/case_parameters.hpp"
 #include "analysis/sample_times.hpp"
 #include "analysis/statistics/moments.hpp"
 #include "src/core/units.hpp"
@@ -28,12 +29,7 @@ std::string curve_name(const scaling::Case& c) {
   return name;
 }
 
-std::string curve_key(const scaling::Case& c) {
-  std::string key = c.op + c.kernel;
-  for (const auto& [name, value] : c.params)
-    if (name != "warmup") key += '\n' + name + '=' + bench::to_text(value);
-  return key;
-}
+std::string curve_key(const scaling::Case& c) { return c.kernel + ' ' + parameters_key(c, "warmup"); }
 
 std::string time_text(double seconds, const TimeUnit& unit) { return fmt::format("{:.4g} {}", seconds * unit.per_second, unit.name); }
 
@@ -44,7 +40,7 @@ Section warmup_section(const RunRecord& run, const Results& results) {
   for (const CaseResult& result : results.cases) {
     const scaling::Case& c = run.cases[result.case_index];
     const auto warmup = c.params.find("warmup");
-    if (warmup == c.params.end() || result.outcome != Outcome::ok) continue;
+    if (warmup == c.params.end() || !result.timed()) continue;
     std::vector<double> samples;
     for (const std::size_t visit : result.visits)
       for (const double time : sample_times(run.visits[visit])) samples.push_back(time);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "analysis/case_parameters.hpp"
 #include "analysis/scaling_rows.hpp"
 #include "analysis/source_runs.hpp"
 #include "analysis/statistics/equivalence.hpp"
@@ -13,20 +14,14 @@
 namespace bench::analysis {
 namespace {
 
-std::string problem_of(const scaling::Case& c) {
-  std::string key = c.op;
-  for (const auto& [name, value] : c.params) key += concat('|', name, '=', bench::to_text(value));
-  return key;
-}
-
 /// Measured rows by problem, in the order of the cases, each fastest first; only problems with rivals.
 std::vector<Winner> measured_problems(const RunRecord& run, const Results& results) {
   std::vector<Winner> problems;
   std::map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < results.cases.size(); ++i) {
     const CaseResult& result = results.cases[i];
-    if (result.outcome != Outcome::ok || result.oversubscribed) continue;
-    const auto [it, is_new] = index.try_emplace(problem_of(run.cases[result.case_index]), problems.size());
+    if (!result.timed() || result.oversubscribed) continue;
+    const auto [it, is_new] = index.try_emplace(parameters_key(run.cases[result.case_index]), problems.size());
     if (is_new) problems.emplace_back();
     std::vector<std::size_t>& order = problems[it->second].order;
     if (order.empty() || comparable_environments(results.cases[order.front()].environment, result.environment)) order.push_back(i);

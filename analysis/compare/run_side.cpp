@@ -50,7 +50,7 @@ std::string case_name(const scaling::Case& c, const std::set<std::string>& varyi
 Measured measured_of(const CaseResult& result, const scaling::Case& c) {
   Measured measured;
   if (const auto dtype = c.params.find("dtype"); dtype != c.params.end()) measured.dtype = bench::to_text(dtype->second);
-  measured.outcome = result.outcome;
+  measured.outcome = result.functional_only ? Outcome::skipped : result.outcome;  // there is nothing to compare
   measured.reason = result.reason;
   measured.visits_s = result.visit_medians_s;
   measured.samples = result.n;

@@ -19,7 +19,7 @@ bool same_curve(const MeasuredCurve& curve, const ScalingRow& row, const scaling
 /// A point that efficiency was taken of can be fitted; scaling_rows() has left out what did not run or shared
 /// cores.
 bool usable(const ScalingRow& row, const CaseResult& result) {
-  return row.efficiency.has_value() && result.outcome == Outcome::ok && !result.visit_medians_s.empty();
+  return row.efficiency.has_value() && result.timed() && !result.visit_medians_s.empty();
 }
 
 double work_per_rank(const ScalingRow& row, const scaling::Case& c) {
@@ -75,9 +75,7 @@ std::vector<MeasuredCurve> measured_curves(const RunRecord& run, const Results& 
       curves.push_back({.tag = row.tag, .kernel = c.kernel});
     MeasuredCurve& curve = curves.back();
     if (!usable(row, result)) {
-      const std::string_view why =
-          result.outcome == Outcome::ok ? "shared cores" : bench::to_text(result.outcome);
-      append(curve.lacks, concat("p=", c.ranks, " (", why, ")"), ", ");
+      append(curve.lacks, concat("p=", c.ranks, " (", result.lack(), ")"), ", ");
       continue;
     }
     if (curve.points.empty()) base_work = work_per_rank(row, c);
