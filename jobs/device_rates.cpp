@@ -27,17 +27,6 @@ std::size_t level_of(std::int64_t bytes) {
   return after == analysis::kTriadBytes.begin() ? 0 : static_cast<std::size_t>(after - analysis::kTriadBytes.begin()) - 1;
 }
 
-void add(analysis::Limits& sum, const analysis::Limits& limits) {
-  sum.fp32_flops_per_s += limits.fp32_flops_per_s;
-  sum.bf16_flops_per_s += limits.bf16_flops_per_s;
-  sum.fp16_flops_per_s += limits.fp16_flops_per_s;
-  sum.exps_per_s += limits.exps_per_s;
-  for (std::size_t i = 0; i < sum.triad_bytes_per_s.size(); ++i) {
-    sum.triad_bytes_per_s[i] += limits.triad_bytes_per_s[i];
-    sum.read_bytes_per_s[i] += limits.read_bytes_per_s[i];
-  }
-}
-
 }  // namespace
 
 std::string name_of(const DeviceRate& rate) {
@@ -89,7 +78,7 @@ analysis::Limits measure_device_limits_of(Link& link, const Clock& clock, int lo
   } catch (const std::exception&) {
     mine = {};  // no device, or one that does not work: the rows of its cases say so
   }
-  for (const analysis::Limits& limits : all_of(link, mine)) add(sum, limits);
+  for (const analysis::Limits& limits : all_of(link, mine)) sum = sum_of(sum, limits);
   return sum;
 }
 

@@ -21,14 +21,14 @@ struct Place {
 
 }  // namespace
 
-void require_devices_apart(Link& link, std::string_view device) {
+bool share_a_device(Link& link, std::string_view device, bool allowed) {
   Place mine;
   gethostname(mine.host.data(), mine.host.size() - 1);
   std::copy_n(device.begin(), std::min(device.size(), mine.device.size() - 1), mine.device.begin());
   std::vector<comm::GpuPlace> places;
   for (const Place& place : all_of(link, mine)) places.push_back({place.host.data(), place.device.data()});
   try {
-    comm::check_gpus_apart(places, false);
+    return comm::check_gpus_apart(places, allowed);
   } catch (const Error& error) {
     throw Error(ErrorKind::unavailable, error.what());  // of this block here, not of the command line
   }

@@ -8,7 +8,8 @@
 
 namespace bench::jobs {
 
-/// Collective over `link`. `device`: what this rank's device is called by every process of its host (its bus address). Error(unavailable) on every rank, with both ranks, when two have the same one.
-void require_devices_apart(Link& link, std::string_view device);
+/// Collective over `link`. `device`: what this rank's device is called by every process of its host (its bus address). True when two ranks have the same one; where
+/// they may not, Error(unavailable) on every rank, with both ranks.
+bool share_a_device(Link& link, std::string_view device, bool allowed);
 
 }  // namespace bench::jobs

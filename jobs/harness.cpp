@@ -2,13 +2,16 @@
 #include "jobs/harness.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "analysis/statistics/quantiles.hpp"
 #include "analysis/tensor_file.hpp"
 #include "jobs/devices_apart.hpp"
+#include "jobs/losses.hpp"
 #include "jobs/power_cap.hpp"
 #include "jobs/sampler.hpp"
 #include "jobs/team.hpp"
+#include "jobs/timing/fail_later.hpp"
 #include "jobs/timing/preflight.hpp"
 #include "jobs/together.hpp"
 #include "jobs/whole_tensors.hpp"
@@ -35,6 +38,7 @@ void drop_samples(analysis::VisitRecord& record) {
 struct Harness::Running {
   const scaling::Case& c;
   Link& link;
+  DeviceLink* device_link;  // null: ranks exchange nothing between devices
   bool shares_cores;
   const Op& op;
   const Kernel& kernel;
@@ -47,8 +51,17 @@ struct Harness::Running {
   Context context;
   double first_call_s = 0.0;  // of the call that is checked
   Timer* timer = nullptr;     // of the kernel's backend
+  std::optional<FailLater> later;  // around it, where ranks talk between devices
+  bool functional_only = false;  // ranks share a device
   std::unique_ptr<Replay> replay;  // of run; null: it is called itself
 
+  /// What ranks exchange in a call goes over this one.
+  const Link& wire() const { return device_link != nullptr ? *device_link : link; }
+  /// What samples are taken with, and the end of a series of them.
+  Timer& sampled() { return later ? *later : *timer; }
+  void end_series() const {
+    if (later) later->rethrow();
+  }
   void run() { kernel.run(*problem, tensors, context); }
   /// What is timed.
   void call() { return replay ? replay->launch() : run(); }
@@ -72,6 +85,12 @@ std::string Harness::set_up(Running& running, Outcome& outcome) {
     running.timer = &timer_of(running.kernel);
     running.timer->forget_peak();
     running.context.stream = running.timer->stream();
+    running.timer->watch(running.device_link);
+    if (running.device_link != nullptr) {
+      running.device_link->follow(running.context.stream);
+      running.later.emplace(*running.timer, *running.device_link);
+    }
+    running.context.device_link = running.device_link;
     running.problem = running.op.parse(running.c.params);
     const Problem& problem = *running.problem;
     running.positions = positions_of(running.op, problem, running.link.rank());
@@ -92,7 +111,7 @@ std::string Harness::set_up(Running& running, Outcome& outcome) {
 std::string Harness::prepare(Running& running, Outcome& outcome) const {
   const std::string device = running.timer->device();
   if (!device.empty()) {
-    const std::string reason = together(running.link, outcome, [&] { require_devices_apart(running.link, device); });
+    const std::string reason = together(running.link, outcome, [&] { running.functional_only = share_a_device(running.link, device, settings_.allow_shared_gpu); });
     if (!reason.empty()) return reason;
   }
   if (running.kernel.prepare == nullptr) return {};
@@ -171,15 +190,16 @@ double Harness::warm_up(Running& running, analysis::VisitRecord& record) const {
   std::vector<double> calls;
   bool more = true;
   while (more) {
-    calls.push_back(running.timer->time(1, run, all_here).call_s);
+    calls.push_back(running.sampled().time(1, run, all_here).call_s);
     const bool too_short = !exact && machinery_.clock() - start < settings_.warmup_time;
     more = from_root(running.link, static_cast<std::int64_t>(calls.size()) < least || too_short ? 1 : 0) != 0;
   }
   record.warmup_calls = static_cast<std::int64_t>(calls.size());
   record.warmup_s = machinery_.clock() - start;
   const std::size_t settled = calls.size() / 2;
-  const double call_s = analysis::median(analysis::sorted(std::span(calls).subspan(settled)));
-  return std::max(from_root(running.link, call_s), kShortestCall_s);
+  const double call_s = from_root(running.link, analysis::median(analysis::sorted(std::span(calls).subspan(settled))));
+  running.end_series();
+  return std::max(call_s, kShortestCall_s);
 }
 
 /// The protocol of a case: what the study sets, what its parameters overrule, what rank 0's clock allows.
@@ -206,73 +226,53 @@ Timer& Harness::timer_of(const Kernel& kernel) {
 }
 
 void Harness::measure(Running& running, analysis::VisitRecord& record, double call_s) {
-  Timer& timer = *running.timer;
+  Timer& timer = running.sampled();
   Workload workload{.run = [&] { running.call(); }};
   if (scaling::is_cold(running.c.params)) workload.evicted = running.memory();
   if (machinery_.telemetry) record.before = machinery_.telemetry();
   Sampler(running.link, machinery_.clock, timer, protocol(running, timer, call_s), std::move(workload)).measure(record);
+  running.end_series();
   if (machinery_.telemetry) record.after = machinery_.telemetry();
   if (!timer.device().empty()) mark_power_cap(record);
 }
 
-namespace {
-
-/// What a kernel did to its device can be more than this visit's own misfortune.
-void note_lost_device(Link& link, const Kernel& kernel, analysis::VisitRecord& record) {
-  const Words lost = first_words(link, device_lost(kernel.backend));
-  if (lost.text.empty()) return;
-  record.ended_process = true;
-  record.reason += concat("; ", lost.text);
-}
-
-/// Keeps what a visit allocated from being used for something else while a transport that broke may still write into it.
-template <class T>
-struct KeepInDoubt {
-  std::unique_ptr<T>& owner;
-  const Link& link;
-  ~KeepInDoubt() {
-    if (link.memory_in_doubt()) static_cast<void>(owner.release());
-  }
-};
-
-}  // namespace
-
-analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool shares_cores) {
+analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool shares_cores, DeviceLink* device_link) {
   analysis::VisitRecord record{.case_id = c.id, .ranks = c.ranks};
   const Op* op = Registry<Op>::instance().find(c.op);
   const Kernel* kernel = Registry<Kernel>::instance().find(c.kernel);
   BS_REQUIRE(op != nullptr && kernel != nullptr, "case ", c.id, " names an op or kernel that is not here: ", c.op, ", ", c.kernel);
   BS_REQUIRE(link.size() == c.ranks, "a case of ", c.ranks, " ranks was given a link of ", link.size());
   system::reset_peak_memory();
-  std::unique_ptr<Running> owner(new Running{c, link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, {}, nullptr, {}, 0.0, nullptr, nullptr});
-  const KeepInDoubt<Running> keep{owner, link};
+  std::unique_ptr<Running> owner(new Running{c, link, device_link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, {}, nullptr, {}, 0.0, nullptr, std::nullopt, false, nullptr});
+  const KeepInDoubt<Running> keep{owner, link, device_link, timers_[kernel->backend]};
   Running& running = *owner;
   const double start = machinery_.clock();
   record.reason = set_up(running, record.outcome);
   if (record.outcome == Outcome::ok) record.reason = prepare(running, record.outcome);
   if (record.outcome == Outcome::ok) {
     std::int64_t sent = 0;
-    record.reason = together(link, record.outcome, [&] {
-      const std::int64_t before = link.bytes_sent();
+    record.reason = together(link, device_link, record.outcome, [&] {
+      const std::int64_t before = running.wire().bytes_sent();
       const double begin = machinery_.clock();
       running.call_to_the_end();
       running.first_call_s = machinery_.clock() - begin;
-      sent = link.bytes_sent() - before;
+      sent = running.wire().bytes_sent() - before;
     });
     for (const std::int64_t bytes : all_of(link, sent)) record.wire_bytes = std::max(record.wire_bytes, bytes);
   }
   if (record.outcome == Outcome::ok && !machinery_.outputs.empty()) record.reason = together(link, record.outcome, [&] { keep_outputs(running); });
   if (record.outcome == Outcome::ok) check(running, record);
+  record.functional_only = running.functional_only;
   if (record.outcome == Outcome::ok && scaling::is_graph(c.params)) capture(running, record);
   note_memory(running, record);
   record.check_s = machinery_.clock() - start;
-  if (record.outcome == Outcome::ok) {
+  if (record.outcome == Outcome::ok && !record.functional_only) {
     double call_s = 0.0;
-    record.reason = together(link, record.outcome, [&] { call_s = warm_up(running, record); });
-    if (record.outcome == Outcome::ok) record.reason = together(link, record.outcome, [&] { measure(running, record, call_s); });
+    record.reason = together(link, device_link, record.outcome, [&] { call_s = warm_up(running, record); });
+    if (record.outcome == Outcome::ok) record.reason = together(link, device_link, record.outcome, [&] { measure(running, record, call_s); });
     if (record.outcome != Outcome::ok) drop_samples(record);
   }
-  if (record.outcome != Outcome::ok) note_lost_device(link, *kernel, record);
+  if (record.outcome != Outcome::ok) note_losses(link, device_link, *kernel, record);
   for (const std::int64_t bytes : all_of(link, system::peak_memory_bytes())) record.peak_memory_bytes = std::max(record.peak_memory_bytes, bytes);
   return record;
 }

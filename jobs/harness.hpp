@@ -40,8 +40,9 @@ class Harness {
   /// a loop would take time from the others. Never throws for what the case does: a kernel that throws is `crashed`,
   /// memory that runs out is `oom`, a device that is not there is `skipped`, an output that is not the oracle's is `wrong_result`, each with its
   /// reason. One that left its device unusable for this process sets ended_process. An exception that leaves some ranks of a collective case inside run() cannot be voted on; the transport's own error then
-  /// surfaces on the others.
-  analysis::VisitRecord visit(const scaling::Case& c, Link& link, bool shares_cores = false);
+  /// surfaces on the others. `device_link`: between the same ranks' devices, of a case whose link is nccl; when it breaks the outcome is `comm_error`, on
+  /// all ranks, and whoever made it makes another one.
+  analysis::VisitRecord visit(const scaling::Case& c, Link& link, bool shares_cores = false, DeviceLink* device_link = nullptr);
 
  private:
   struct Running;

@@ -10,21 +10,6 @@
 #include "jobs/threads_rate.hpp"
 
 namespace bench::jobs {
-namespace {
-
-void add_rates(analysis::Limits& sum, const analysis::Limits& limits) {
-  sum.fp32_flops_per_s += limits.fp32_flops_per_s;
-  sum.bf16_flops_per_s += limits.bf16_flops_per_s;
-  sum.fp64_flops_per_s += limits.fp64_flops_per_s;
-  sum.exps_per_s += limits.exps_per_s;
-  for (std::size_t i = 0; i < sum.triad_bytes_per_s.size(); ++i) {
-    sum.triad_bytes_per_s[i] += limits.triad_bytes_per_s[i];
-    sum.read_bytes_per_s[i] += limits.read_bytes_per_s[i];
-  }
-}
-
-}  // namespace
-
 analysis::Limits measure_limits(std::int64_t threads, const Clock& clock) {
   analysis::Limits limits;
   limits.fp32_flops_per_s = on_threads(threads, [&] { return fp32_rate(clock); });
@@ -43,7 +28,7 @@ analysis::Limits measure_limits_of(Link& link, std::int64_t threads, const Clock
   link.barrier();
   const analysis::Limits mine = measure_limits(threads, clock);
   analysis::Limits sum;
-  for (const analysis::Limits& limits : all_of(link, mine)) add_rates(sum, limits);
+  for (const analysis::Limits& limits : all_of(link, mine)) sum = sum_of(sum, limits);
   const LinkRates rates = measure_link(link, clock);
   sum.link_latency_s = rates.latency_s;
   sum.link_bytes_per_s = rates.bytes_per_s;

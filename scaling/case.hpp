@@ -24,6 +24,14 @@ struct ScalingTag {
   bool operator==(const ScalingTag&) const = default;
 };
 
+/// Membership of a case in the first of two sweeps whose crossover is asked for.
+struct CrossoverTag {
+  std::string sweep, against;  // each "<study name>/<sweep name>"
+  std::string along;           // the parameter
+
+  bool operator==(const CrossoverTag&) const = default;
+};
+
 /// Who may run beside a case (spec: isolation tokens). `node`: nothing else on its nodes; `none`: anything.
 enum class Isolation : std::uint8_t { node, none };
 
@@ -43,6 +51,7 @@ struct Case {
   std::string baseline;             // kernel that speed-up is taken over, from the study; may be empty
   std::vector<std::string> sweeps;  // "<study>/<sweep>" this case belongs to
   std::vector<ScalingTag> scaling;
+  std::vector<CrossoverTag> crossovers = {};
 };
 
 }  // namespace bench::scaling

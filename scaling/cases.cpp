@@ -44,6 +44,7 @@ class CaseList {
     }
     join(have.sweeps, c.sweeps);
     join(have.scaling, c.scaling);
+    join(have.crossovers, c.crossovers);
     if (have.baseline.empty()) have.baseline = c.baseline;
   }
   std::vector<Case> take() { return std::move(cases_); }
@@ -68,6 +69,7 @@ class SweepCases {
       : sweep_(sweep),
         op_(require_op(sweep.op)),
         kernels_(std::move(kernels)),
+        study_(study.name),
         label_(study.name + "/" + sweep.name),
         machine_(machine),
         list_(list) {}
@@ -114,6 +116,7 @@ class SweepCases {
     c.threads = get_int(params, "threads");
     c.baseline = sweep_.baseline;
     c.sweeps = {label_};
+    if (sweep_.crossover) c.crossovers = {{label_, study_ + "/" + sweep_.crossover->against, sweep_.crossover->along}};
     return c;
   }
 
@@ -139,7 +142,7 @@ class SweepCases {
   const Sweep& sweep_;
   const Op& op_;
   std::vector<Candidate> kernels_;
-  std::string label_;
+  std::string study_, label_;
   const Machine& machine_;
   CaseList& list_;
 };

@@ -79,6 +79,13 @@ void judge(const Op& op, const Kernel& kernel, const Machine& machine, Case& c) 
     c.reason = concat("graph: only what a device does can be captured; ", c.kernel, " is of the ", to_text(kernel.backend), " backend");
     return;
   }
+  const bool between_devices = kernel.backend == Backend::nccl;
+  if (problem->ranks > 1 && between_devices != (link_of(c.params) == "nccl")) {
+    c.planned = Outcome::skipped;
+    c.reason = between_devices ? concat(c.kernel, " sends from device to device: it needs link: nccl")
+                               : concat("link: nccl goes from device to device; ", c.kernel, " sends what is in the host's memory");
+    return;
+  }
   const std::int64_t copies = replicas_of(c.params);
   if (copies > 1 && problem->ranks > 1) {
     c.planned = Outcome::skipped;

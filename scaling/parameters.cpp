@@ -21,7 +21,7 @@ const std::vector<ParamSpec>& protocol_params() {
   static const std::vector<ParamSpec> params{
       {"cache", std::string("hot"), "hot or cold: do a sample's data lie in the caches when it starts?"},
       {"graph", false, "a device's call is captured once and replayed as a CUDA graph, instead of queued launch by launch"},
-      {"link", std::string("mpi"), "mpi or mpi-shm: how the ranks of a case reach each other: by messages, or by memory that a node's ranks share"},
+      {"link", std::string("mpi"), "mpi, mpi-shm or nccl: how the ranks of a case reach each other: by messages, by memory that a node's ranks share, or from device to device"},
       {"replicas", std::int64_t{1}, "so many ranks run a copy of the one-rank case each, at the same time"},
       {"warmup", std::int64_t{3}, "exactly so many untimed calls, nothing cut after them"},
   };
@@ -49,8 +49,8 @@ void check_type(const Op& op, const std::string& name, const Value& value) {
                            " is of type ", type_name(spec.fallback), " (", spec.help, ")"));
   if (name == "cache" && to_text(value) != "hot" && to_text(value) != "cold")
     usage_error(concat("cache = ", show(to_text(value)), "; allowed: hot, cold"));
-  if (name == "link" && to_text(value) != "mpi" && to_text(value) != "mpi-shm")
-    usage_error(concat("link = ", show(to_text(value)), "; allowed: mpi, mpi-shm"));
+  if (name == "link" && to_text(value) != "mpi" && to_text(value) != "mpi-shm" && to_text(value) != "nccl")
+    usage_error(concat("link = ", show(to_text(value)), "; allowed: mpi, mpi-shm, nccl"));
   if (name == "warmup" && std::get<std::int64_t>(value) < 0)
     usage_error(concat("warmup = ", to_text(value), "; allowed: 0 and more calls"));
   constexpr std::int64_t kMostReplicas = std::int64_t{1} << 20;
@@ -65,7 +65,7 @@ std::int64_t replicas_of(const Params& params) {
 }
 
 bool is_on_device(const std::string& kernel) {
-  if (const Kernel* known = Registry<Kernel>::instance().find(kernel)) return known->backend == Backend::cuda || known->backend == Backend::nccl;
+  if (const Kernel* known = Registry<Kernel>::instance().find(kernel)) return known->backend != Backend::cpu && known->backend != Backend::torch;
   return kernel.find("_cuda") != std::string::npos;
 }
 
@@ -87,9 +87,11 @@ std::string link_of(const Params& params) {
 
 std::string problem_key(const std::string& op, const Params& params) {
   static const std::set<std::string> how{"ranks", "threads", "layout", "cache", "graph", "link", "replicas", "warmup"};
+  const Op* known = Registry<Op>::instance().find(op);
+  const bool with_ranks = known != nullptr && known->ranks_are_its_data;
   std::string key = op;
   for (const auto& [name, value] : params)
-    if (!how.contains(name)) key += concat('\n', name, '=', to_text(value));
+    if (!how.contains(name) || (with_ranks && name == "ranks")) key += concat('\n', name, '=', to_text(value));
   return key;
 }
 

@@ -17,8 +17,9 @@ const Op& require_op(const std::string& name);
 ///   cache = hot | cold: data stays in the caches between calls (the default), or every sample starts from memory;
 ///   graph = true: the call of a device's kernel is captured once and replayed (a CUDA graph), instead of queued launch by launch (false: the
 ///     plain case, which does not have the parameter);
-///   link = mpi | mpi-shm: how its ranks reach each other, by messages (the default) or by memory that the ranks of one node share. Never in one
-///     curve: the second is not message passing. The default, and a case of one rank, do not have the parameter;
+///   link = mpi | mpi-shm | nccl: how its ranks reach each other, by messages (the default), by memory that the ranks of one node share, or from
+///     device to device. Never in one curve: the second is not message passing, the third is of other kernels. The default, and a case of one rank,
+///     do not have the parameter;
 ///   replicas = so many ranks run a copy of the one-rank case each, at the same time: the throughput of a machine (a case with one
 ///     replica is the plain case and does not have the parameter);
 ///   warmup = exactly so many untimed calls, and nothing cut from the samples after them.
@@ -48,7 +49,7 @@ bool is_graph(const Params& params);
 bool is_cold(const Params& params);
 
 /// The parameters that say what is computed, as one text: without ranks, threads, layout, cache, graph, link, replicas and warmup, which say how it is done or
-/// measured. Cases with equal keys have the same answer.
+/// measured; ranks stay where an op's data are the ranks'. Cases with equal keys have the same answer.
 std::string problem_key(const std::string& op, const Params& params);
 
 /// "batch=1, seq=256": a point for an error message.

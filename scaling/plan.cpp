@@ -28,6 +28,8 @@ std::string fingerprint(const Plan& plan) {
   for (const IntegerSetting& s : integer_settings()) text += concat(s.name, ' ', run.*s.field, '\n');
   for (const NumberSetting& s : number_settings()) text += concat(s.name, ' ', exact(run.*s.field), '\n');
   for (const ChoiceSetting& s : choice_settings()) text += concat(s.name, ' ', run.*s.field, '\n');
+  for (const FlagSetting& s : flag_settings())
+    if (run.*s.field) text += concat(s.name, '\n');  // older plans know none
   for (const Case& c : plan.cases)
     text += concat("case ", c.id, ' ', to_text(c.planned), ' ', visits_to(c, run), '\n');
   return sha256_hex(text);

@@ -29,14 +29,17 @@ constexpr std::array<NumberSetting, 5> kNumbers{{
     {"budget", &RunSettings::budget, 1e-3, 24.0 * kHour_s},
 }};
 
-const std::array<ChoiceSetting, 6>& choices() {
-  static const std::array<ChoiceSetting, 6> table{{
+constexpr std::array<FlagSetting, 1> kFlags{{{"allow_shared_gpu", &RunSettings::allow_shared_gpu}}};
+
+const std::array<ChoiceSetting, 7>& choices() {
+  static const std::array<ChoiceSetting, 7> table{{
       {"order", &RunSettings::order, {"auto", "longest", "shuffle", "abba", "given"}},
       {"placement", &RunSettings::placement, {"packed", "solo", "replicated"}},
       {"isolation", &RunSettings::isolation, {"auto", "node", "none"}},
       {"schedule", &RunSettings::schedule, {"dynamic", "static"}},
       {"sync", &RunSettings::sync, {"auto", "window", "barrier"}},
       {"bind", &RunSettings::bind, {"auto", "none"}},
+      {"limits", &RunSettings::limits, {"measure", "none"}},
   }};
   return table;
 }
@@ -58,12 +61,16 @@ std::span<const NumberSetting> number_settings() {
 std::span<const ChoiceSetting> choice_settings() {
   return choices();
 }
+std::span<const FlagSetting> flag_settings() {
+  return kFlags;
+}
 
 std::vector<std::string> setting_names() {
   std::vector<std::string> names;
   for (const auto& setting : kIntegers) names.emplace_back(setting.name);
   for (const auto& setting : kNumbers) names.emplace_back(setting.name);
   for (const auto& setting : choices()) names.emplace_back(setting.name);
+  for (const auto& setting : kFlags) names.emplace_back(setting.name);
   std::ranges::sort(names);
   return names;
 }

@@ -25,6 +25,10 @@ struct NumberSetting {
   double RunSettings::*field;
   double least, most;
 };
+struct FlagSetting {
+  const char* name;
+  bool RunSettings::*field;
+};
 struct ChoiceSetting {
   const char* name;
   std::string RunSettings::*field;
@@ -34,6 +38,7 @@ struct ChoiceSetting {
 std::span<const IntegerSetting> integer_settings();
 std::span<const NumberSetting> number_settings();
 std::span<const ChoiceSetting> choice_settings();
+std::span<const FlagSetting> flag_settings();
 
 /// Names of all settings, sorted.
 std::vector<std::string> setting_names();

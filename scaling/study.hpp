@@ -20,6 +20,7 @@
 //       include: [{seq: 3000}]
 //       fixed: {head_dim: 64}
 //       scaling: {mode: strong, ranks: "1..2*2"}     # or {mode: weak:flops, ranks: [1, 2, 4], base: 1}
+//       crossover: {against: scan_width, along: seq} # from which seq on is this sweep's best kernel faster than that one's?
 //
 // An axis is a range text or a list of values and ranges. The names are the parameters of the op and ranks,
 // threads, dtype, pass; another name (width above) is a helper: some expression must use it, and it is no
@@ -56,6 +57,8 @@ struct RunSettings {
   std::string schedule = "dynamic";  // static: the simulated schedule, followed exactly
   std::string sync = "auto";      // window | barrier: how ranks start a sample; auto: window unless ranks share cores
   std::string bind = "auto";      // auto: split the node's cores among its ranks; none: leave binding alone
+  std::string limits = "measure"; // the machine's rates, before and after the sweep; none: no case has a limit
+  bool allow_shared_gpu = false;  // ranks of a case may share a device: they are checked and not timed (functional_only)
 };
 
 struct ScalingSpec {
@@ -65,6 +68,12 @@ struct ScalingSpec {
   std::int64_t base = 0;  // rank count that efficiency is taken over; 0, or when it did not run: the smallest that did
 };
 
+/// A sweep held against another one, of the same op or another: where along a parameter that both have does the faster one change?
+struct CrossoverSpec {
+  std::string against;  // name of the other sweep
+  std::string along;    // an integer parameter of both ops
+};
+
 struct Sweep {
   std::string name;  // unique in the study; "sweep1" ... when not given
   std::string op;
@@ -72,6 +81,7 @@ struct Sweep {
   std::string baseline;
   AxisSpec axes;
   std::optional<ScalingSpec> scaling;
+  std::optional<CrossoverSpec> crossover = {};
 };
 
 /// Laid over the kernels of every sweep; each entry is a name, a glob or `re:REGEX`.

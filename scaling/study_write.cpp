@@ -66,6 +66,7 @@ void put_run(Emitter& out, const RunSettings& run) {
   for (const auto& s : integer_settings()) out << YAML::Key << s.name << YAML::Value << run.*s.field;
   for (const auto& s : number_settings()) out << YAML::Key << s.name << YAML::Value << shortest(run.*s.field);
   for (const auto& s : choice_settings()) out << YAML::Key << s.name << YAML::Value << run.*s.field;
+  for (const auto& s : flag_settings()) out << YAML::Key << s.name << YAML::Value << run.*s.field;
   out << YAML::EndMap;
 }
 
@@ -141,6 +142,11 @@ void put_sweep(Emitter& out, const Sweep& sweep) {
     put_list(out, sweep.scaling->ranks, [&](std::int64_t count) { out << count; });
     if (sweep.scaling->base > 0) out << YAML::Key << "base" << YAML::Value << sweep.scaling->base;
     out << YAML::EndMap;
+  }
+  if (sweep.crossover) {
+    out << YAML::Key << "crossover" << YAML::Value << YAML::Flow << YAML::BeginMap << YAML::Key << "against" << YAML::Value;
+    put(out, sweep.crossover->against);
+    out << YAML::Key << "along" << YAML::Value << sweep.crossover->along << YAML::EndMap;
   }
   out << YAML::EndMap;
 }

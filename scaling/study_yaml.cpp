@@ -7,6 +7,7 @@
 #include "scaling/nearest.hpp"
 #include "scaling/settings.hpp"
 #include "scaling/study.hpp"
+#include "scaling/sweep.hpp"
 #include "scaling/sweep_yaml.hpp"
 #include "scaling/value.hpp"
 #include "scaling/yaml_cursor.hpp"
@@ -30,6 +31,12 @@ double read_number(const YamlCursor& at) {
   return number;
 }
 
+bool read_flag(const YamlCursor& at) {
+  const std::string text = at.text();
+  if (text != "true" && text != "false") at.fail(concat(at.path(), " = ", show(text), "; allowed: true, false"));
+  return text == "true";
+}
+
 /// Each value is checked where it stands, against its own limits; then all together.
 RunSettings read_run(const YamlCursor& at) {
   at.allow_keys(setting_names());
@@ -48,6 +55,8 @@ RunSettings read_run(const YamlCursor& at) {
     set(s.name, [&](const YamlCursor& value, RunSettings& to) { to.*s.field = read_number(value); });
   for (const auto& s : choice_settings())
     set(s.name, [&](const YamlCursor& value, RunSettings& to) { to.*s.field = value.text(); });
+  for (const auto& s : flag_settings())
+    set(s.name, [&](const YamlCursor& value, RunSettings& to) { to.*s.field = read_flag(value); });
   at.here([&] { check_settings(run); });
   return run;
 }
@@ -70,6 +79,7 @@ std::vector<Sweep> read_sweeps(const YamlCursor& at) {
       item.fail(concat("sweep '", sweeps.back().name, "' stands twice; names have to differ"));
   }
   if (sweeps.empty()) at.fail("sweeps is empty; a study has at least one sweep");
+  for (std::size_t i = 0; i < sweeps.size(); ++i) at.items()[i].here([&] { check_crossover(sweeps[i], sweeps); });
   return sweeps;
 }
 

@@ -91,4 +91,23 @@ void check_sweep(const Sweep& sweep) {
   parse_clauses(with_defaults(op, sweep.axes), param_names(op));
 }
 
+void require_integer_param(const Op& op, const std::string& name) {
+  std::vector<std::string> integers;
+  for (const ParamSpec& param : op.params)
+    if (std::holds_alternative<std::int64_t>(param.fallback)) integers.push_back(param.name);
+  if (std::ranges::find(integers, name) == integers.end())
+    usage_error(concat("crossover along = ", show(name), " is no integer parameter of op ", op.name, suggestion(name, integers)));
+}
+
+void check_crossover(const Sweep& sweep, const std::vector<Sweep>& all) {
+  if (!sweep.crossover) return;
+  std::vector<std::string> others;
+  for (const Sweep& other : all)
+    if (other.name != sweep.name) others.push_back(other.name);
+  const auto against = std::ranges::find(all, sweep.crossover->against, &Sweep::name);
+  if (against == all.end() || against->name == sweep.name)
+    usage_error(concat("crossover against = ", show(sweep.crossover->against), " is no other sweep of this study", suggestion(sweep.crossover->against, others)));
+  require_integer_param(require_op(against->op), sweep.crossover->along);
+}
+
 }  // namespace bench::scaling

@@ -32,4 +32,10 @@ AxisSpec with_defaults(const Op& op, const AxisSpec& axes);
 /// (see axes.hpp).
 void check_sweep(const Sweep& sweep);
 
+/// Usage error unless `name` is an integer parameter of the op.
+void require_integer_param(const Op& op, const std::string& name);
+
+/// Usage error when the sweep's crossover names no other sweep of the study, or a parameter that the other's op has not.
+void check_crossover(const Sweep& sweep, const std::vector<Sweep>& all);
+
 }  // namespace bench::scaling

@@ -18,7 +18,8 @@ namespace bench::scaling {
 namespace {
 
 const std::vector<std::string> kSweepKeys{"name", "op",    "kernels", "baseline", "axes",  "zip",
-                                          "let",  "where", "except",  "include",  "fixed", "scaling"};
+                                          "let",  "where", "except",  "include",  "fixed", "scaling",
+                                          "crossover"};
 
 /// Reads the clauses of one sweep with the names that may stand in them.
 class ClauseReader {
@@ -187,6 +188,13 @@ ScalingSpec read_scaling(const YamlCursor& at) {
   return scaling;
 }
 
+CrossoverSpec read_crossover(const YamlCursor& at, const Op& op) {
+  at.allow_keys({"against", "along"});
+  CrossoverSpec crossover{at.require("against").text(), at.require("along").text()};
+  at.require("along").here([&] { require_integer_param(op, crossover.along); });
+  return crossover;
+}
+
 }  // namespace
 
 std::vector<std::string> read_patterns(const YamlCursor& at) {
@@ -224,6 +232,7 @@ Sweep read_sweep(const YamlCursor& at, std::size_t index) {
   if (const auto baseline = at.find("baseline")) sweep.baseline = baseline->text();
   sweep.axes = ClauseReader(op, at).spec;
   if (const auto scaling = at.find("scaling")) sweep.scaling = read_scaling(*scaling);
+  if (const auto crossover = at.find("crossover")) sweep.crossover = read_crossover(*crossover, op);
   at.here([&] { with_place(concat("sweep '", sweep.name, "'"), [&] { check_sweep(sweep); }); });
   return sweep;
 }

@@ -8,6 +8,8 @@
 namespace bench::jobs {
 namespace {
 
+constexpr double kSoonerOnDevices = 0.9;  // of a visit's limit: while the link between the processes can still tell all ranks what happened
+
 Outcome outcome_of(ErrorKind kind) {
   if (kind == ErrorKind::timeout) return Outcome::timeout;
   return kind == ErrorKind::unavailable ? Outcome::skipped : Outcome::comm_error;
@@ -22,19 +24,25 @@ analysis::VisitRecord Worker::visit(const Order& order) {
   analysis::VisitRecord record{.case_id = c.id, .ranks = c.ranks};
   const Armed armed(watchdog_, order.limit_s + 2.0 * grace_s(order.limit_s));
   const double begin = clock_();
+  DeviceLink* device_link = nullptr;
   try {
-    Link& sound = links_.get(static_cast<int>(order.first_rank), static_cast<int>(order.ranks), order.generation,
-                            comm::parse_link_kind(scaling::link_of(c.params)));
+    const int first = static_cast<int>(order.first_rank), size = static_cast<int>(order.ranks);
+    const comm::LinkKind kind = comm::parse_link_kind(scaling::link_of(c.params));
+    const bool on_devices = kind == comm::LinkKind::nccl;
+    Link& sound = links_.get(first, size, order.generation, on_devices ? comm::LinkKind::mpi : kind);
+    if (on_devices) device_link = &links_.get_device(first, size, order.generation);
     comm::FaultyLink faulty(sound, faults_);
     Link& link = faults_.empty() ? sound : faulty;
     link.set_deadline(order.limit_s);
-    record = harness_.visit(c, link, shares_cores);
+    if (device_link != nullptr) device_link->set_deadline(kSoonerOnDevices * order.limit_s);
+    record = harness_.visit(c, link, shares_cores, device_link);
     link.clear_deadline();
+    if (device_link != nullptr) device_link->clear_deadline();
   } catch (const Error& error) {
     if (comm::follows_a_death(error, world_)) throw comm::peer_lost();
     record.outcome = outcome_of(error.kind());
     record.reason = error.what();
-    const std::string lost = device_lost(Registry<Kernel>::instance().find(c.kernel)->backend);
+    const std::string lost = why_lost(Registry<Kernel>::instance().find(c.kernel)->backend, device_link);
     if (!lost.empty()) record.reason += "; " + lost;
     record.ended_process = !lost.empty();
   }

@@ -146,7 +146,7 @@ void benchmark_kernel(benchmark::State& state, const Subject& subject, OracleCac
 void register_kernels(const std::shared_ptr<Tally>& tally) {
   const auto oracle = std::make_shared<OracleCache>();
   for (const Kernel* kernel : Registry<Kernel>::instance().all()) {
-    if (kernel->backend == Backend::cuda || kernel->backend == Backend::nccl) continue;  // the host's clock sees only their launch
+    if (kernel->backend != Backend::cpu && kernel->backend != Backend::torch) continue;  // the host's clock sees only their launch
     const Op& op = scaling::require_op(kernel->op);
     for (const DType dtype : kernel->dtypes)
       for (const std::string& pass : kernel->passes) {

@@ -61,4 +61,9 @@ std::string device_lost(Backend backend) {
   return maker != nullptr && maker->lost != nullptr ? maker->lost() : std::string();
 }
 
+std::string why_lost(Backend backend, const DeviceLink* link) {
+  if (link == nullptr || !link->memory_in_doubt()) return device_lost(backend);
+  return "the device does not leave the work of a communicator that was aborted";
+}
+
 }  // namespace bench::jobs

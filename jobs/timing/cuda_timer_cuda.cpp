@@ -36,6 +36,7 @@ constexpr double kEventResolution_s = 0.5e-6;  // CUDA's documentation of cudaEv
 // Of the queue: valve, stamps and events are 5 entries; the rest is for what a driver adds. What a call takes
 // is supposed: where it is more and the queue is full, the sample says so (kSpinTimeout).
 constexpr std::int64_t kOwnEntries = 16, kLaunchesPerCall = 8;
+constexpr std::chrono::microseconds kBetweenLooks{20};  // while the device works: its own events say how long that took
 constexpr std::int64_t kFlushable = 5;  // times L2: beyond, a call leaves little of its own for the next
 
 std::int64_t bytes_of(std::span<const std::span<const std::byte>> data) {
@@ -80,7 +81,7 @@ class CudaTimer final : public Timer {
     const bool late = gate();
     const double begin = clock_();
     valve_.open();
-    stream_.wait();
+    wait();
     std::int64_t flags = late ? std::int64_t{analysis::kLate} : 0;
     if (valve_.timed_out()) flags |= analysis::kSpinTimeout;
     return {.begin_s = begin,
@@ -109,7 +110,12 @@ class CudaTimer final : public Timer {
   std::int64_t most_calls() const override { return most_calls_; }
   void* stream() override { return stream_.get(); }
   std::string device() const override { return bus_id_; }
-  void wait() override { stream_.wait(); }
+  void wait() override {
+    if (watched_ == nullptr) return stream_.wait();
+    for (; !stream_.idle(); std::this_thread::sleep_for(kBetweenLooks)) watched_->watch();
+    watched_->watch();  // a queue that ended because its messages were given up has no answer
+  }
+  void watch(DeviceLink* link) override { watched_ = link; }
   DeviceMemory memory() const override {
     const device::FreeMemory left = device::free_memory();
     return {device::peak_allocated_bytes(), left.free_bytes, left.total_bytes};
@@ -127,9 +133,16 @@ class CudaTimer final : public Timer {
     CudaTimer& timer;
     ~LetGo() {
       timer.valve_.open();
-      timer.stream_.wait_noexcept();
+      timer.drain();
     }
   };
+  void drain() noexcept {
+    try {
+      if (watched_ != nullptr && !watched_->broken()) return wait();
+    } catch (const std::exception&) {  // the transport is down: what waited for it goes on
+    }
+    if (watched_ == nullptr || !watched_->memory_in_doubt()) stream_.wait_noexcept();
+  }
 
   /// A power of two, as calls_per_sample wants it.
   static std::int64_t calls_in(std::int64_t depth) {
@@ -161,6 +174,7 @@ class CudaTimer final : public Timer {
   device::ClockStamps stamps_;
   std::int64_t most_calls_;
   double floor_s_;
+  DeviceLink* watched_ = nullptr;
   std::optional<device::L2Flush> flush_;  // made when a case first needs it: it takes memory
 };
 
@@ -169,12 +183,13 @@ class CudaTimer final : public Timer {
 std::unique_ptr<Timer> make_cuda_timer(const Clock& clock, std::int64_t, int local_rank) {
   const device::Devices devices = device::probe();
   if (devices.count == 0)
-    throw Error(ErrorKind::unavailable, concat("nothing of the cuda backend can be timed: ", devices.reason));
+    throw Error(ErrorKind::unavailable, concat("nothing on a device can be timed: ", devices.reason));
   device::select(local_rank % devices.count);
   return std::make_unique<CudaTimer>(clock);
 }
 
-const Registrar<TimerMaker> registrar{{.name = "cuda", .make = make_cuda_timer, .lost = device::lost_context}};
+const Registrar<TimerMaker> of_one_device{{.name = "cuda", .make = make_cuda_timer, .lost = device::lost_context}};
+const Registrar<TimerMaker> of_devices{{.name = "nccl", .make = make_cuda_timer, .lost = device::lost_context}};
 
 }  // namespace
 }  // namespace bench::jobs

@@ -59,6 +59,9 @@ class Timer {
   virtual std::string device() const { return {}; }
   /// Returns once all that was put on stream() has ended, and throws what went wrong there. Nothing on the host.
   virtual void wait() {}
+  /// From now on whoever waits here for the device looks after `link`, too: work on stream() may wait for other ranks, and what they do not send ends by
+  /// an exception of link->watch(). Null: nobody else is waited for. Nothing on the host.
+  virtual void watch(DeviceLink* link) { static_cast<void>(link); }
   virtual DeviceMemory memory() const { return {}; }
   virtual void forget_peak() {}
   /// Records what `run` puts on stream() instead of running it (a CUDA graph). `run` has been called before, so that nothing of it is left to load.
@@ -81,6 +84,8 @@ struct TimerMaker {
 std::unique_ptr<Timer> make_timer(Backend backend, const Clock& clock, std::int64_t cache_bytes, int local_rank = 0);
 /// TimerMaker::lost of the backend; empty for the host and where there is no such timer.
 std::string device_lost(Backend backend);
+/// The same of a device that has a link (or null): one that may be at work for a link that was taken down must not be waited for.
+std::string why_lost(Backend backend, const DeviceLink* link);
 
 }  // namespace bench::jobs
 

@@ -63,6 +63,15 @@ TEST(Cases, EstimatesComeFromTheCostModel) {
   EXPECT_EQ(c.memory_bytes, (2 * 8 * 4 / 2 + 2 * 8 * 8) * 1048576);
 }
 
+TEST(Cases, OfASweepWithACrossoverSayWhatTheyAreHeldAgainst) {
+  const auto cases = cases_of(
+      "  - {name: line, op: toy_line, kernels: line/plain, axes: {seq: [256, 512]}, crossover: {against: pairs, along: seq}}\n"
+      "  - {name: pairs, op: toy_pairs, kernels: toy/plain, axes: {seq: [256, 512]}}\n");
+  ASSERT_EQ(cases.size(), 4u);
+  for (const Case& c : cases)
+    EXPECT_EQ(c.crossovers, c.op == "toy_line" ? std::vector<CrossoverTag>({{"toy/line", "toy/pairs", "seq"}}) : std::vector<CrossoverTag>{}) << c.op;
+}
+
 TEST(Cases, KernelsAreChosenByGlobAndSorted) {
   const auto cases = cases_of("  - {op: toy_pairs, kernels: [\"toy/*\"]}\n");
   std::vector<std::string> kernels;

@@ -37,6 +37,7 @@ sweeps:
     kernels: toy/ring
     axes: {seq: [1k, 2k..8k*2]}
     scaling: {mode: weak, by: flops, ranks: "4,1..2*2"}
+    crossover: {against: pairs, along: seq}
 policy: criteria.yaml
 )";
 
@@ -98,6 +99,9 @@ TEST(Study, EveryClauseIsRead) {
   ASSERT_TRUE(rings.scaling.has_value());
   EXPECT_EQ(rings.scaling->ranks, (std::vector<std::int64_t>{1, 2, 4}));  // ascending, whatever was written
   EXPECT_EQ(rings.scaling->by, "flops");
+  ASSERT_TRUE(rings.crossover.has_value());
+  EXPECT_EQ(rings.crossover->against, "pairs");
+  EXPECT_EQ(rings.crossover->along, "seq");
 }
 
 TEST(Study, AnUnknownKeyNamesFileLineColumnAndTheNearestKey) {
@@ -114,6 +118,14 @@ TEST(Study, AnUnknownKeyNamesFileLineColumnAndTheNearestKey) {
   expect_has(message_of(with("[batch, threads]", "[bach, threads]")),
              "unknown key 'bach' in sweeps[0].zip[0]; did you mean 'batch'?");
   expect_has(message_of(with("mode: weak", "mod: weak")), "did you mean 'mode'?");
+}
+
+TEST(Study, ACrossoverNamesAnotherSweepAndAnIntegerParameterOfBoth) {
+  expect_has(message_of(with("against: pairs", "against: pears")), "crossover against = 'pears' is no other sweep of this study; did you mean 'pairs'?");
+  expect_has(message_of(with("against: pairs", "against: rings")), "crossover against = 'rings' is no other sweep of this study");
+  expect_has(message_of(with("along: seq", "along: sek")), "crossover along = 'sek' is no integer parameter of op toy_pairs; did you mean 'seq'?");
+  expect_has(message_of(with("along: seq", "along: causal")), "crossover along = 'causal' is no integer parameter of op toy_pairs");
+  expect_has(message_of(with("against: pairs, ", "")), "key 'against' is missing");
 }
 
 TEST(Study, AHelperThatNoExpressionUsesIsUnknown) {
