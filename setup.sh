@@ -20,7 +20,7 @@ readonly packages=(
 readonly test_packages=(slurm-wlm munge libpmix-dev shellcheck valgrind)
 
 # What each step takes on two cores and a fast line, in seconds: only for the forecast.
-readonly seconds_packages=60 seconds_python=150 seconds_configure=10 seconds_build=360
+readonly seconds_packages=60 seconds_python=150 seconds_configure=10 seconds_build=1800 seconds_build_program=1200
 readonly ranks=${BENCH_SCALE_NP:-2}
 
 steps=5          # of the verb, counted for the display
@@ -223,11 +223,16 @@ configure() {
   fail "CMake could not configure." "$remedy"
 }
 
+# What a run needs, or all of it.
+build_seconds() { if [[ $1 == run ]]; then printf '%d' "$seconds_build_program"; else printf '%d' "$seconds_build"; fi; }
+
 build() {
-  local seconds=$seconds_build
+  local seconds targets=()
+  seconds=$(build_seconds "$1")
+  [[ $1 != run ]] || targets=(--target bench_scale)
   [[ ! -x $build_dir/bin/bench_scale ]] || seconds=0
   begin build $seconds "building in build/release"
-  follow build env NINJA_STATUS='[%f/%t] ' cmake --build "$build_dir" ||
+  follow build env NINJA_STATUS='[%f/%t] ' cmake --build "$build_dir" "${targets[@]}" ||
     fail "the build failed." "mend what the lines above name; the whole log is ${log#"$root"/}"
 }
 
@@ -270,13 +275,13 @@ report_progress() {
 
 # --- the whole ----------------------------------------------------------------------------------------------
 
-# Adds up what is not there yet, so that the first line already tells how long the whole will take.
+# forecast VERB MISSING PYTHON: adds up what is not there yet, so that the first line already tells how long the whole will take.
 forecast() {
-  local missing=$1 python=$2
+  local missing=$2 python=$3
   if [[ -n $missing ]] && become_root >/dev/null; then seconds_left=$((seconds_left + seconds_packages)); fi
   if [[ -z $python ]] || ! venv_is_current "$python"; then seconds_left=$((seconds_left + seconds_python)); fi
   [[ -f $build_dir/build.ninja ]] || seconds_left=$((seconds_left + seconds_configure))
-  [[ -x $build_dir/bin/bench_scale ]] || seconds_left=$((seconds_left + seconds_build))
+  [[ -x $build_dir/bin/bench_scale ]] || seconds_left=$((seconds_left + $(build_seconds "$1")))
 }
 
 # set_up VERB: steps 1 to 4. A second call waits here until the first is through: two pips in one .venv would spoil it.
@@ -290,14 +295,14 @@ set_up() {
   fi
   missing=$(missing_packages "${packages[@]}")
   python=$(find_python) || python=
-  forecast "$missing" "$python"
+  forecast "$1" "$missing" "$python"
   install_packages "$missing"
   [[ $1 != test ]] || install_test_packages
   [[ -n $python ]] || python=$(find_python) || python=
   require_tools
   install_python "$python"
   configure
-  build
+  build "$1"
   exec 9>&-
 }
 

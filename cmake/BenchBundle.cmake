@@ -5,7 +5,7 @@
 #   bin                bench_scale, its LibTorch plug-in, Open MPI's launcher
 #   lib, share, etc    Open MPI as its wheel has it; it finds its own parts from wherever it is
 #   lib/bench_scale    every other library; the C and C++ libraries and the driver are the machine's
-#   share/bench_scale  studies, scripts for Slurm
+#   share/bench_scale  studies, adapters of Python packages, scripts for Slurm
 include_guard(GLOBAL)
 
 # RPATH, not RUNPATH: it holds for the libraries' own libraries, too, and those of Debian carry none.
@@ -25,7 +25,7 @@ if(TARGET bench_torch_kernels)
   install(TARGETS bench_torch_kernels LIBRARY DESTINATION bin)
 endif()
 
-install(DIRECTORY jobs/studies slurm DESTINATION share/bench_scale)
+install(DIRECTORY jobs/studies jobs/adapters slurm DESTINATION share/bench_scale PATTERN __pycache__ EXCLUDE)
 install(FILES LICENSE README.md DESTINATION share/bench_scale)
 
 # An MPI of the site is not carried along: it belongs to that site's network.

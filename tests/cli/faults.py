@@ -44,7 +44,7 @@ class Sweep:
         command = [MPIEXEC, "--oversubscribe", *(["--with-ft", "ulfm"] if survive else []), "-np", str(ranks),
                    str(BUILD / "bin" / "bench_scale_planted"), "run", "--study", str(folder / "study.yaml"), "-o", str(self.out), "-q",
                    "--bind", "none", *arguments]
-        environment = {**os.environ, **ONE_NODE, "BENCH_SCALE_PLANTED_NAP_MS": str(NAP_MS), "OMP_NUM_THREADS": "1", **(env or {})}
+        environment = {**os.environ, **ONE_NODE, "BENCH_SCALE_PLANTED_NAP_MS": str(NAP_MS), "OMP_NUM_THREADS": "1", "BENCH_SCALE_LIMITS": "none", **(env or {})}
         self.log = open(folder / "log", "a")
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=environment, start_new_session=True)
 

@@ -4,7 +4,7 @@ pretended (fake_device/fake_cuda.cpp): what is tried is the program's way throug
 import json
 
 import pytest
-from conftest import BUILD, FAST
+from conftest import BUILD, FAST, LIMITS
 
 PROGRAM = "bench_scale_fake_device"
 pytestmark = pytest.mark.skipif(not (BUILD / "bin" / PROGRAM).exists(), reason="this build has no CUDA")
@@ -147,7 +147,7 @@ def test_a_visit_says_what_it_held_of_the_device_and_what_a_call_cost_the_host(t
 
 def test_rates_of_kernels_that_do_nothing_are_no_limits(trouble):
     """The pretended device copies nothing. A limit read from it would be the highest of all."""
-    done = trouble("refused")
+    done = trouble("refused", env=LIMITS)
     assert not [record for record in done.records("limits") if record.get("device")]
     assert [record for record in done.records("limits")] == [], "and its cases are not held against the host's"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from conftest import FAST
+from conftest import FAST, LIMITS
 
 HERE = Path(__file__).resolve().parent
 
@@ -42,7 +42,7 @@ def test_smoke_finishes_and_agrees_on_every_identity(bench, ids_by_ranks, np):
 
 
 def test_a_run_leaves_files_that_every_reader_opens(bench):
-    done = bench("run", "--study", "smoke", "-o", bench.folder, *FAST, np=2)
+    done = bench("run", "--study", "smoke", "-o", bench.folder, *FAST, np=2, env=LIMITS)
     assert done.code == 0, done.err
     readers = HERE.parent / "analysis" / "readers_test.py"
     result = subprocess.run([sys.executable, "-m", "pytest", "-q", str(readers)], capture_output=True, text=True,
@@ -51,7 +51,7 @@ def test_a_run_leaves_files_that_every_reader_opens(bench):
 
 
 def test_the_table_shows_intervals_limits_and_efficiency(bench):
-    done = bench("run", "--study", "smoke", "-o", bench.folder, *FAST, np=2)
+    done = bench("run", "--study", "smoke", "-o", bench.folder, *FAST, np=2, env=LIMITS)
     assert done.code == 0, done.err
     assert "attention/flash_tiled_cpu" in done.out and "[" in done.out
     assert "efficiency" in done.out
@@ -77,9 +77,17 @@ def test_self_profile_is_printed(bench):
     assert done.code == 0 and "fixed cost:" in done.err
 
 
+def test_a_run_without_limits_says_nothing_of_them(bench):
+    done = bench("run", "--study", "smoke", "-k", "attention/flash_tiled_cpu", "-s", "64", "--limits", "none", "-o", bench.folder, *FAST)
+    assert done.code == 0, done.err
+    assert done.records("limits") == []
+    with h5py.File(done.folder / "results.h5") as file:
+        assert set(file["cases/limit"].asstr()[:]) == {""} and (file["cases/time"][:] > 0).any()
+
+
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two threads on one core have no limit of their own")
 def test_cases_of_several_threads_have_limits_of_as_many_threads(bench):
-    done = bench("run", "--study", "smoke", "-k", "attention/flash_tiled_cpu", "--threads", "1,2", "-s", "64", "-o", bench.folder, *FAST)
+    done = bench("run", "--study", "smoke", "-k", "attention/flash_tiled_cpu", "--threads", "1,2", "-s", "64", "-o", bench.folder, *FAST, env=LIMITS)
     assert done.code == 0, done.err
     with h5py.File(done.folder / "results.h5") as file:
         limits = {(int(r), int(t)) for r, t in zip(file["limits/ranks"][:], file["limits/threads"][:])}

@@ -41,7 +41,7 @@ def test_sources_are_ascii():
 
 def implementations():
     """Files that register a kernel: <algorithm>_<backend>.cpp."""
-    return [p for p in tracked("_cpu.cpp", "_torch.cpp", "_cuda.cu", "_nccl.cpp") if p.relative_to(ROOT).parts[0] == "kernels"]
+    return [p for p in tracked("_cpu.cpp", "_torch.cpp", "_cuda.cu", "_nccl.cpp", "_command.cpp") if p.relative_to(ROOT).parts[0] == "kernels"]
 
 
 def head_comment(path: Path) -> list[str]:
@@ -57,7 +57,7 @@ def head_comment(path: Path) -> list[str]:
 def test_a_kernel_file_says_what_it_computes(path):
     text = "\n".join(head_comment(path))
     assert len(head_comment(path)) >= 6, "a kernel's head comment names formula, shapes, work and source"
-    assert re.search(r"\([BHLDCN]\s*,|\(B", text), "the head comment names no tensor shape such as (B,H,L,D)"
+    assert re.search(r"\([BHLDCNP]\s*,|\(B", text), "the head comment names no tensor shape such as (B,H,L,D)"
 
 
 @pytest.mark.parametrize("path", implementations(), ids=lambda p: p.stem)

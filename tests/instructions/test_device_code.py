@@ -126,6 +126,17 @@ def test_backward_kernels_by_mma_keep_all_but_a_word_in_registers(kernel):
         assert len(local_accesses(code)) <= 3, f"{name}: {local_accesses(code)}; sm_80 has one word there that no round changes"
 
 
+@needs_code
+@pytest.mark.parametrize("kernel, main, most", [("ssd_split_mma_cuda", "ssd_chunks", 0), ("ssd_fused64_mma_cuda", "ssd_fused_mma", None), ("ssd_bwd_mma_cuda", "SsdBwdMma", None)])
+def test_ssd_kernels_multiply_on_the_tensor_cores(kernel, main, most):
+    """The fused and the backward kernel keep a few addresses in local memory, which no loop over pairs of steps reads."""
+    found = [code for name, code in functions(kernel, BUILD / "kernels/CMakeFiles/bench_kernels.dir/scan") if main in name]
+    assert len(found) >= 8, "two element types, two numbers of states, two architectures"
+    for code in found:
+        assert [i for i in code if i.startswith("HMMA")], "no product on the tensor cores"
+        assert most is None or len(local_accesses(code)) <= most
+
+
 @pytest.mark.skipif(not OBJECTS.is_dir(), reason="this build has no CUDA")
 @pytest.mark.parametrize("target, code", [("serialised_products", "C7510"), ("ignored_registers", "C7508")])
 def test_the_build_fails_on_what_ptxas_only_mentions(target, code):

@@ -17,7 +17,7 @@ int told(const std::vector<std::string>& device_of) {
   std::atomic<int> refused = 0;
   comm::run_on_threads(3, [&](Link& link) {
     try {
-      require_devices_apart(link, device_of[static_cast<std::size_t>(link.rank())]);
+      EXPECT_FALSE(share_a_device(link, device_of[static_cast<std::size_t>(link.rank())], false));
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::unavailable) << error.what();
       EXPECT_NE(std::string(error.what()).find("0000:3b:00.0"), std::string::npos) << error.what();
@@ -30,6 +30,13 @@ int told(const std::vector<std::string>& device_of) {
 TEST(DevicesApart, OneEachIsWellAndAllRanksLearnOfASharedOne) {
   EXPECT_EQ(told({"0000:3b:00.0", "0000:4c:00.0", "0000:5d:00.0"}), 0);
   EXPECT_EQ(told({"0000:3b:00.0", "0000:4c:00.0", "0000:3b:00.0"}), 3);
+}
+
+TEST(DevicesApart, WhereTheyMayShareAllRanksKnowWhetherTheyDo) {
+  comm::run_on_threads(3, [](Link& link) {
+    EXPECT_TRUE(share_a_device(link, link.rank() == 1 ? "0000:4c:00.0" : "0000:3b:00.0", true));
+    EXPECT_FALSE(share_a_device(link, std::to_string(link.rank()), true));
+  });
 }
 
 }  // namespace

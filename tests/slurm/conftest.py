@@ -17,7 +17,7 @@ PLAYED = f"{sys.executable} {PLAYER}"  # instead of mpirun
 # A strong curve over one and two ranks, so that shards and rank counts have something to join; six samples are the fewest with an interval.
 # Which shard a case is in its id decides: of two lengths each of two shards has cases on one rank and on two.
 STUDY = ["--study", "smoke", "--op", "attention", "-k", "attention/ring_cpu", "--seq", "192,256", "--dtype", "fp32", "--iterations", "6",
-         "--warmup", "1", "--min-time", "0", "--budget", "0.5"]
+         "--warmup", "1", "--min-time", "0", "--budget", "0.5", "--limits", "none"]
 
 
 @pytest.fixture(scope="session")

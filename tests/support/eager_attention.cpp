@@ -11,6 +11,7 @@
 namespace bench::support {
 namespace {
 
+using attention::add_scaled;
 using attention::AttentionProblem;
 using attention::KeyRange;
 using attention::Row;
@@ -55,10 +56,6 @@ Scored score(const AttentionProblem& p, const double* query, View<const double, 
   attention::softmax(row.weights);
   round_all(row.weights, p.dtype);
   return row;
-}
-
-void add_scaled(double a, const double* x, std::int64_t n, double* y) {
-  for (std::int64_t d = 0; d < n; ++d) y[d] += a * x[d];
 }
 
 /// Gradients of one query row; those of keys are of the scaled keys.

@@ -140,6 +140,7 @@ int block() { return the_block->index; }
 int blocks() { return the_block->count; }
 void sync() { meet(the_block->all); }
 float* shared_floats() { return reinterpret_cast<float*>(the_block->shared.data()); }
+std::uint8_t* shared_place(std::uint32_t at) { return shared_at(at, 1); }
 
 void store_word(std::uint32_t at, std::uint32_t word) { std::memcpy(shared_at(at, 4), &word, 4); }
 std::uint32_t load_word(std::uint32_t at) {
@@ -150,6 +151,24 @@ std::uint32_t load_word(std::uint32_t at) {
 
 void await_turn(const int* turn, int value) {
   wait_until([turn, value] { return *turn == value; });
+}
+
+void publish16(void* to, const std::uint32_t* words) {
+  BS_REQUIRE(reinterpret_cast<std::uintptr_t>(to) % 16 == 0, "16 bytes are published at an address that is no multiple of 16");
+  auto* const halves = static_cast<std::byte*>(to);
+  const int first = static_cast<int>(the_block->rounds % 2);
+  std::memcpy(halves + 8 * first, words + 2 * first, 8);
+  sleep();
+  std::memcpy(halves + 8 * (1 - first), words + 2 * (1 - first), 8);
+}
+
+void await_published(std::uint32_t* got, int count, const void* from, std::uint32_t tag) {
+  wait_until([=] {
+    std::memcpy(got, from, static_cast<std::size_t>(count) * 16);
+    for (int i = 1; i < 4 * count; i += 2)
+      if (got[i] != got[1]) return false;
+    return got[1] == tag || got[1] == tag + 1;
+  });
 }
 
 void copy16(std::uint32_t to, const void* from, bool valid) {

@@ -7,11 +7,13 @@
 // written down from the PTX ISA (ldmatrix, mma.m16n8k16), not from the kernels.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <type_traits>
 
 #include "src/core/dtype.hpp"
@@ -30,9 +32,12 @@ int block();
 int blocks();
 void sync();
 float* shared_floats();
+std::uint8_t* shared_place(std::uint32_t at);
 void store_word(std::uint32_t at, std::uint32_t word);
 std::uint32_t load_word(std::uint32_t at);
 void await_turn(const int* turn, int value);
+void publish16(void* to, const std::uint32_t* words);
+void await_published(std::uint32_t* got, int count, const void* from, std::uint32_t tag);
 void copy16(std::uint32_t to, const void* from, bool valid);
 void commit();
 void wait(int pending);
@@ -56,6 +61,7 @@ struct HostMachine {
   static std::uint32_t shared() { return 1024; }
 
   static float* shared_floats() { return host_machine::shared_floats(); }
+  static std::uint8_t* shared_place(std::uint32_t at) { return host_machine::shared_place(at); }
 
   struct Words {
     std::uint32_t word[4];
@@ -65,6 +71,11 @@ struct HostMachine {
     Words words;
     std::memcpy(&words, from, sizeof words);
     return words;
+  }
+
+  static void store16(void* to, const Words& words) {
+    BS_REQUIRE(reinterpret_cast<std::uintptr_t>(to) % 16 == 0, "16 bytes are written to an address that is no multiple of 16");
+    std::memcpy(to, &words, sizeof words);
   }
 
   static void copy16(std::uint32_t to, const void* from, bool valid) { host_machine::copy16(to, from, valid); }
@@ -105,7 +116,17 @@ struct HostMachine {
   static T round(float x) {
     return store<T>(x);
   }
+  template <class T>
+  static std::uint32_t multiply_add_pairs(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
+    const auto half = [&](int which) { return store<T>(half_of<T>(a, which) * half_of<T>(b, which) + half_of<T>(c, which)).bits; };
+    return pair(half(0), half(1));
+  }
+  template <class Int>
+  static Int fresh(Int x) {
+    return x;
+  }
   static float number(std::uint32_t word) { return std::bit_cast<float>(word); }
+  static std::uint32_t word_of(float x) { return std::bit_cast<std::uint32_t>(x); }
   template <class T>
   static float low(std::uint32_t word) {
     return to_float(T{static_cast<std::uint16_t>(word)});
@@ -116,19 +137,42 @@ struct HostMachine {
   }
   static void store_word(std::uint32_t at, std::uint32_t word) { host_machine::store_word(at, word); }
   static std::uint32_t load_word(std::uint32_t at) { return host_machine::load_word(at); }
+  static Words load_words(std::uint32_t at) {
+    BS_REQUIRE(at % 16 == 0, "16 bytes of shared memory are read from an address that is no multiple of 16");
+    return {{load_word(at), load_word(at + 4), load_word(at + 8), load_word(at + 12)}};
+  }
 
   static constexpr int kAddWidth = 4;
   static void add(float* to, const float* x) {
     for (int i = 0; i < kAddWidth; ++i) to[i] += x[i];
   }
+  static void add_one(float* to, float x) { *to += x; }
   static int take_ticket(int* counter) { return (*counter)++; }
   static void await_turn(const int* turn, int value) { host_machine::await_turn(turn, value); }
   static void end_turn(int* turn) { ++*turn; }
-
-  static float shuffle_xor(float x, int lanes) {
-    const auto word = std::bit_cast<std::uint32_t>(x);
-    return std::bit_cast<float>(host_machine::exchange_words(&word, 1).of[(thread() % 32) ^ lanes][0]);
+  static bool last_to_arrive(std::uint32_t* counter, int count) {
+    *counter = *counter + 1 == static_cast<std::uint32_t>(count) ? 0 : *counter + 1;
+    return *counter == 0;
   }
+
+  static std::uint64_t take_ticket(std::uint64_t* counter) { return (*counter)++; }
+  /// The two words of 64 bits one after the other, either first; others run in between.
+  static void publish16(void* to, const Words& words) { host_machine::publish16(to, words.word); }
+  template <int kCount>
+  static void await16(Words (&got)[kCount], const void* from, std::uint32_t tag) {
+    host_machine::await_published(got[0].word, kCount, from, tag);
+  }
+
+  static bool any(bool x) {
+    const std::uint32_t word = x ? 1 : 0;
+    const auto all = host_machine::exchange_words(&word, 1);
+    return std::any_of(std::begin(all.of), std::end(all.of), [](const auto& of) { return of[0] != 0; });
+  }
+  static float shuffle(float x, int lane) {
+    const auto word = std::bit_cast<std::uint32_t>(x);
+    return std::bit_cast<float>(host_machine::exchange_words(&word, 1).of[lane][0]);
+  }
+  static float shuffle_xor(float x, int lanes) { return shuffle(x, (thread() % 32) ^ lanes); }
   static float exp2(float x) { return std::exp2(x); }
   static float reciprocal(float x) { return 1.0F / x; }
   static float log(float x) { return std::log(x); }

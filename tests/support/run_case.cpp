@@ -65,6 +65,8 @@ double draw(const TensorSpec& spec, const CounterRng& rng, std::int64_t i) {
       return rng.normal(counter);
     case Fill::uniform:
       return spec.low + (spec.high - spec.low) * rng.uniform(counter);
+    case Fill::whole:
+      return std::floor(spec.low + (spec.high - spec.low + 1.0) * rng.uniform(counter));
     case Fill::log_uniform:
       return std::exp(std::log(spec.low) + (std::log(spec.high) - std::log(spec.low)) * rng.uniform(counter));
   }
