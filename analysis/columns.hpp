@@ -53,7 +53,7 @@ std::vector<Column> visit_columns(const RunRecord& run);
 std::vector<Column> telemetry_columns(const RunRecord& run);
 
 /// Rows of /samples: one per sample, over all ranks of its block.
-std::vector<Column> sample_columns(const RunRecord& run);
+std::vector<Column> sample_columns(const RunRecord& run, const Results& results);
 /// Rows of /rank_samples: one per sample and rank.
 std::vector<Column> rank_sample_columns(const RunRecord& run);
 

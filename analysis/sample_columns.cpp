@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "analysis/columns.hpp"
+#include "analysis/sample_times.hpp"
 
 namespace bench::analysis {
 namespace {
@@ -15,6 +16,16 @@ std::map<std::string, std::int64_t> case_indices(const RunRecord& run) {
   for (std::size_t i = 0; i < run.cases.size(); ++i) index[run.cases[i].id] = static_cast<std::int64_t>(i);
   return index;
 }
+
+/// Whether each sample of a visit is among those that its case's time is taken of.
+std::vector<std::int64_t> counting(const VisitRecord& visit, const CaseResult& result, std::size_t row) {
+  std::vector<std::int64_t> counts(sample_times(visit).size(), 0);
+  if (std::ranges::find(result.visits, row) == result.visits.end()) return counts;
+  for (const std::size_t i : valid_samples(visit)) counts[i] = 1;
+  return counts;
+}
+
+void append(auto& all, const auto& more) { all.insert(all.end(), more.begin(), more.end()); }
 
 /// Calls row(case index, visit record, sample number, times of its ranks) for every sample.
 template <class Row>
@@ -31,10 +42,14 @@ void for_each_sample(const RunRecord& run, Row&& row) {
 
 }  // namespace
 
-std::vector<Column> sample_columns(const RunRecord& run) {
-  std::vector<std::int64_t> row, case_index, visit, iter, slowest, block, calls, flags;
-  std::vector<double> most, least, mean;
+std::vector<Column> sample_columns(const RunRecord& run, const Results& results) {
+  std::vector<std::int64_t> row, case_index, visit, iter, counts, slowest, block, calls, flags;
+  std::vector<double> time, most, least, mean;
   for_each_sample(run, [&](std::int64_t c, const VisitRecord& v, std::int64_t i, std::span<const double> times) {
+    if (i == 0) {
+      append(time, sample_times(v));
+      append(counts, counting(v, results.cases[static_cast<std::size_t>(c)], static_cast<std::size_t>(&v - run.visits.data())));
+    }
     const auto worst = std::ranges::max_element(times);
     row.push_back(static_cast<std::int64_t>(row.size()));
     case_index.push_back(c);
@@ -52,6 +67,8 @@ std::vector<Column> sample_columns(const RunRecord& run) {
           {"case_index", "1", "row of /cases", std::move(case_index)},
           {"visit", "1", "visit of the case", std::move(visit)},
           {"iter", "1", "sample of the visit, in the order taken", std::move(iter)},
+          {"time", "s", "time of one call over all ranks: on the common clock where that is known to 1 %, else t_max", std::move(time)},
+          {"counts", "1", "1: among those that the case's time is taken of", std::move(counts)},
           {"t_max", "s", "time of one call on the slowest rank", std::move(most)},
           {"t_min", "s", "time of one call on the fastest rank", std::move(least)},
           {"t_mean", "s", "mean over ranks of the time of one call", std::move(mean)},

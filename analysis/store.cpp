@@ -52,7 +52,7 @@ std::vector<char> image(const RunRecord& run) {
   const std::vector<Column> visits = visit_columns(run);
   write_group(file, "visits", visits, run.confidence);
   write_group(file, "telemetry", telemetry_columns(run), run.confidence);
-  write_group(file, "samples", sample_columns(run), run.confidence);
+  write_group(file, "samples", sample_columns(run, results), run.confidence);
   write_group(file, "rank_samples", rank_sample_columns(run), run.confidence);
   write_group(file, "scaling", scaling_columns(run, results), run.confidence);
   const std::vector<Column> winners = winner_columns(run, results);

@@ -78,16 +78,14 @@ def test_8_h5dump_prints_a_table():
 
 def test_samples_lead_back_to_their_case(truth):
     with h5py.File(FILE) as file:
-        index, time = file["samples/case_index"][:], file["samples/t_max"][:]
+        index, time, counts = (file["samples"][name][:] for name in ("case_index", "time", "counts"))
         assert len(time) == truth["samples"] > 0
         measured = np.unique(index)
         assert set(np.flatnonzero(np.isfinite(truth["time"]))) == set(measured)
-        flags, count = file["samples/flags"][:], file["cases/n"][:]
+        for i in measured:
+            assert ((index == i) & (counts == 1)).sum() == file["cases/n"][i]
         for i in [i for i in measured if file["cases/n_visits"][i] == 1]:
-            # docs/metrics.md: late, throttled, timed-out and warm-up samples are left out; of an unsteady visit the warm-up alone; never all.
-            choices = [(index == i) & (flags & left_out == 0) for left_out in (1 | 4 | 16 | 64, 64, 0)]
-            counted = next(rows for rows in choices if rows.sum() == count[i])
-            assert np.median(time[counted]) == pytest.approx(truth["time"][i], rel=1e-12)
+            assert np.median(time[(index == i) & (counts == 1)]) == pytest.approx(truth["time"][i], rel=1e-12)
 
 
 def test_the_journal_inside_is_the_journal():

@@ -8,6 +8,7 @@
 
 #include "analysis/columns.hpp"
 #include "analysis/sample_times.hpp"
+#include "analysis/statistics/quantiles.hpp"
 #include "tests/analysis/synthetic_run.hpp"
 
 namespace bench::analysis {
@@ -155,7 +156,7 @@ TEST(SampleColumns, HaveTheFlagsOfEverySample) {
   RunRecord run = synthetic_run();
   run.visits[1].flags.assign(kTenSamples.size(), 0);
   run.visits[1].flags[2] = kLate | kWarmup;
-  const std::vector<Column> columns = sample_columns(run);
+  const std::vector<Column> columns = sample_columns(run, make_results(run));
   const auto& flags = integers(columns, "flags");
   ASSERT_EQ(flags.size(), 50U) << "five visits of ten; the failed one has none";
   for (std::size_t i = 0; i < flags.size(); ++i) EXPECT_EQ(flags[i], i == 12 ? 65 : 0) << "sample " << i;
@@ -165,6 +166,32 @@ TEST(SampleColumns, HaveTheFlagsOfEverySample) {
     const std::string meaning = std::to_string(bit) + ' ' + name;
     EXPECT_NE(column(columns, "flags").long_name.find(meaning), std::string::npos) << meaning;
     bit *= 2;
+  }
+}
+
+TEST(SampleColumns, AreEnoughToFindTheTimeOfEveryCaseAgain) {
+  RunRecord run = synthetic_run();
+  VisitRecord& pair = run.visits[kPair];
+  for (std::size_t i = 0; i < kTenSamples.size(); ++i) pair.rank_start_s[2 * i + 1] = 0.5 * pair.rank_time_s[2 * i];  // on the common clock, where a late start counts
+  pair.flags[7] = kThrottled;
+  ASSERT_TRUE(uses_common_clock(pair));
+  const Results results = make_results(run);
+  const std::vector<Column> columns = sample_columns(run, results);
+  const auto &time = numbers(columns, "time"), &most = numbers(columns, "t_max");
+  const auto &of_case = integers(columns, "case_index"), &counts = integers(columns, "counts");
+  for (const CaseResult& result : results.cases) {
+    std::vector<double> counted, slowest;
+    for (std::size_t i = 0; i < time.size(); ++i) {
+      if (of_case[i] != static_cast<std::int64_t>(result.case_index) || counts[i] == 0) continue;
+      counted.push_back(time[i]);
+      slowest.push_back(most[i]);
+    }
+    ASSERT_EQ(counted.size(), static_cast<std::size_t>(result.n)) << "case " << result.case_index;
+    if (counted.empty()) continue;
+    EXPECT_DOUBLE_EQ(median(sorted(counted)), result.time_s.value) << "case " << result.case_index;
+    if (result.visits.front() == kPair) {
+      EXPECT_LT(median(sorted(slowest)), result.time_s.value) << "the slowest rank's own time leaves out that it began late";
+    }
   }
 }
 
