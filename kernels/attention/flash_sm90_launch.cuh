@@ -11,6 +11,7 @@
 #include "kernels/attention/attention_on_device_cuda.hpp"
 #include "kernels/attention/flash_sm90.hpp"
 #include "kernels/cuda/hopper_machine.cuh"
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/tensor_map.cuh"
 #include "src/device/check.hpp"
 #include "src/device/device.hpp"
@@ -75,7 +76,7 @@ std::unique_ptr<Prepared> prepare_on_hopper(const Problem& problem, Tensors& ten
     throw Error(ErrorKind::unavailable, concat("needs compute capability 9.0 (Hopper); ", device.name, " has ", device.major, '.', device.minor));
   std::unique_ptr<Prepared> prepared;
   with_hopper_body<kRung>(p, [&]<class Body>() {
-    BS_CUDA(cudaFuncSetAttribute(flash_sm90<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + cuda::kTileAlignment_bytes));
+    cuda::take_shared_memory(flash_sm90<Body>, Body::kSharedBytes + cuda::kTileAlignment_bytes);
     prepared = std::make_unique<OnHopper>(std::type_identity<Body>{}, p, tensors, device, kRung.persistent);
   });
   return prepared;

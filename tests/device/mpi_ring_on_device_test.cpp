@@ -68,10 +68,19 @@ TEST_F(RingOnDevice, EveryLayoutEqualsTheReference) {
 }
 
 TEST_F(RingOnDevice, GradientsEqualTheReference) {
-  for (const char* layout : {"contiguous", "zigzag", "striped"}) {
-    const auto record =
-        visit("attention/ring_bwd_nccl_cuda", {{"seq", std::int64_t{777}}, {"dtype", std::string("bf16")}, {"pass", std::string("bwd")}, {"layout", std::string(layout)}});
-    EXPECT_EQ(record.outcome, Outcome::ok) << layout << ": " << record.reason;
+  const auto check = [](const char* kernel, const char* layout, std::int64_t kv_heads) {
+    const auto record = visit(kernel, {{"seq", std::int64_t{777}},
+                                       {"heads", std::int64_t{8}},
+                                       {"kv_heads", kv_heads},
+                                       {"dtype", std::string("bf16")},
+                                       {"pass", std::string("bwd")},
+                                       {"layout", std::string(layout)}});
+    EXPECT_EQ(record.outcome, Outcome::ok) << kernel << ' ' << layout << ", " << kv_heads << " key heads: " << record.reason;
+  };
+  for (const char* kernel : {"attention/ring_bwd_nccl_cuda", "attention/allgather_bwd_nccl_cuda", "attention/double_ring_bwd_nccl_cuda", "attention/ulysses_bwd_nccl_cuda"}) {
+    check(kernel, "contiguous", 2);  // Ulysses: 4 ranks add up their parts of a key head's gradient
+    check(kernel, "zigzag", 8);      // and none does
+    check(kernel, "striped", 1);
   }
 }
 
