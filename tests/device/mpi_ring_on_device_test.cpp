@@ -84,25 +84,31 @@ TEST_F(RingOnDevice, GradientsEqualTheReference) {
   }
 }
 
+/// Every scan, each way that carries travel.
+template <class Visit>
+void for_each_scan(const std::string& pass, std::int64_t seq, Visit&& visit) {
+  for (const char* way : {"allgather", "chain", "ranks"})
+    for (const std::int64_t segments : {1, 3}) {
+      const Params base{{"batch", std::int64_t{2}}, {"seq", seq}, {"segments", std::min(segments, seq)}, {"dtype", std::string("bf16")}, {"pass", pass}};
+      const auto with = [&](const std::string& op, std::initializer_list<Params::value_type> more) {
+        Params params = base;
+        params.insert(more.begin(), more.end());
+        visit(concat("scan/", op, '_', way, pass == "bwd" ? "_bwd" : "", "_nccl_cuda"), params);
+      };
+      with("recurrence", {{"channels", std::int64_t{70}}});
+      with("recurrence", {{"channels", std::int64_t{3}}, {"time_axis", std::string("last")}});
+      with("selective", {{"channels", std::int64_t{150}}, {"state", std::int64_t{16}}});
+      with("ssd", {{"heads", std::int64_t{3}}, {"head_dim", std::int64_t{64}}, {"state", std::int64_t{64}}});
+    }
+}
+
 TEST_F(RingOnDevice, ScansEqualTheReference) {
   const auto expect_ok = [](const std::string& kernel, const Params& changes) {
     const auto record = visit(kernel, changes);
     EXPECT_EQ(record.outcome, Outcome::ok) << kernel << ": " << record.reason;
   };
-  for (const char* way : {"allgather", "chain", "ranks"})
-    for (const std::int64_t seq : {3, 1000, 10007})      // fewer steps than ranks; a few chunks a rank; spans and chunks whole and broken
-      for (const std::int64_t segments : {1, 3}) {
-        const Params base{{"batch", std::int64_t{2}}, {"seq", seq}, {"segments", std::min(segments, seq)}, {"dtype", std::string("bf16")}};
-        const auto with = [&](const std::string& op, std::initializer_list<Params::value_type> more) {
-          Params params = base;
-          params.insert(more.begin(), more.end());
-          expect_ok(concat("scan/", op, '_', way, "_nccl_cuda"), params);
-        };
-        with("recurrence", {{"channels", std::int64_t{70}}});
-        with("recurrence", {{"channels", std::int64_t{3}}, {"time_axis", std::string("last")}});
-        with("selective", {{"channels", std::int64_t{150}}, {"state", std::int64_t{16}}});
-        with("ssd", {{"heads", std::int64_t{3}}, {"head_dim", std::int64_t{64}}, {"state", std::int64_t{64}}});
-      }
+  for (const std::int64_t seq : {3, 1000, 10007}) for_each_scan("fwd", seq, expect_ok);  // fewer steps than ranks; a few chunks a rank; spans and chunks whole and broken
+  for (const std::int64_t seq : {3, 2500}) for_each_scan("bwd", seq, expect_ok);         // two spans and more of two ranks; longer, the reference takes its time
 }
 
 }  // namespace
