@@ -49,7 +49,7 @@ SelectiveOnDevice::SelectiveOnDevice(const SelectiveProblem& p, Tensors& tensors
 std::string takes_selective(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
   if (p.state > kMostStates) return concat("state = ", p.state, ": this kernel takes up to ", kMostStates, " states a channel");
-  return {};
+  return needs_plain_mixers(p);
 }
 
 bool dense_fills(const Walker& walker, const SelectiveProblem& p) { return walker.blocks(p, true) >= 2 * walker.slots(p, true); }
