@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/machine.cuh"
 #include "kernels/scan/selective_back.hpp"
 #include "kernels/scan/selective_device.hpp"
@@ -46,11 +47,6 @@ void launch(void (*kernel)(const Job), const Job& job, cudaStream_t stream) {
   BS_CUDA(cudaGetLastError());
 }
 
-template <class Job>
-void allow_shared(void (*kernel)(const Job), int bytes) {
-  BS_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes + cuda::kTileAlignment_bytes));
-}
-
 void launch_sum(const float* from, float* to, std::int64_t count, std::int64_t parts, cudaStream_t stream) {
   const OrderedSum job{from, to, count, static_cast<int>(parts)};
   ordered_sum<<<static_cast<unsigned>(job.blocks()), OrderedSum::kThreads, 0, stream>>>(job);
@@ -78,7 +74,8 @@ class OnDevice final : public DeviceTensors {
       buffer = device::DeviceBuffer(count * 4);
       return reinterpret_cast<float*>(buffer.data());
     };
-    set_inputs();
+    set_inputs(job_, *this);
+    set_gradients();
     job_.states = grow(states_, channels * p.state * ceil_div(p.seq, sizes_.mark_steps));
     job_.da = grow(da_, channels * p.state);
     job_.dskip = grow(dskip_, channels);
@@ -112,16 +109,7 @@ class OnDevice final : public DeviceTensors {
  private:
   float* numbers(const char* name) const { return reinterpret_cast<float*>(data(name)); }
 
-  void set_inputs() {
-    job_.u = data("u");
-    job_.delta = data("delta");
-    job_.z = data("z");
-    job_.b = data("B");
-    job_.c = data("C");
-    job_.a = numbers("A");
-    job_.skip = numbers("D");
-    job_.bias = numbers("delta_bias");
-    job_.h0 = numbers("h0");
+  void set_gradients() {
     job_.starts = reinterpret_cast<const std::uint32_t*>(starts_.data());
     job_.dout = data("dout");
     job_.dh_last = numbers("dh_last");
@@ -146,8 +134,8 @@ std::unique_ptr<Prepared> prepare_selective_back(Meeting meeting, const Problem&
   with_back(p, [&]<class T, class Shape>() {
     using Marks = SelectiveWalk<cuda::Machine, T, Shape, Walk::marks>;
     using Back = SelectiveBack<cuda::Machine, T, Shape>;
-    allow_shared(selective_marks<Marks>, Marks::kSharedBytes);
-    allow_shared(selective_back<Back>, Back::kSharedBytes);
+    cuda::take_shared_memory(selective_marks<Marks>, Marks::kSharedBytes + cuda::kTileAlignment_bytes);
+    cuda::take_shared_memory(selective_back<Back>, Back::kSharedBytes + cuda::kTileAlignment_bytes);
   });
   return std::make_unique<OnDevice>(p, tensors, meeting);
 }
