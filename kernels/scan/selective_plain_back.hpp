@@ -57,7 +57,8 @@ class SelectivePlainBack {
   BS_DEVICE float* mixed(int which) const { return slots_ + 4 * kColumn + which * kMixer; }
   BS_DEVICE float* parts(int warp) const { return mixed(2) + warp * kPart; }
   /// This thread's states before a step of the tile.
-  BS_DEVICE float (&before(int t) const)[kEach] { return *reinterpret_cast<float(*)[kEach]>(parts(kWarps) + (t * kThreads + M::thread()) * kEach); }
+  using Each = float[kEach];
+  BS_DEVICE Each& before(int t) const { return *reinterpret_cast<Each*>(parts(kWarps) + (t * kThreads + M::thread()) * kEach); }
   BS_DEVICE int channel() const { return M::thread() % kChannels; }  // where lanes are channels
   BS_DEVICE static float value(const void* from, std::int64_t at) { return cuda::value<M>(static_cast<const T*>(from)[at]); }
 
