@@ -34,7 +34,8 @@ SelectiveBackOnDevice::SelectiveBackOnDevice(const SelectiveProblem& p, Tensors&
     buffer = device::DeviceBuffer(count * 4);
     return reinterpret_cast<float*>(buffer.data());
   };
-  set_inputs();
+  set_inputs(job_, *this);
+  set_gradients();
   job_.states = grow(states_, channels * p.state * ceil_div(p.seq, selective_mark_steps(p)));
   job_.da = grow(da_, channels * p.state);
   job_.dskip = grow(dskip_, channels);
@@ -53,16 +54,7 @@ void SelectiveBackOnDevice::sum_mixers(void* stream) const {
   launch_sum({job_.dc, numbers("dC"), job_.piece, static_cast<int>(pieces_)}, stream);
 }
 
-void SelectiveBackOnDevice::set_inputs() {
-  job_.u = data("u");
-  job_.delta = data("delta");
-  job_.z = data("z");
-  job_.b = data("B");
-  job_.c = data("C");
-  job_.a = numbers("A");
-  job_.skip = numbers("D");
-  job_.bias = numbers("delta_bias");
-  job_.h0 = numbers("h0");
+void SelectiveBackOnDevice::set_gradients() {
   job_.starts = reinterpret_cast<const std::uint32_t*>(starts_.data());
   job_.dout = data("dout");
   job_.dh_last = numbers("dh_last");

@@ -25,7 +25,7 @@ class SelectiveBackOnDevice : public DeviceTensors {
   void sum_mixers(void* stream) const;
 
  private:
-  void set_inputs();
+  void set_gradients();
 
   std::int64_t pieces_;  // blocks of a group
   device::DeviceBuffer starts_, states_, da_, dskip_, dbias_, db_, dc_;

@@ -4,6 +4,7 @@
 
 #include <cuda_runtime.h>
 
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/machine.cuh"
 #include "kernels/scan/selective_lanes.hpp"
 #include "src/core/dtype.hpp"
@@ -36,7 +37,7 @@ void launch_back_part(void (*kernel)(const Job), const Job& job, void* stream) {
 /// Before a kernel's first launch.
 template <class Body, class Job>
 void allow_shared(void (*kernel)(const Job)) {
-  BS_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + cuda::kTileAlignment_bytes));
+  cuda::take_shared_memory(kernel, Body::kSharedBytes + cuda::kTileAlignment_bytes);
 }
 
 }  // namespace bench::scan
