@@ -8,6 +8,7 @@
 
 #include "kernels/cuda/gemm_fma.hpp"
 #include "kernels/cuda/gemm_mma.hpp"
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/machine.cuh"
 #include "src/device/check.hpp"
 
@@ -25,7 +26,7 @@ __global__ void __launch_bounds__(Body::kThreads, 2) gemm(const __grid_constant_
 /// Once before the first launch on a device.
 template <class Body, class Tiles = EveryTile>
 void prepare_gemm() {
-  BS_CUDA(cudaFuncSetAttribute(gemm<Body, Tiles>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + kTileAlignment_bytes));
+  take_shared_memory(gemm<Body, Tiles>, Body::kSharedBytes + kTileAlignment_bytes);
 }
 
 template <class Body, class Tiles = EveryTile>

@@ -4,6 +4,7 @@
 
 #include <cuda_runtime.h>
 
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/machine.cuh"
 #include "kernels/decode/paged_device.hpp"
 #include "src/device/check.hpp"
@@ -20,7 +21,7 @@ __global__ void __launch_bounds__(Body::kThreads) paged_span(const __grid_consta
 template <class Body>
 std::int64_t slots_of() {
   constexpr int kBytes = Body::kSharedBytes + cuda::kTileAlignment_bytes;
-  BS_CUDA(cudaFuncSetAttribute(paged_span<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes));
+  cuda::take_shared_memory(paged_span<Body>, kBytes);
   int each = 0;
   BS_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, paged_span<Body>, Body::kThreads, kBytes));
   return each * device::properties(device::current()).sm_count;

@@ -4,31 +4,16 @@
 
 #include <cmath>
 #include <cstdint>
-#include <type_traits>
 
-#include "kernels/cuda/function.hpp"
+#include "kernels/cuda/gates.hpp"
+#include "kernels/cuda/lanes.hpp"
 #include "kernels/linear/fused.hpp"
 #include "src/core/dtype.hpp"
 
 namespace bench::linear {
 
-template <class M, class T>
-BS_DEVICE float widened(T x) {
-  if constexpr (std::is_same_v<T, float>)
-    return x;
-  else
-    return M::template low<T>(x.bits);
-}
-
 /// A NaN stays one.
 BS_DEVICE float from_0_to_6(float x) { return x < 0.0F ? 0.0F : x > 6.0F ? 6.0F : x; }
-
-/// 1 / (1 + e^-x); 0 and 1 far out.
-template <class M>
-BS_DEVICE float sigmoid(float x) {
-  constexpr float kLog2e = 1.44269504F;
-  return M::reciprocal(1.0F + M::exp2(-x * kLog2e));
-}
 
 template <class M>
 BS_DEVICE float activated(Activation activation, float x) {
@@ -42,11 +27,11 @@ BS_DEVICE float activated(Activation activation, float x) {
     case Activation::relu6:
       return from_0_to_6(x);
     case Activation::sigmoid:
-      return sigmoid<M>(x);
+      return cuda::sigmoid<M>(x);
     case Activation::tanh:
       return tanhf(x);
     case Activation::silu:
-      return x * sigmoid<M>(x);
+      return cuda::silu<M>(x);
     case Activation::gelu:
       return 0.5F * x * (1.0F + erff(x * 0.70710678F));
     case Activation::hardswish:
@@ -62,8 +47,8 @@ struct Finish {
 
   template <class M, class T>
   BS_DEVICE float value(float sum, int n) const {
-    if (scales != nullptr) sum *= widened<M>(static_cast<const T*>(scales)[n]);
-    return activated<M>(activation, sum + widened<M>(static_cast<const T*>(bias)[n]));
+    if (scales != nullptr) sum *= cuda::value<M>(static_cast<const T*>(scales)[n]);
+    return activated<M>(activation, sum + cuda::value<M>(static_cast<const T*>(bias)[n]));
   }
 };
 

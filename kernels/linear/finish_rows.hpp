@@ -27,7 +27,7 @@ struct FinishRows {
     BS_UNROLL
     for (int i = 0; i < kEach; ++i) {
       const int column = first + i * kThreads;
-      if (column < job.n) y[column] = M::template round<T>(job.finish.template value<M, T>(widened<M>(y[column]), column));
+      if (column < job.n) y[column] = M::template round<T>(job.finish.template value<M, T>(cuda::value<M>(y[column]), column));
     }
   }
 };

@@ -6,6 +6,7 @@
 
 #include <type_traits>
 
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/machine.cuh"
 #include "kernels/linear/layer_finish.hpp"
 #include "kernels/linear/layer_on_device_cuda.hpp"
@@ -41,7 +42,7 @@ __global__ void __launch_bounds__(Body::kThreads, 2) layer_product(const __grid_
 /// Once before the first launch on a device.
 template <class Body, class End, class Source = NoSource>
 void prepare_product() {
-  BS_CUDA(cudaFuncSetAttribute(layer_product<Body, End, Source>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + cuda::kTileAlignment_bytes));
+  cuda::take_shared_memory(layer_product<Body, End, Source>, Body::kSharedBytes + cuda::kTileAlignment_bytes);
 }
 template <class Body, class End, class Source = NoSource>
 void launch_product(const cuda::GemmJob& job, void* stream, const End& end, const Source& source = {}) {

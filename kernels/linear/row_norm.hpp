@@ -25,7 +25,7 @@ class NormedRow {
   BS_DEVICE void read(float (&x)[8], int k) const {
     if (k + 8 <= k_ && k_ % (16 / static_cast<int>(sizeof(T))) == 0) return read_whole(x, row_ + k);
     BS_UNROLL
-    for (int i = 0; i < 8; ++i) x[i] = k + i < k_ ? widened<M>(row_[k + i]) : 0.0F;
+    for (int i = 0; i < 8; ++i) x[i] = k + i < k_ ? cuda::value<M>(row_[k + i]) : 0.0F;
   }
 
   /// Over a warp, all of whose lanes call this: of eight inputs of each `step` from a lane's `first` on.

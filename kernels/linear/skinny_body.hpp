@@ -173,7 +173,7 @@ class Skinny {
       BS_UNROLL
       for (int j = 0; j < 4; ++j) {
         if constexpr (kBits == 4)
-          total_[r][c][j] += widened<M>(scales.of[j / 2 * 2]) * sums.of_codes[r][c][j] + widened<M>(scales.of[j / 2 * 2 + 1]) * sums.of_x[c][j];
+          total_[r][c][j] += cuda::value<M>(scales.of[j / 2 * 2]) * sums.of_codes[r][c][j] + cuda::value<M>(scales.of[j / 2 * 2 + 1]) * sums.of_x[c][j];
         else
           total_[r][c][j] += sums.of_codes[r][c][j];
       }

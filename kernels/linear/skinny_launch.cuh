@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/machine.cuh"
 #include "kernels/device_tensors_cuda.hpp"
 #include "kernels/linear/skinny_body.hpp"
@@ -46,7 +47,7 @@ inline constexpr std::int64_t kBlocksEach = 2;            // of a multiprocessor
 /// Makes the body ready for its launches, and cuts the layer for this device.
 template <class Body>
 SkinnyPlan plan_on_device(const LinearProblem& p, const CodePackets& packets) {
-  BS_CUDA(cudaFuncSetAttribute(skinny<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kSkinnyX_bytes)));
+  cuda::take_shared_memory(skinny<Body>, static_cast<int>(kSkinnyX_bytes));
   const std::int64_t tiles = ceil_div(p.n, Body::kColumns) * ceil_div(p.m, Body::kRows);
   const int rows = static_cast<int>(std::min<std::int64_t>(p.m, Body::kRows));
   return plan_skinny(tiles, packets.chunks, device::properties(device::current()).sm_count * kBlocksEach, Body::most_chunks(rows, kSkinnyX_bytes));

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "kernels/cuda/function.hpp"
+#include "kernels/cuda/gates.hpp"
 
 namespace bench::scan {
 
@@ -56,11 +56,11 @@ class SumDecays {
   static BS_DEVICE float joined(float earlier, float later) { return earlier + later; }
 
   /// Of state n of a row.
-  BS_DEVICE SumDecays(const CarryJob& job, std::int64_t row, std::int64_t n) : a_log2_(job.a[(job.row0 + row) % job.a_rows * job.each + n] * kLog2E) {}
+  BS_DEVICE SumDecays(const CarryJob& job, std::int64_t row, std::int64_t n) : a_log2_(job.a[(job.row0 + row) % job.a_rows * job.each + n] * cuda::kLog2E) {}
   BS_DEVICE float operator()(float decay, float state) const { return decay == kForgetsAll ? 0.0F : M::exp2(a_log2_ * decay) * state; }
 
  private:
-  static constexpr float kLog2E = 1.44269504F, kForgetsAll = std::numeric_limits<float>::infinity();
+  static constexpr float kForgetsAll = std::numeric_limits<float>::infinity();
   float a_log2_;
 };
 

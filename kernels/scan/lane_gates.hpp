@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gates of the state-space ops for one lane of a device, fp32: what kernels/simd_math.hpp has for a CPU's vectors. An exponential and a
-// reciprocal on the special function unit each, the rest on the FMA pipes.
+// The gates of the state-space ops for one lane of a device, fp32: those of kernels/cuda/gates.hpp and softplus, an exponential and a reciprocal on the special
+// function unit, the rest on the FMA pipes.
 #pragma once
 
 #include <cmath>
 
-#include "kernels/cuda/function.hpp"
+#include "kernels/cuda/gates.hpp"
 
 namespace bench::scan {
 
-inline constexpr float kLog2E = 1.44269504088896340736F;
-inline constexpr float kLn2 = 0.693147180559945309417F;
+using cuda::kLn2;
+using cuda::kLog2E;
+using cuda::sigmoid;
 
 /// log(1 + t) for 0 <= t <= 1: 2 atanh(t / (2 + t)), 4e-9 and the reciprocal's ulp. Tiny t keep their digits.
 template <class M>
@@ -27,12 +28,6 @@ BS_DEVICE float log1p01(float t) {
 template <class M>
 BS_DEVICE float softplus(float v) {
   return fmaxf(v, 0.0F) + log1p01<M>(M::exp2(-kLog2E * fabsf(v)));
-}
-
-/// 1 / (1 + e^-x).
-template <class M>
-BS_DEVICE float sigmoid(float x) {
-  return M::reciprocal(1.0F + M::exp2(-kLog2E * x));
 }
 
 }  // namespace bench::scan

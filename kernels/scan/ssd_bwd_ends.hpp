@@ -29,8 +29,8 @@ class SsdBwdSteps {
         sums = {sums.w + more.w, sums.u + more.u, sums.skip + more.skip};
       }
       const std::int64_t at = (static_cast<std::int64_t>(entry) * job.seq + t) * job.heads + head;
-      const float v = number_of<M>(static_cast<const T*>(job.dt)[at]) + bias, d = step_of(v, job.low, job.high);
-      const float slope = !(job.low < d && d < job.high) ? 0.0F : v > 20.0F ? 1.0F : 1.0F / (1.0F + expf(-v));
+      const float v = cuda::value<M>(static_cast<const T*>(job.dt)[at]) + bias, d = step_of<M>(v, job.low, job.high);
+      const float slope = !(job.low < d && d < job.high) ? 0.0F : sigmoid<M>(v);
       const float ddt = (sums.w + a * sums.u) * slope;
       static_cast<T*>(job.ddt)[at] = M::template round<T>(ddt);
       total[0] += ddt;
@@ -88,31 +88,29 @@ struct SsdBwdSums {
   }
 };
 
-/// dB and dC as the sums of their shares, four neighbours a thread.
+/// dB and dC as the sums of their shares; four elements a thread that lie a block's threads apart, as a share of any size begins anywhere.
 template <class M>
 struct SsdBwdMixers {
-  static constexpr int kThreads = 256;
-  struct alignas(16) Four {
-    float x[4];
-  };
-  static BS_HOST_DEVICE int blocks(const SsdBwdJob& job) { return static_cast<int>((job.mixers() / 4 + kThreads - 1) / kThreads); }
+  static constexpr int kThreads = 256, kEach = 4;
+  static BS_HOST_DEVICE int blocks(const SsdBwdJob& job) { return static_cast<int>((job.mixers() + kThreads * kEach - 1) / (kThreads * kEach)); }
 
   BS_DEVICE static void run(const SsdBwdJob& job) {
-    const std::int64_t at = (static_cast<std::int64_t>(M::block()) * kThreads + M::thread()) * 4;
-    if (at >= job.mixers()) return;
-    add(job, job.db_shares + at, job.db + at);
-    add(job, job.dc_shares + at, job.dc + at);
+    add(job, job.db_shares, job.db);
+    add(job, job.dc_shares, job.dc);
   }
 
  private:
   BS_DEVICE static void add(const SsdBwdJob& job, const float* from, float* to) {
-    Four sum{};
+    const std::int64_t first = static_cast<std::int64_t>(M::block()) * kThreads * kEach + M::thread(), count = job.mixers();
+    float sum[kEach] = {};
     for (int share = 0; share < job.shares; ++share) {
-      const Four more = *reinterpret_cast<const Four*>(from + share * job.mixers());
       BS_UNROLL
-      for (int i = 0; i < 4; ++i) sum.x[i] += more.x[i];
+      for (int i = 0; i < kEach; ++i)
+        if (const std::int64_t at = first + i * kThreads; at < count) sum[i] += from[share * count + at];
     }
-    *reinterpret_cast<Four*>(to) = sum;
+    BS_UNROLL
+    for (int i = 0; i < kEach; ++i)
+      if (const std::int64_t at = first + i * kThreads; at < count) to[at] = sum[i];
   }
 };
 

@@ -110,7 +110,7 @@ class SsdBwdMma {
     const Scales scales = chunk_.scales;
     const Numbers numbers = chunk_.numbers;
     const float dot = numbers.dot(0) + numbers.dot(1) + numbers.dot(2) + numbers.dot(3);
-    const float a = job.a[at.head] * kLog2OfE, with_both = scales.carry() == 0.0F ? 0.0F : scales.carry() * dot;
+    const float a = job.a[at.head] * kLog2E, with_both = scales.carry() == 0.0F ? 0.0F : scales.carry() * dot;
     float from[kEach], given[kEach], all_from = 0.0F, all_given = 0.0F;  // from: pairs that end at a step, those that begin there taken away
     BS_UNROLL
     for (int k = 0; k < kEach; ++k) {

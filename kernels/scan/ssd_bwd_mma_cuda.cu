@@ -14,10 +14,10 @@
 //
 // Error against fp64: dB, dC, dh0 and dA some 1e-5, as operands that are no 16-bit numbers are cut into two (2^-17); dx, dz and ddt their own rounding.
 //
-// Right choice: 16-bit problems on a GPU. Preconditions: P and N multiples of 8, N <= 128.
-#include "kernels/scan/ssd_bwd.hpp"
-#include "kernels/scan/ssd_bwd_ends.hpp"
+// Right choice: 16-bit problems on a GPU. Preconditions: P and N multiples of 8, N <= 128, as a warp has 16 rows of dB in registers; ssd_plain_bwd_cuda takes the rest.
+#include "kernels/scan/ssd_bwd_launch.cuh"
 #include "kernels/scan/ssd_bwd_mma.hpp"
+#include "kernels/scan/ssd_bwd_on_device_cuda.hpp"
 #include "kernels/scan/ssd_split_mma_launch.cuh"
 
 namespace bench::scan {
@@ -27,24 +27,15 @@ template <class Body>
 __global__ void __launch_bounds__(Body::kThreads) ssd_bwd_mma(const __grid_constant__ SsdBwdJob job) {
   Body(job).run();
 }
-template <class Body>
-__global__ void __launch_bounds__(Body::kThreads) ssd_bwd_end(const __grid_constant__ SsdBwdJob job) {
-  Body::run(job);
-}
-template <class Body>
-void launch_end(const SsdBwdJob& job, int shared_bytes, cudaStream_t stream) {
-  ssd_bwd_end<Body><<<Body::blocks(job), Body::kThreads, shared_bytes, stream>>>(job);
-  BS_CUDA(cudaGetLastError());
-}
 
 /// The bodies of a problem's launches.
-template <class T, int kStates>
+template <class Element, int kStates>
 struct Bodies {
+  using T = Element;
   using Main = SsdBwdMma<cuda::Machine, T, kStates>;
   using States = SsdChunkStates<cuda::Machine, T, kSsdBwdSteps, kSsdBwdElements, kStates, Towards::end>;
   using Gradients = SsdChunkStates<cuda::Machine, T, kSsdBwdSteps, kSsdBwdElements, kStates, Towards::begin>;
   using Gates = SsdChunkOutputs<cuda::Machine, T, kSsdBwdSteps, kSsdBwdElements, kStates>;
-  using Steps = SsdBwdSteps<cuda::Machine, T>;
 };
 template <class F>
 void with_bodies(const SsdProblem& p, F&& f) {
@@ -56,60 +47,12 @@ void with_bodies(const SsdProblem& p, F&& f) {
   of_type.template operator()<F16>();
 }
 
-std::vector<std::string> outputs_of(const SsdProblem& p) {
-  std::vector<std::string> names;
-  for (const TensorSpec& spec : ssd_bwd_outputs(p)) names.push_back(spec.name);
-  return names;
-}
-
-class BwdOnDevice final : public SsdOnDevice {
- public:
-  BwdOnDevice(const SsdProblem& p, Tensors& tensors) : SsdOnDevice(p, tensors, outputs_of(p)), job_{SsdOnDevice::job()} {
-    const SsdBwdScratch size(p);
-    job_.dout = data("dout");
-    job_.out = p.gated ? data("dz") : nullptr;
-    job_.dx = data("dx");
-    job_.ddt = data("ddt");
-    job_.dh_last = floats("dh_last");
-    job_.da = floats("dA"), job_.dskip = floats("dD"), job_.dbias = floats("ddt_bias"), job_.dh0 = floats("dh0");
-    job_.db = floats("dB"), job_.dc = floats("dC");
-    job_.shares = static_cast<int>(size.shares);
-    job_.h_last = scratch<float>(0, p.batch * p.heads * p.head_states());
-    job_.states = before_ = scratch<float>(1, size.states);
-    after_ = scratch<float>(2, size.states);
-    job_.before = before_, job_.after = after_;
-    job_.keep = scratch<float>(3, size.keep);
-    job_.db_shares = size.shares > 1 ? scratch<float>(4, size.mixers) : job_.db;
-    job_.dc_shares = size.shares > 1 ? scratch<float>(5, size.mixers) : job_.dc;
-    job_.sums = scratch<SsdStepSums>(6, size.sums);
-    job_.span_sums = scratch<SsdStepSums>(7, size.span_sums);
-  }
-  const SsdBwdJob& job() const { return job_; }
-  /// The same for the launches that make gradients of states.
-  SsdBwdJob gradients() const {
-    SsdBwdJob job = job_;
-    job.states = after_;
-    return job;
-  }
-
- private:
-  template <class T>
-  T* scratch(int which, std::int64_t count) {
-    buffers_[which] = device::DeviceBuffer(count * static_cast<std::int64_t>(sizeof(T)));
-    return reinterpret_cast<T*>(buffers_[which].data());
-  }
-
-  device::DeviceBuffer buffers_[8];
-  float *before_, *after_;
-  SsdBwdJob job_;
-};
-
 std::string supports(const Problem& problem) {
   const auto& p = problem_as<SsdProblem>(problem);
+  if (p.state > 128) return concat("state = ", p.state, ": the sums of dB over more than 128 states are more than there are registers; scan/ssd_plain_bwd_cuda takes up to 256");
   if (const std::string reason = needs_ssd_tiles(p, 128); !reason.empty()) return reason;
   if (const std::string reason = needs_few_chunks(p); !reason.empty()) return reason;
-  if (p.batch * p.seq * p.groups * p.state > std::int64_t{1} << 40) return "this kernel takes up to 2^40 elements of dB";
-  return {};
+  return needs_few_sums(p);
 }
 
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context&) {
@@ -120,11 +63,11 @@ std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Cont
     ready<typename Use::Gates>();
     cuda::take_shared_memory(ssd_bwd_mma<typename Use::Main>, Use::Main::kSharedBytes + cuda::kTileAlignment_bytes);
   });
-  return std::make_unique<BwdOnDevice>(p, tensors);
+  return std::make_unique<SsdBwdOnDevice>(p, tensors);
 }
 
 void run(const Problem& problem, Tensors&, Context& context) {
-  const auto& on_device = static_cast<const BwdOnDevice&>(*context.prepared);
+  const auto& on_device = static_cast<const SsdBwdOnDevice&>(*context.prepared);
   const SsdBwdJob &job = on_device.job(), gradients = on_device.gradients();
   const auto stream = static_cast<cudaStream_t>(context.stream);
   with_bodies(problem_as<SsdProblem>(problem), [&]<class Use>() {
@@ -136,10 +79,8 @@ void run(const Problem& problem, Tensors&, Context& context) {
     launch_passing<SsdPassing<cuda::Machine, kSsdBwdSteps, Towards::begin>>(gradients, job.dh_last, job.dh0, stream);
     ssd_bwd_mma<Main><<<Main::blocks(job), Main::kThreads, Main::kSharedBytes + cuda::kTileAlignment_bytes, stream>>>(job);
     BS_CUDA(cudaGetLastError());
-    launch_end<typename Use::Steps>(job, Use::Steps::kSharedBytes, stream);
+    launch_ends<typename Use::T>(job, stream);
   });
-  launch_end<SsdBwdSums<cuda::Machine>>(job, 0, stream);
-  if (job.shares > 1) launch_end<SsdBwdMixers<cuda::Machine>>(job, 0, stream);
 }
 
 const Registrar<Kernel> registrar{{

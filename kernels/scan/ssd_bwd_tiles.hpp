@@ -40,7 +40,7 @@ template <class M, class T, int kThreads, int kSteps>
 BS_DEVICE void ungate(const SsdBwdTiles& tiles) {
   for (int i = M::thread(); i < kSteps * cuda::kPageColumns / 2; i += kThreads) {  // swizzled alike: words meet their own
     const std::uint32_t dout = M::load_word(tiles.dy + i * 4), z = M::load_word(tiles.dy_low + i * 4);
-    const TwoWords<M, T> dy(M::template low<T>(dout) * silu_of<M>(M::template low<T>(z)), M::template high<T>(dout) * silu_of<M>(M::template high<T>(z)));
+    const TwoWords<M, T> dy(M::template low<T>(dout) * cuda::silu<M>(M::template low<T>(z)), M::template high<T>(dout) * cuda::silu<M>(M::template high<T>(z)));
     M::store_word(tiles.dy + i * 4, dy.high);
     M::store_word(tiles.dy_low + i * 4, dy.low);
   }

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numbers>
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/function.hpp"
+#include "kernels/cuda/lanes.hpp"
+#include "kernels/scan/lane_gates.hpp"
 #include "kernels/scan/ssd.hpp"
 
 namespace bench::scan {
@@ -96,36 +96,18 @@ struct SsdPlace {
   BS_HOST_DEVICE std::int64_t row(const SsdJob& job, int t) const { return static_cast<std::int64_t>(entry) * job.seq + t; }
 };
 
+/// Which way a pass goes through the steps: states come from the beginning, gradients from the end.
+enum class Towards : std::uint8_t { end, begin };
+
 /// Two neighbours in memory, moved together.
 struct alignas(8) TwoFloats {
   float x, y;
 };
 
-inline constexpr float kLog2OfE = std::numbers::log2e_v<float>;
-
-/// An element as fp32.
-template <class M, class T>
-BS_DEVICE float number_of(T x) {
-  if constexpr (sizeof(T) == sizeof(float))
-    return x;
-  else
-    return M::template low<T>(x.bits);
-}
-
-/// x sigmoid(x), and its derivative.
-template <class M>
-BS_DEVICE float silu_of(float x) {
-  return x * M::reciprocal(1.0F + M::exp2(-x * kLog2OfE));
-}
-template <class M>
-BS_DEVICE float silu_slope_of(float x) {
-  const float s = M::reciprocal(1.0F + M::exp2(-x * kLog2OfE));
-  return s * (1.0F + x * (1.0F - s));
-}
-
 /// d of v = dt + dt_bias, as StepLimits::step has it.
+template <class M>
 BS_DEVICE float step_of(float v, float low, float high) {
-  return fminf(fmaxf(v > 20.0F ? v : log1pf(expf(v)), low), high);
+  return fminf(fmaxf(softplus<M>(v), low), high);
 }
 
 }  // namespace bench::scan

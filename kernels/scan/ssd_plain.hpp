@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "kernels/scan/ssd_job.hpp"
+#include "kernels/scan/ssd_plain_step.hpp"
 
 namespace bench::scan {
 
@@ -66,19 +66,19 @@ class SsdPlain {
     for (int i = M::thread(); i < steps * kStates; i += kThreads) {
       const int s = i / kStates, n = i % kStates;
       const std::int64_t from = at_.of_groups(job_, t0 + s) + n;
-      b_[i] = n < job_.state ? number_of<M>(b[from]) : 0.0F;
-      c()[i] = n < job_.state ? number_of<M>(c_from[from]) : 0.0F;
+      b_[i] = n < job_.state ? cuda::value<M>(b[from]) : 0.0F;
+      c()[i] = n < job_.state ? cuda::value<M>(c_from[from]) : 0.0F;
     }
     for (int i = M::thread(); i < steps * kElements; i += kThreads) {
       const int s = i / kElements, e = i % kElements;
-      x()[i] = e < at_.elements ? number_of<M>(x_from[at_.of_heads(job_, t0 + s) + e]) : 0.0F;
+      x()[i] = e < at_.elements ? cuda::value<M>(x_from[at_.of_heads(job_, t0 + s) + e]) : 0.0F;
     }
-    const int s = M::thread(), t = t0 + s;
+    const int s = M::thread();
     if (s >= steps) return;
-    const float step = step_of(number_of<M>(static_cast<const T*>(job_.dt)[at_.of_steps(job_, t)]) + job_.bias[at_.head], job_.low, job_.high);
-    d()[s] = step;
-    decay()[s] = M::exp2(step * job_.a[at_.head] * kLog2OfE);
-    begins()[s] = job_.first != nullptr && job_.first[t] == t ? 1.0F : 0.0F;
+    const auto step = plain_step<M, T>(job_, at_, t0 + s);
+    d()[s] = step.d;
+    decay()[s] = step.decay;
+    begins()[s] = step.begins;
   }
 
   BS_DEVICE void step(int s) {
@@ -115,7 +115,7 @@ class SsdPlain {
       if (e >= at_.elements) continue;
       const std::int64_t to = at_.of_heads(job_, t0 + s) + e;
       float out = y()[i] + skip * x()[i];
-      if (job_.z != nullptr) out *= silu_of<M>(number_of<M>(static_cast<const T*>(job_.z)[to]));
+      if (job_.z != nullptr) out *= cuda::silu<M>(cuda::value<M>(static_cast<const T*>(job_.z)[to]));
       static_cast<T*>(job_.out)[to] = M::template round<T>(out);
     }
   }

@@ -205,13 +205,13 @@ class SsdEnding {
  private:
   BS_DEVICE void gate(std::int64_t at, float z_low, float z_high, float& low, float& high) const {
     if (job_.dout == nullptr) {
-      low *= silu_of<M>(z_low);
-      high *= silu_of<M>(z_high);
+      low *= cuda::silu<M>(z_low);
+      high *= cuda::silu<M>(z_high);
       return;
     }
     const std::uint32_t dout = *reinterpret_cast<const std::uint32_t*>(static_cast<const T*>(job_.dout) + at);
-    low *= M::template low<T>(dout) * silu_slope_of<M>(z_low);
-    high *= M::template high<T>(dout) * silu_slope_of<M>(z_high);
+    low *= M::template low<T>(dout) * cuda::silu_slope<M>(z_low);
+    high *= M::template high<T>(dout) * cuda::silu_slope<M>(z_high);
   }
 
   const SsdJob& job_;

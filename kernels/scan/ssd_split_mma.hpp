@@ -17,8 +17,6 @@
 
 namespace bench::scan {
 
-enum class Towards : std::uint8_t { end, begin };
-
 /// One block: the part of SsdPlace of one chunk; chunks of all parts are neighbours.
 struct SsdChunkPlace : SsdPlace {
   int chunk;

@@ -87,8 +87,8 @@ class SsdState {
         for (int i = 0; i < 4; ++i) {
           float first = M::template low<T>(piece[i]) * scale[i / 2 * 2], second = M::template high<T>(piece[i]) * scale[i / 2 * 2 + 1];
           if (gate != 0) {
-            first *= silu_of<M>(M::template low<T>(z[i]));
-            second *= silu_of<M>(M::template high<T>(z[i]));
+            first *= cuda::silu<M>(M::template low<T>(z[i]));
+            second *= cuda::silu<M>(M::template high<T>(z[i]));
           }
           const TwoWords<M, T> two(first, second);
           high[m][i] = two.high;

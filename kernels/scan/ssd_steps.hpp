@@ -83,19 +83,19 @@ class SsdSteps {
     BS_UNROLL
     for (int k = 0; k < kEach; ++k) {
       const int t = lane() * kEach + k;
-      raw_[k] = t < end ? number_of<M>(static_cast<const T*>(job.dt)[at.of_steps(job, t0_ + t)]) : 0.0F;
+      raw_[k] = t < end ? cuda::value<M>(static_cast<const T*>(job.dt)[at.of_steps(job, t0_ + t)]) : 0.0F;
       first_[k] = t < end && job.first != nullptr ? job.first[t0_ + t] : -1;
     }
     last_first_ = job.first != nullptr ? job.first[t0_ + end - 1] : -1;
   }
 
   BS_DEVICE void write(const SsdJob& job, const SsdPlace& at, const SsdScales<kSteps>& to) const {
-    const float a = job.a[at.head] * kLog2OfE, bias = job.bias[at.head];
+    const float a = job.a[at.head] * kLog2E, bias = job.bias[at.head];
     float d[kEach], sum[kEach], total = 0.0F;  // sum: of the lane's steps up to this one
     BS_UNROLL
     for (int k = 0; k < kEach; ++k) {
       const bool there = lane() * kEach + k < end_;
-      d[k] = there ? step_of(raw_[k] + bias, job.low, job.high) : 0.0F;
+      d[k] = there ? step_of<M>(raw_[k] + bias, job.low, job.high) : 0.0F;
       total += there ? fmaxf(d[k] * a, kLeast) : 0.0F;
       sum[k] = total;
     }
