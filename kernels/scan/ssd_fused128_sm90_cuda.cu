@@ -8,8 +8,8 @@
 // and C; a third warpgroup fetches and makes the decays (ssd_fused_sm90.hpp). No atomics: the bits do not depend on chance.
 //
 // Work: B L (H (Q (3/4 (P + N)) + 3 P N)) multiply-adds with Q = 128: of a chunk's pairs three quarters, tiles of 64 steps on the diagonal whole; C B^T made anew
-// for every head, and what is added to the state multiplied twice. 3/4 Q + 4 exponentials a step and head. Bytes: the least possible for x, out and z; B and C
-// once for two parts from L2. Shared memory: 207 KB at N > 64, 160 KB below; one block an SM.
+// for every head, and what is added to the state multiplied twice. Up to 3/4 Q + 4 exponentials a step and head. Bytes: the least possible for x, out and z; B and C
+// once for two parts from L2. Shared memory: 206 KB at N > 64, 158 KB below; one block an SM.
 // Error against fp64: ssd_fused128_mma_cuda's. In fp16 intermediate weights C B d and d x must stay below 65504.
 //
 // Right choice: on Hopper where B H, for heads of 128 elements twice that, is at least twice the SMs. Wrong for few heads (half of the SMs idle sooner than

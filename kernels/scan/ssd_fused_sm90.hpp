@@ -6,8 +6,8 @@
 // in shared memory, rounded to T, as an operand too. Per chunk: the output of its steps, half of them at a time (ssd_rows_sm90.hpp), then what its steps add to the
 // state (ssd_state_sm90.hpp). Parts meet nowhere: while one computes exponentials another multiplies.
 //
-// The feeding warpgroup: one thread has the copy engine bring B and x a chunk ahead and C half a chunk ahead (its place is free as soon as the rows are done), and a
-// warp for each part makes the next chunk's decays (ssd_steps.hpp). All of that lies in rings (tile_ring.hpp).
+// The feeding warpgroup: one thread has the copy engine bring B and x a chunk ahead and C at least half a chunk, and a warp
+// for each part makes the next chunk's decays (ssd_steps.hpp). All of that lies in rings (tile_ring.hpp).
 #pragma once
 
 #include <cstdint>
@@ -52,7 +52,7 @@ class SsdFusedSm90 {
     if (M::thread() == 0) produce();
   }
 
-  /// Halves of C come last: their place is left last, too, but for the decays.
+  /// C comes last: with two places for its halves it waits for rows of the chunk before, and B and x need not.
   BS_DEVICE void produce() const {
     const SsdPlace at = block_.part(job_, 0);
     const int chunks = job_.chunks(kSm90Steps);
