@@ -2,7 +2,7 @@
 // ssd_chunked64_cuda_torch: Mamba-2's scan on a GPU as LibTorch tensor operations, all chunks of Q = 64 steps at once.
 //
 // Shapes: x, out (B, L, H, P); dt (B, L, H); A, D, dt_bias (H); B, C (B, L, G, N); h0, h_last (B, H, P, N).
-// See ssd.hpp; the form is in ssd_torch.hpp.
+// See ssd.hpp; the form is in ssd_torch_wide.hpp.
 //
 // Tensors are on the device from prepare on, where the form is made and run once, so that a refusal is a row with LibTorch's reason. What is timed is
 // its operations on the case's stream, intermediates from LibTorch's caching allocator.
@@ -12,8 +12,8 @@
 //
 // Error against fp64: differences of sums lose |s| eps in a decay, |s| up to Q times the mean of d |A|.
 //
-// Right choice: as a rival where the scores of longer chunks are what takes the time. One sequence only.
-#include "kernels/scan/ssd_torch.hpp"
+// Right choice: as a rival where the scores of longer chunks are what takes the time.
+#include "kernels/scan/ssd_torch_wide.hpp"
 #include "kernels/torch_cuda.hpp"
 
 namespace bench::scan {
@@ -25,7 +25,6 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::cuda,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .about = "LibTorch matmuls on the GPU, all chunks at once, Q = 64",
-    .supports = needs_one_sequence,
     .prepare = prepare_on_device<SsdWide<64>>,
     .run = run_on_device<SsdWide<64>>,
 }};

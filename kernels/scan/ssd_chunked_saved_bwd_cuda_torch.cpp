@@ -11,8 +11,9 @@
 //
 // Error against fp64: as that form's, and gradients of decays as differences of sums over a chunk.
 //
-// Right choice: as the hardest rival. It has an advantage: the op's other kernels start from the inputs. One sequence only.
+// Right choice: as the hardest rival. It has an advantage: the op's other kernels start from the inputs.
 #include "kernels/scan/ssd_torch_bwd.hpp"
+#include "kernels/scan/ssd_torch_wide.hpp"
 #include "kernels/torch_cuda.hpp"
 
 namespace bench::scan {
@@ -27,7 +28,6 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .passes = {"bwd"},
     .about = "backward by LibTorch's autograd on the GPU, all chunks at once, the forward pass saved in advance, Q = 64",
-    .supports = needs_one_sequence,
     .prepare = prepare_on_device<Form>,
     .run = run_on_device<Form>,
 }};

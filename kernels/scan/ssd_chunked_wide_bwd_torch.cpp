@@ -9,8 +9,9 @@
 //
 // Error against fp64: as that form's, and gradients of decays as differences of sums over a chunk.
 //
-// Right choice: none on a host. It is the form of ssd_chunked_bwd_cuda_torch, where it can be checked without a GPU. One sequence only.
+// Right choice: none on a host. It is the form of ssd_chunked_bwd_cuda_torch, where it can be checked without a GPU.
 #include "kernels/scan/ssd_torch_bwd.hpp"
+#include "kernels/scan/ssd_torch_wide.hpp"
 
 namespace bench::scan {
 namespace {
@@ -24,7 +25,6 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .passes = {"bwd"},
     .about = "backward by LibTorch's autograd, all chunks at once, Q = 64: a form for devices",
-    .supports = needs_one_sequence,
     .prepare = prepare_on_host<Form>,
     .run = run_on_host<Form>,
 }};

@@ -1,45 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mamba-2's scan as LibTorch tensor operations: the chunked form of its authors' listing, written for the
-// fewest copies, on the host and on a device. Only *_torch.cpp files include this.
+// fewest copies. Only *_torch.cpp files include this.
 //
 // Per chunk of Q steps, with s the inclusive sums of d A and K = H / G heads a group: decays exp(s_i - s_j)
 // masked below the diagonal; C B^T once a group, times the decays, times d x, batched over heads; exp(s) C h
 // and h <- exp(s_Q) h + (exp(s_Q - s) d x)^T B as one product a group, of all its heads side by side, so that
 // B and C are not repeated. Work: B L H (2 Q P + 4 N P) + 2 B L G Q N FLOPs; B H Q Q decays and scores a chunk.
 //
-// Chunks come in turn, for the caches of a host: the loop is in C++ and allocates its intermediates, as a LibTorch
-// user's would. Or all at once, for a device: chunks are one more batch axis, and their states pass on by wide_scan_torch.hpp.
+// Here chunks come in turn, for the caches of a host: the loop is in C++ and allocates its intermediates, as a LibTorch
+// user's would; a chunk ends where a packed sequence does. All at once, for a device: ssd_torch_wide.hpp.
 #pragma once
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/softplus.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
-#include "kernels/scan/recorded_scan_torch.hpp"
 #include "kernels/scan/ssd.hpp"
 #include "kernels/torch_form.hpp"
 
 namespace bench::scan {
+
+/// The sequence that each step belongs to (L), on that device; undefined where there is one. To be made in advance: it comes from the host.
+inline at::Tensor sequence_numbers(const SsdProblem& p, c10::Device where) {
+  if (p.starts.empty()) return {};
+  std::vector<std::int32_t> numbers(static_cast<std::size_t>(p.seq), 0);
+  for (const std::int64_t start : p.starts) ++numbers[static_cast<std::size_t>(start)];
+  std::partial_sum(numbers.begin(), numbers.end(), numbers.begin());
+  return at::tensor(numbers).to(where);
+}
 
 /// The inputs; the state's type throughout gives gradients in that type.
 struct SsdTorch {
   at::Tensor x, dt, b, c;        // (B, L, H, P), (B, L, H), (B, L, G, N)
   at::Tensor a, skip, bias, h0;  // (H), (B, H, P, N)
   at::Tensor z;                  // as x if gated, else undefined
+  at::Tensor numbers;            // (L) of sequences, for ssd_torch_wide.hpp; undefined where there is one
 
-  explicit SsdTorch(const TorchTensors& in)
-      : x(in["x"]), dt(in["dt"]), b(in["B"]), c(in["C"]), a(in["A"]), skip(in["D"]), bias(in["dt_bias"]), h0(in["h0"]) {
+  SsdTorch(const SsdProblem& p, const TorchTensors& in)
+      : x(in["x"]), dt(in["dt"]), b(in["B"]), c(in["C"]), a(in["A"]), skip(in["D"]), bias(in["dt_bias"]), h0(in["h0"]), numbers(sequence_numbers(p, x.device())) {
     if (in.has("z")) z = in["z"];
   }
   at::ScalarType type() const { return a.scalar_type(); }
@@ -72,6 +81,16 @@ inline at::Tensor ssd_product(const at::Tensor& a, const at::Tensor& b, at::Scal
 struct SsdTorchChunk {
   at::Tensor dx, sum, b, c;
   at::ScalarType narrow;
+  /// The numbers of sequences of the chunk's steps (B, 1, 1, q) and of the step before it (B, 1, 1, 1); undefined where there is one or the chunk ends with it.
+  at::Tensor numbers, number_before;
+
+  /// exp(sum of log decays), and nothing where the two steps are of different sequences.
+  at::Tensor decay(const at::Tensor& sums, const at::Tensor& one, const at::Tensor& other) const {
+    return one.defined() ? sums.masked_fill(one != other, -INFINITY).exp() : sums.exp();
+  }
+  at::Tensor last_number() const { return numbers.defined() ? numbers.narrow(-1, numbers.size(-1) - 1, 1) : numbers; }
+  /// What is left of the state before the chunk behind it, (B, G, K, 1).
+  at::Tensor carry() const { return decay(last(), last_number(), number_before); }
 
   /// scale (B, G, K, q) as (B, q, G, K, 1) without its first transposition: (B, G, q, K, 1).
   static at::Tensor by_step(const at::Tensor& scale) { return scale.transpose(-1, -2).unsqueeze(-1); }
@@ -81,18 +100,19 @@ struct SsdTorchChunk {
   at::Tensor inside() const {
     const std::int64_t steps = sum.size(-1);
     const at::Tensor later = at::ones({steps, steps}, sum.options().dtype(at::kBool)).triu(1);
-    const at::Tensor decay = (sum.unsqueeze(-1) - sum.unsqueeze(-2)).masked_fill_(later, -INFINITY).exp_();
-    const at::Tensor scores = ssd_product(c, b.transpose(-1, -2), narrow).unsqueeze(2) * decay;  // (B, G, K, q, q)
+    const at::Tensor apart = numbers.defined() ? later | (numbers.unsqueeze(-1) != numbers.unsqueeze(-2)) : later;
+    const at::Tensor decays = (sum.unsqueeze(-1) - sum.unsqueeze(-2)).masked_fill_(apart, -INFINITY).exp_();
+    const at::Tensor scores = ssd_product(c, b.transpose(-1, -2), narrow).unsqueeze(2) * decays;  // (B, G, K, q, q)
     return ssd_product(scores, dx.permute({0, 2, 3, 1, 4}), narrow).transpose(2, 3);
   }
   /// Of the state before the chunk: (B, G, q, K, P).
   at::Tensor before(const at::Tensor& h) const {
     const at::Tensor product = ssd_product(c, h.transpose(-1, -2), narrow);
-    return product.unflatten(-1, {dx.size(3), dx.size(4)}) * by_step(sum.exp());
+    return product.unflatten(-1, {dx.size(3), dx.size(4)}) * by_step(decay(sum, numbers, number_before));
   }
   /// What the chunk adds to the state, (B, G, K P, N), in the state's type: it has to last.
   at::Tensor input() const {
-    const at::Tensor to_end = dx.transpose(1, 2) * by_step((last() - sum).exp_());
+    const at::Tensor to_end = dx.transpose(1, 2) * by_step(decay(last() - sum, numbers, last_number()));
     return to_end.flatten(3, 4).transpose(-1, -2).matmul(b);
   }
 };
@@ -113,9 +133,9 @@ at::Tensor ssd_torch_in_turn(const SsdProblem& p, const SsdTorch& in, std::int64
     const at::Tensor xs = in.x.narrow(1, t, steps).to(type), ds = d.narrow(1, t, steps);
     const auto mixers = [&](const at::Tensor& m) { return m.narrow(1, t, steps).to(type).transpose(1, 2); };
     const at::Tensor da = (ds * in.a).transpose(1, 2).unflatten(1, {p.groups, heads});
-    const SsdTorchChunk here{(xs * ds.unsqueeze(-1)).unflatten(2, {p.groups, heads}), da.cumsum(-1), mixers(in.b), mixers(in.c), type};
+    const SsdTorchChunk here{(xs * ds.unsqueeze(-1)).unflatten(2, {p.groups, heads}), da.cumsum(-1), mixers(in.b), mixers(in.c), type, {}, {}};
     const at::Tensor y = (here.before(h) + here.inside()).transpose(1, 2).flatten(2, 3);
-    const at::Tensor kept = (h.unflatten(2, {heads, p.head_dim}) * here.last().exp().unsqueeze(-1)).flatten(2, 3);
+    const at::Tensor kept = (h.unflatten(2, {heads, p.head_dim}) * here.carry().unsqueeze(-1)).flatten(2, 3);
     h = kept + here.input();
     emit(t, in.finish(y, xs, in.z.defined() ? in.z.narrow(1, t, steps) : in.z));
   }
@@ -132,31 +152,6 @@ inline SsdResult ssd_torch_in_turn(const SsdProblem& p, const SsdTorch& in, std:
   return {at::cat(rows, 1), h_last};
 }
 
-/// All chunks at once; one sequence only. Outputs' products are of the inputs' type, with fp32 sums, where that has 16 bits: matrix units are for it.
-inline SsdResult ssd_torch_wide(const SsdProblem& p, const SsdTorch& in, std::int64_t most) {
-  const at::ScalarType type = in.type();
-  const std::int64_t q = std::min(most, p.seq), chunks = ceil_div(p.seq, q), heads = p.group_heads(), missing = chunks * q - p.seq;
-  /// (B, L, ...) as (B Z, q, ...); steps that are not there have d = 0, which changes no state.
-  const auto cut = [&](const at::Tensor& whole) {
-    std::vector<std::int64_t> pad(2 * static_cast<std::size_t>(whole.dim() - 1), 0);
-    pad.back() = missing;
-    return (missing > 0 ? at::constant_pad_nd(whole, pad) : whole).unflatten(1, {chunks, q}).flatten(0, 1);
-  };
-  const at::Tensor d = in.steps(p), x = in.x.to(type);
-  const at::Tensor da = cut(d * in.a).transpose(1, 2).unflatten(1, {p.groups, heads});
-  const auto mixers = [&](const at::Tensor& m) { return cut(m.to(type)).transpose(1, 2); };
-  const SsdTorchChunk all{cut(x * d.unsqueeze(-1)).unflatten(2, {p.groups, heads}), da.cumsum(-1), mixers(in.b), mixers(in.c), in.x.scalar_type()};
-  /// (B Z, G, ...) as (Z, B, H, ...).
-  const auto by_chunk = [&](const at::Tensor& t) { return t.unflatten(0, {p.batch, chunks}).transpose(0, 1); };
-  const at::Tensor decay = by_chunk(all.last().exp().flatten(1, 2)).unsqueeze(-1);  // (Z, B, H, 1, 1)
-  const at::Tensor inputs = by_chunk(all.input().unflatten(2, {heads, p.head_dim}).flatten(1, 2));
-  const at::Tensor states = RecordedScan<WideWay>::apply(decay.contiguous(), inputs.contiguous(), in.h0);  // (Z, B, H, P, N)
-  const at::Tensor before = at::cat({in.h0.unsqueeze(0), states.narrow(0, 0, chunks - 1)}).transpose(0, 1);
-  const at::Tensor y = all.before(before.reshape({-1, p.groups, heads * p.head_dim, p.state})) + all.inside();
-  const at::Tensor rows = y.transpose(1, 2).flatten(2, 3).unflatten(0, {p.batch, chunks}).flatten(1, 2).narrow(1, 0, p.seq);
-  return {in.finish(rows, x, in.z), states[-1]};
-}
-
 /// The forward pass with chunks in turn.
 template <std::int64_t kChunk>
 class SsdChunks {
@@ -164,29 +159,9 @@ class SsdChunks {
   static constexpr const char* kOp = "ssd";
   static constexpr bool kRecords = false;
 
-  SsdChunks(const Problem& problem, const TorchTensors& tensors) : problem_(problem_as<SsdProblem>(problem)), in_(tensors), out_(tensors["out"]), h_last_(tensors["h_last"]) {}
+  SsdChunks(const Problem& problem, const TorchTensors& tensors) : problem_(problem_as<SsdProblem>(problem)), in_(problem_, tensors), out_(tensors["out"]), h_last_(tensors["h_last"]) {}
   void run() {
     h_last_.copy_(ssd_torch_in_turn(problem_, in_, kChunk, [&](std::int64_t t, const at::Tensor& rows) { out_.narrow(1, t, rows.size(1)).copy_(rows); }));
-  }
-
- private:
-  SsdProblem problem_;
-  SsdTorch in_;
-  at::Tensor out_, h_last_;
-};
-
-/// The forward pass with all chunks at once.
-template <std::int64_t kChunk>
-class SsdWide {
- public:
-  static constexpr const char* kOp = "ssd";
-  static constexpr bool kRecords = false;
-
-  SsdWide(const Problem& problem, const TorchTensors& tensors) : problem_(problem_as<SsdProblem>(problem)), in_(tensors), out_(tensors["out"]), h_last_(tensors["h_last"]) {}
-  void run() {
-    const SsdResult result = ssd_torch_wide(problem_, in_, kChunk);
-    out_.copy_(result.out);
-    h_last_.copy_(result.h_last);
   }
 
  private:

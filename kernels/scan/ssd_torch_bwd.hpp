@@ -20,7 +20,7 @@ struct SsdGraph {
   SsdTorch in;
   SsdResult result;
 
-  SsdGraph(const SsdProblem& p, const TorchTensors& tensors, std::int64_t chunk, SsdForward forward) : in(tensors) {
+  SsdGraph(const SsdProblem& p, const SsdTorch& inputs, std::int64_t chunk, SsdForward forward) : in(inputs) {
     const at::ScalarType type = in.type();
     for (at::Tensor* leaf : leaves()) *leaf = leaf->to(type).detach().requires_grad_(true);
     result = forward(p, in, chunk);
@@ -49,19 +49,20 @@ class SsdBackward {
   static constexpr const char* kOp = "ssd";
   static constexpr bool kRecords = true;
 
-  SsdBackward(const Problem& problem, const TorchTensors& tensors) : problem_(problem_as<SsdProblem>(problem)), tensors_(tensors) {
-    if constexpr (kSaved) saved_.emplace(problem_, tensors_, kSsdBackwardChunk, kForward);
+  SsdBackward(const Problem& problem, const TorchTensors& tensors) : problem_(problem_as<SsdProblem>(problem)), tensors_(tensors), in_(problem_, tensors) {
+    if constexpr (kSaved) saved_.emplace(problem_, in_, kSsdBackwardChunk, kForward);
   }
   void run() {
     if constexpr (kSaved)
       saved_->differentiate(tensors_, true);
     else
-      SsdGraph(problem_, tensors_, kSsdBackwardChunk, kForward).differentiate(tensors_, false);
+      SsdGraph(problem_, in_, kSsdBackwardChunk, kForward).differentiate(tensors_, false);
   }
 
  private:
   SsdProblem problem_;
   TorchTensors tensors_;
+  SsdTorch in_;
   std::optional<SsdGraph> saved_;
 };
 
