@@ -90,7 +90,7 @@ std::vector<Column> case_columns(const RunRecord& run, const Results& results) {
   add(columns, "exps", "1", "exponentials of one call, all ranks", rows, [&](const auto& r) { return of(r).cost.exps; });
   add(columns, "flops_per_s", "FLOP s-1", "flops / time", rows, [](const auto& r) { return positive(r.flops_per_s); });
   add(columns, "flops_per_s_halved", "FLOP s-1", "attention's rate as FlashAttention's benchmarks count: causal is half of all pairs", rows,
-      [&](const auto& r) { return r.n > 0 ? halved_flops(of(r)).value_or(kNone) / r.time_s.value : kNone; });
+      [&](const auto& r) { return r.n > 0 && !r.part ? halved_flops(of(r)).value_or(kNone) / r.time_s.value : kNone; });
   add(columns, "bytes_per_s", "byte s-1", "bytes / time", rows, [](const auto& r) { return positive(r.bytes_per_s); });
   const auto bus = [&](const CaseResult& r) { return r.n > 0 ? bus_bandwidth(of(r), r.time_s.value).value_or(BusBandwidth{kNone, kNone}) : BusBandwidth{kNone, kNone}; };
   add(columns, "algbw", "byte s-1", "an exchange's size / time, as nccl-tests counts both", rows, [&](const auto& r) { return bus(r).algbw; });
@@ -163,10 +163,12 @@ std::vector<Column> scaling_columns(const RunRecord& run, const Results& results
   const auto factor = [&](const char* name, const char* unit, const char* meaning, std::optional<double> Factors::*figure) {
     add(columns, name, unit, meaning, rows, [figure](const auto& r) { return (r.factors.*figure).value_or(kNone); });
   };
-  factor("ideal", "1", "efficiency that closed forms and model allow: layout x overlap / extra_work", &Factors::ideal);
+  factor("ideal", "1", "efficiency that closed forms and model allow: layout x modelled overlap / extra_work", &Factors::ideal);
   factor("layout", "1", "closed form: mean over ranks / busiest rank of the work", &Factors::layout);
   factor("shape", "1", "measured: one rank's rate on a rank's share / its rate on the base's", &Factors::shape);
-  factor("overlap", "1", "model: compute / (compute and what of the exchange it cannot hide)", &Factors::overlap);
+  factor("overlap", "1", "compute / (compute and what of the exchange it cannot hide)", &Factors::overlap);
+  add(columns, "overlap_kind", "", "measured (/overlaps), or model: from the limits of the link", rows,
+      [](const auto& r) { return std::string(!r.factors.overlap ? "" : r.factors.overlap_measured ? "measured" : "model"); });
   factor("skew", "1", "measured: mean over ranks / slowest rank of their own times", &Factors::skew);
   factor("extra_work", "1", "closed form: what all ranks do over what one rank would do", &Factors::extra_work);
   factor("remainder", "1", "efficiency / the product of the known factors", &Factors::remainder);

@@ -52,6 +52,9 @@ std::vector<Column> visit_columns(const RunRecord& run);
 /// Rows of /telemetry: one per reading of the optional thread, a column per figure that any reading has.
 std::vector<Column> telemetry_columns(const RunRecord& run);
 
+/// Rows of /overlaps: one per call of which a part was timed, too.
+std::vector<Column> overlap_columns(const RunRecord& run, const Results& results);
+
 /// Rows of /samples: one per sample, over all ranks of its block.
 std::vector<Column> sample_columns(const RunRecord& run, const Results& results);
 /// Rows of /rank_samples: one per sample and rank.

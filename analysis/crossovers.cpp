@@ -18,7 +18,7 @@ using Curve = std::map<std::int64_t, std::size_t>;
 /// By the parameters that do not vary along them.
 using Curves = std::map<std::string, Curve>;
 
-bool usable(const CaseResult& result) { return result.outcome == Outcome::ok && !result.oversubscribed && result.n > 0; }
+bool usable(const CaseResult& result) { return result.whole() && !result.oversubscribed; }
 
 void add_row(Curves& curves, const RunRecord& run, const Results& results, std::size_t row, const std::string& along) {
   const scaling::Case& c = run.cases[results.cases[row].case_index];

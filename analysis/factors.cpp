@@ -5,6 +5,7 @@
 #include <numeric>
 #include <span>
 
+#include "analysis/overlaps.hpp"
 #include "analysis/results.hpp"
 #include "analysis/sample_times.hpp"
 #include "scaling/parameters.hpp"
@@ -54,6 +55,8 @@ double rank_balance(const VisitRecord& visit) {
 }
 
 FactorModel::FactorModel(const RunRecord& run, const Results& results) : run_(run), results_(results) {
+  for (const Overlap& overlap : find_overlaps(run, results))
+    if (overlap.exposed) computes_.emplace(*overlap.whole, 1.0 - overlap.exposed->value);
   for (const CaseResult& result : results.cases) {
     const scaling::Case& c = run.cases[result.case_index];
     const bool measured = result.timed() && !result.oversubscribed && result.flops_per_s > 0.0;
@@ -71,6 +74,12 @@ std::optional<double> FactorModel::rate_alone(std::size_t index) const {
         it != alone_.end())
       return it->second;
   return std::nullopt;
+}
+
+std::optional<double> FactorModel::measured_overlap(std::size_t index) const {
+  if (run_.cases[index].ranks == 1) return 1.0;
+  const auto it = computes_.find(index);
+  return it == computes_.end() ? std::nullopt : std::optional(it->second);
 }
 
 FactorModel::Part FactorModel::part(std::size_t index, double otherwise_flops_per_s) const {
@@ -97,11 +106,13 @@ Factors FactorModel::factors(std::size_t base, std::size_t point, double efficie
   Factors f;
   f.layout = over(to.ideal.layout, from.ideal.layout);
   f.shape = over(to.rate, from.rate);
-  f.overlap = over(to.ideal.overlap, from.ideal.overlap);
+  const std::optional<double> modelled = over(to.ideal.overlap, from.ideal.overlap), measured = over(measured_overlap(point), measured_overlap(base));
+  f.overlap_measured = measured && computes_.contains(point);
+  f.overlap = f.overlap_measured ? measured : modelled;
   f.skew = over(to.skew, from.skew);
   f.extra_work = to.ideal.extra_work;
   const std::optional<double> less_work = over(from.ideal.extra_work, to.ideal.extra_work);
-  if (f.layout && less_work) f.ideal = product({f.layout, less_work, f.overlap});
+  if (f.layout && less_work) f.ideal = product({f.layout, less_work, modelled});
   if (f.layout || f.shape || f.overlap)
     f.remainder = efficiency / product({f.layout, less_work, f.shape, f.overlap, f.skew});
   f.wire_bytes = to.ideal.wire_bytes;

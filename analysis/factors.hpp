@@ -20,11 +20,12 @@ struct Results;
 struct Factors {
   std::optional<double> layout;   // closed form: mean / busiest rank's work
   std::optional<double> shape;    // measured: rate of one rank on a rank's share over its rate on the base's
-  std::optional<double> overlap;  // model: compute / (compute and what of the exchange it cannot hide)
+  std::optional<double> overlap;  // compute / (compute and what of the exchange it cannot hide): measured (overlaps.hpp) or, from the limits, modelled
+  bool overlap_measured = false;
   std::optional<double> skew;     // measured: mean over ranks / slowest rank of the ranks' own times
   /// Closed form c of the point, 1 but for two-pass scans; the factor is c of the base / c.
   std::optional<double> extra_work;
-  std::optional<double> ideal;       // layout / extra work * overlap: what closed forms and model allow
+  std::optional<double> ideal;       // layout / extra work * the modelled overlap: what closed forms and model allow
   std::optional<double> remainder;   // efficiency / all of the above that are known
   std::optional<double> wire_bytes;  // closed form, to be held against CaseResult::wire_bytes
   std::optional<double> knee_ranks;  // model: beyond so many ranks a hop takes longer than a step
@@ -46,9 +47,11 @@ class FactorModel {
   struct Part;
   Part part(std::size_t index, double otherwise_flops_per_s) const;
   std::optional<double> rate_alone(std::size_t index) const;
+  std::optional<double> measured_overlap(std::size_t index) const;
 
   const RunRecord& run_;
   const Results& results_;
+  std::map<std::size_t, double> computes_;  // share of a case's time that it computes, where that was timed alone
   std::map<std::string, double> alone_;  // FLOP/s of the measured one-rank cases, by kernel and parameters
 };
 

@@ -110,6 +110,7 @@ void finish(CaseResult& result, const scaling::Case& c, const RunRecord& run) {
     return;
   }
   if (result.n_visits > 1) result.time_s = geometric_mean(result.visit_medians_s, run.confidence);
+  if (result.part) return;
   result.flops_per_s = c.cost.flops / result.time_s.value;
   result.bytes_per_s = c.cost.bytes / result.time_s.value;
   add_limit(result, c, run);
@@ -125,10 +126,10 @@ void add_speedups(Results& results, const RunRecord& run) {
   for (std::size_t i = 0; i < run.cases.size(); ++i) {
     const scaling::Case& c = run.cases[i];
     const auto base = by_problem.find(c.baseline + ' ' + problem_key(c));
-    if (base == by_problem.end() || !results.cases[base->second].timed()) continue;
+    if (base == by_problem.end() || !results.cases[base->second].whole()) continue;
     if (!comparable_environments(results.cases[i].environment, results.cases[base->second].environment)) continue;
     results.cases[i].baseline_case = base->second;
-    if (!results.cases[i].timed()) continue;
+    if (!results.cases[i].whole()) continue;
     // The baseline against itself is 1 by definition, not by measurement.
     results.cases[i].speedup = base->second == i ? Estimate{1.0, std::nullopt} : time_ratio(run, results, base->second, i, each);
   }
@@ -149,18 +150,20 @@ void mark_contended(Results& results, const RunRecord& run) {
 
 }  // namespace
 
+Estimate time_at(const RunRecord& run, const Results& results, std::size_t row, double confidence) {
+  const CaseResult& result = results.cases[row];
+  if (result.n_visits > 1) return geometric_mean(result.visit_medians_s, confidence);  // as in `time`
+  std::vector<double> samples;
+  for (const std::size_t visit : result.visits)
+    for (const double time : valid_times(run.visits[visit])) samples.push_back(time);
+  return median_estimate(samples, effective_tau(samples), confidence);
+}
+
 Estimate time_ratio(const RunRecord& run, const Results& results, std::size_t numerator, std::size_t denominator, double each) {
   const CaseResult &a = results.cases[numerator], &b = results.cases[denominator];
   if (a.n_visits >= 3 && b.n_visits >= 3)
     return welch_ratio(log_side(a.visit_medians_s), log_side(b.visit_medians_s), run.confidence).estimate;
-  const auto at = [&](const CaseResult& result) {
-    if (result.n_visits > 1) return geometric_mean(result.visit_medians_s, each);  // as in `time`
-    std::vector<double> samples;
-    for (const std::size_t visit : result.visits)
-      for (const double time : valid_times(run.visits[visit])) samples.push_back(time);
-    return median_estimate(samples, effective_tau(samples), each);
-  };
-  return ratio(at(a), at(b), run.confidence);
+  return ratio(time_at(run, results, numerator, each), time_at(run, results, denominator, each), run.confidence);
 }
 
 Results make_results(const RunRecord& run) {
@@ -169,6 +172,7 @@ Results make_results(const RunRecord& run) {
   for (std::size_t i = 0; i < run.cases.size(); ++i) {
     index[run.cases[i].id] = i;
     CaseResult result{.case_index = i};
+    result.part = scaling::part_of(run.cases[i].params) != scaling::Part::whole;
     if (run.cases[i].planned != Outcome::ok) result.outcome = run.cases[i].planned, result.reason = run.cases[i].reason;
     else result.reason = "the run stopped before it was measured";
     results.cases.push_back(std::move(result));

@@ -41,12 +41,15 @@ struct CaseResult {
   std::int64_t peak_memory_bytes = 0, wire_bytes = 0, device_peak_bytes = 0;
   double enqueue_s = 0.0;                 // smallest of the visits'; 0: no device
   bool oversubscribed = false;
+  bool part = false;                      // only what its ranks compute, or exchange, was timed: nobody's rival, and of no work (overlaps.hpp)
   bool functional_only = false;           // ranks shared a device: ok means that the answer is right, and there is no time
   bool contended = false;                 // measured beside neighbours, and the audit found that these change its kernel's times (audit.hpp)
   std::string environment;                // of its visits, in a merged record (source_runs.hpp); empty: the run's
 
   /// Whether it has a time.
   bool timed() const { return outcome == Outcome::ok && !functional_only; }
+  /// Whether that is the time of its problem.
+  bool whole() const { return timed() && !part; }
   /// In a word or two why no figure is taken of it that others are taken of.
   std::string_view lack() const {
     if (outcome != Outcome::ok) return bench::to_text(outcome);

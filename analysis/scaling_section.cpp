@@ -140,6 +140,11 @@ Section efficiency_section(const Reader& at, const Rows& rows) {
   return {title_of(*rows.front()), table_of(columns, rows), note_of(rows.front()->tag)};
 }
 
+std::string overlap_cell(const ScalingRow& row) {
+  const std::string cell = number_cell(row.factors.overlap);
+  return row.factors.overlap && !row.factors.overlap_measured ? cell + " (model)" : cell;
+}
+
 Section factor_section(const Reader& at, const Rows& rows) {
   const auto factor = [](const char* head, std::optional<double> Factors::*figure) {
     return Shown{head, true, false,
@@ -154,7 +159,7 @@ Section factor_section(const Reader& at, const Rows& rows) {
       factor("ideal", &Factors::ideal),
       factor("layout", &Factors::layout),
       factor("work c", &Factors::extra_work),
-      factor("overlap (model)", &Factors::overlap),
+      {"overlap", true, false, overlap_cell},
       factor("shape", &Factors::shape),
       factor("skew", &Factors::skew),
       factor("rest", &Factors::remainder),
@@ -162,9 +167,9 @@ Section factor_section(const Reader& at, const Rows& rows) {
        [at](const ScalingRow& row) { return wire_cell(row, at.result(row)); }},
       factor("knee (model)", &Factors::knee_ranks)};
   return {"what scaling loses", table_of(columns, rows),
-          "efficiency = layout / c x overlap x shape x skew x rest. Ideal = layout / c x overlap: closed "
+          "efficiency = layout / c x overlap x shape x skew x rest. Ideal = layout / c x modelled overlap: closed "
           "forms and a model from the "
-          "measured rate of one rank and of the links; shape and skew are measured; rest is what none of "
+          "measured rate of one rank and of the links; shape, skew and overlap, but where it says model, are measured; rest is what none of "
           "them explains"};
 }
 

@@ -59,6 +59,8 @@ std::vector<char> image(const RunRecord& run) {
   write_group(file, "winners", winners, run.confidence);
   const std::vector<Column> crossovers = crossover_columns(run, results);
   write_group(file, "crossovers", crossovers, run.confidence);
+  const std::vector<Column> overlaps = overlap_columns(run, results);
+  write_group(file, "overlaps", overlaps, run.confidence);
   const std::vector<Column> fits = fit_columns(make_fits(run, results));
   write_group(file, "fits", fits, run.confidence);
   write_group(file, "limits", limit_columns(run), run.confidence);
@@ -68,6 +70,7 @@ std::vector<char> image(const RunRecord& run) {
   write_table(tables, "scaling", scaling_columns(run, results));
   write_table(tables, "winners", winners);
   write_table(tables, "crossovers", crossovers);
+  write_table(tables, "overlaps", overlaps);
   write_table(tables, "fits", fits);
   write_provenance(file, run);
   return h5::image_of(file);

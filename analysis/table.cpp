@@ -12,6 +12,7 @@
 #include "analysis/crossovers_section.hpp"
 #include "analysis/estimate_cells.hpp"
 #include "analysis/fits/fits_section.hpp"
+#include "analysis/overlaps_section.hpp"
 #include "analysis/rivals_section.hpp"
 #include "analysis/scaling_section.hpp"
 #include "analysis/varying_parameters.hpp"
@@ -119,7 +120,7 @@ std::string first_of(const std::set<std::string>& kernels) {
 std::vector<Section> case_sections(const RunRecord& run, const Results& results) {
   std::map<std::string, Rows> by_op;
   for (const CaseResult& result : results.cases)
-    if (result.timed()) by_op[run.cases[result.case_index].op].push_back(&result);
+    if (result.whole()) by_op[run.cases[result.case_index].op].push_back(&result);
   std::vector<Section> sections;
   for (const auto& [op, rows] : by_op) sections.push_back(case_section(run, rows));
   return sections;
@@ -148,6 +149,7 @@ std::vector<Section> all_sections(const RunRecord& run, const Results& results, 
   sections.push_back(rivals_section(run, results));
   for (Section& section : winners_sections(run, results)) sections.push_back(std::move(section));
   sections.push_back(crossovers_section(run, results));
+  sections.push_back(overlaps_section(run, results));
   sections.push_back(warmup_section(run, results));
   sections.push_back(untimed_section(run, results));
   sections.push_back(audit_section(run));

@@ -20,7 +20,7 @@ std::vector<Winner> measured_problems(const RunRecord& run, const Results& resul
   std::map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < results.cases.size(); ++i) {
     const CaseResult& result = results.cases[i];
-    if (!result.timed() || result.oversubscribed) continue;
+    if (!result.whole() || result.oversubscribed) continue;
     const auto [it, is_new] = index.try_emplace(parameters_key(run.cases[result.case_index]), problems.size());
     if (is_new) problems.emplace_back();
     std::vector<std::size_t>& order = problems[it->second].order;

@@ -8,6 +8,7 @@
 #include "analysis/tensor_file.hpp"
 #include "jobs/devices_apart.hpp"
 #include "jobs/losses.hpp"
+#include "jobs/part_of_call.hpp"
 #include "jobs/power_cap.hpp"
 #include "jobs/sampler.hpp"
 #include "jobs/team.hpp"
@@ -54,6 +55,7 @@ struct Harness::Running {
   std::optional<FailLater> later;  // around it, where ranks talk between devices
   bool functional_only = false;  // ranks share a device
   std::unique_ptr<Replay> replay;  // of run; null: it is called itself
+  std::unique_ptr<PartOfCall> part;  // null: all of the call is timed
 
   /// What ranks exchange in a call goes over this one.
   const Link& wire() const { return device_link != nullptr ? *device_link : link; }
@@ -64,10 +66,14 @@ struct Harness::Running {
   }
   void run() { kernel.run(*problem, tensors, context); }
   /// What is timed.
-  void call() { return replay ? replay->launch() : run(); }
+  void call() {
+    if (part) return part->call([&] { run(); });
+    return replay ? replay->launch() : run();
+  }
   /// A device's kernel is only queued by run(), and its outputs are there, not here.
-  void call_to_the_end() {
-    call();
+  template <class Call>
+  void to_the_end(Call&& what) {
+    what();
     timer->wait();
     if (prepared) prepared->collect(tensors);
   }
@@ -149,7 +155,7 @@ void Harness::capture(Running& running, analysis::VisitRecord& record) {
   record.reason = together(running.link, record.outcome, [&] {
     running.replay = running.timer->capture([&] { running.run(); });
     record.graph_nodes = running.replay->nodes();
-    running.call_to_the_end();
+    running.to_the_end([&] { running.call(); });
   });
   record.checks.clear();
   if (record.outcome == Outcome::ok) check(running, record);
@@ -243,18 +249,19 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
   BS_REQUIRE(op != nullptr && kernel != nullptr, "case ", c.id, " names an op or kernel that is not here: ", c.op, ", ", c.kernel);
   BS_REQUIRE(link.size() == c.ranks, "a case of ", c.ranks, " ranks was given a link of ", link.size());
   system::reset_peak_memory();
-  std::unique_ptr<Running> owner(new Running{c, link, device_link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, {}, nullptr, {}, 0.0, nullptr, std::nullopt, false, nullptr});
+  std::unique_ptr<Running> owner(new Running{c, link, device_link, shares_cores, *op, *kernel, nullptr, {}, {}, {}, {}, nullptr, {}, 0.0, nullptr, std::nullopt, false, nullptr, nullptr});
   const KeepInDoubt<Running> keep{owner, link, device_link, timers_[kernel->backend]};
   Running& running = *owner;
   const double start = machinery_.clock();
   record.reason = set_up(running, record.outcome);
   if (record.outcome == Outcome::ok) record.reason = prepare(running, record.outcome);
   if (record.outcome == Outcome::ok) {
+    if (const scaling::Part part = scaling::part_of(c.params); part != scaling::Part::whole) running.part = std::make_unique<PartOfCall>(part, running.context);
     std::int64_t sent = 0;
     record.reason = together(link, device_link, record.outcome, [&] {
       const std::int64_t before = running.wire().bytes_sent();
       const double begin = machinery_.clock();
-      running.call_to_the_end();
+      running.to_the_end([&] { running.run(); });
       running.first_call_s = machinery_.clock() - begin;
       sent = running.wire().bytes_sent() - before;
     });
@@ -264,6 +271,7 @@ analysis::VisitRecord Harness::visit(const scaling::Case& c, Link& link, bool sh
   if (record.outcome == Outcome::ok) check(running, record);
   record.functional_only = running.functional_only;
   if (record.outcome == Outcome::ok && scaling::is_graph(c.params)) capture(running, record);
+  if (running.part) running.part->begin();
   note_memory(running, record);
   record.check_s = machinery_.clock() - start;
   if (record.outcome == Outcome::ok && !record.functional_only) {

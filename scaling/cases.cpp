@@ -111,6 +111,8 @@ class SweepCases {
     if (replicas_of(params) == 1) c.params.erase("replicas");  // one copy is the plain case
     if (!is_graph(params)) c.params.erase("graph");
     if (link_of(params) == "mpi" || get_int(params, "ranks") == 1) c.params.erase("link");
+    const bool exchanges = candidate.kernel != nullptr && candidate.kernel->collective && get_int(params, "ranks") > 1;
+    if (part_of(params) == Part::whole || !exchanges) c.params.erase("part");  // who exchanges nothing has no parts
     c.id = identity_of(c.params, c.op, c.kernel);
     c.ranks = std::max(get_int(params, "ranks"), replicas_of(params));
     c.threads = get_int(params, "threads");
@@ -122,7 +124,7 @@ class SweepCases {
 
   void add_case(const Candidate& candidate, const Params& params, std::vector<ScalingTag> tags) {
     Case c = start(candidate, params);
-    c.scaling = std::move(tags);
+    if (part_of(params) == Part::whole) c.scaling = std::move(tags);  // a part is no point of a curve
     if (candidate.kernel != nullptr) {
       judge(op_, *candidate.kernel, machine_, c);
     } else {

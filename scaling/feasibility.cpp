@@ -79,6 +79,11 @@ void judge(const Op& op, const Kernel& kernel, const Machine& machine, Case& c) 
     c.reason = concat("graph: only what a device does can be captured; ", c.kernel, " is of the ", to_text(kernel.backend), " backend");
     return;
   }
+  if (part_of(c.params) != Part::whole && (op.ranks_are_its_data || is_graph(c.params))) {
+    c.planned = Outcome::skipped;
+    c.reason = op.ranks_are_its_data ? "part: an exchange alone has no parts" : "part: a captured call is replayed whole";
+    return;
+  }
   const bool between_devices = kernel.backend == Backend::nccl;
   if (problem->ranks > 1 && between_devices != (link_of(c.params) == "nccl")) {
     c.planned = Outcome::skipped;

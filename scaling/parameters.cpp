@@ -22,6 +22,7 @@ const std::vector<ParamSpec>& protocol_params() {
       {"cache", std::string("hot"), "hot or cold: do a sample's data lie in the caches when it starts?"},
       {"graph", false, "a device's call is captured once and replayed as a CUDA graph, instead of queued launch by launch"},
       {"link", std::string("mpi"), "mpi, mpi-shm or nccl: how the ranks of a case reach each other: by messages, by memory that a node's ranks share, or from device to device"},
+      {"part", std::string("whole"), "whole, compute or exchange: what is timed of a call whose ranks exchange something"},
       {"replicas", std::int64_t{1}, "so many ranks run a copy of the one-rank case each, at the same time"},
       {"warmup", std::int64_t{3}, "exactly so many untimed calls, nothing cut after them"},
   };
@@ -51,6 +52,8 @@ void check_type(const Op& op, const std::string& name, const Value& value) {
     usage_error(concat("cache = ", show(to_text(value)), "; allowed: hot, cold"));
   if (name == "link" && to_text(value) != "mpi" && to_text(value) != "mpi-shm" && to_text(value) != "nccl")
     usage_error(concat("link = ", show(to_text(value)), "; allowed: mpi, mpi-shm, nccl"));
+  if (name == "part" && to_text(value) != "whole" && to_text(value) != "compute" && to_text(value) != "exchange")
+    usage_error(concat("part = ", show(to_text(value)), "; allowed: whole, compute, exchange"));
   if (name == "warmup" && std::get<std::int64_t>(value) < 0)
     usage_error(concat("warmup = ", to_text(value), "; allowed: 0 and more calls"));
   constexpr std::int64_t kMostReplicas = std::int64_t{1} << 20;
@@ -85,8 +88,15 @@ std::string link_of(const Params& params) {
   return it == params.end() ? "mpi" : to_text(it->second);
 }
 
+Part part_of(const Params& params) {
+  const auto it = params.find("part");
+  if (it == params.end()) return Part::whole;
+  const std::string part = to_text(it->second);
+  return part == "compute" ? Part::compute : part == "exchange" ? Part::exchange : Part::whole;
+}
+
 std::string problem_key(const std::string& op, const Params& params) {
-  static const std::set<std::string> how{"ranks", "threads", "layout", "cache", "graph", "link", "replicas", "warmup"};
+  static const std::set<std::string> how{"ranks", "threads", "layout", "cache", "graph", "link", "part", "replicas", "warmup"};
   const Op* known = Registry<Op>::instance().find(op);
   const bool with_ranks = known != nullptr && known->ranks_are_its_data;
   std::string key = op;

@@ -43,12 +43,16 @@ bool is_on_device(const std::string& kernel);
 
 /// The link that the case's ranks use; "mpi" when the parameter is absent.
 std::string link_of(const Params& params);
+/// What of a case's call is timed.
+enum class Part : std::uint8_t { whole, compute, exchange };
+/// whole when the parameter is absent.
+Part part_of(const Params& params);
 /// graph = true: the timed calls are replays of a captured one.
 bool is_graph(const Params& params);
 /// cache = cold: the data of a sample lie in no cache when it starts.
 bool is_cold(const Params& params);
 
-/// The parameters that say what is computed, as one text: without ranks, threads, layout, cache, graph, link, replicas and warmup, which say how it is done or
+/// The parameters that say what is computed, as one text: without ranks, threads, layout, cache, graph, link, part, replicas and warmup, which say how it is done or
 /// measured; ranks stay where an op's data are the ranks'. Cases with equal keys have the same answer.
 std::string problem_key(const std::string& op, const Params& params);
 

@@ -17,8 +17,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 9> kUsual{"ranks",    "batch",  "seq",   "heads", "head_dim",
-                                                 "channels", "causal", "dtype", "layout"};
+/// The last three a case has only where they are not the default.
+constexpr std::array<std::string_view, 12> kUsual{"ranks", "batch", "seq", "heads", "head_dim", "channels", "causal", "dtype", "layout", "graph", "link", "part"};
 
 using Varying = std::map<std::string, std::set<std::string>>;  // op -> parameters with more than one value
 

@@ -20,7 +20,7 @@ struct BwdJob : DeviceJob {
   const void* dout;
   void *dq, *dk, *dv;
   RowNumbers* rows;  // (B H, row blocks, rows of a block)
-  float* dq_sums;    // (B H, row blocks, rows x columns of a block): in an order of the kernel's own
+  float* dq_sums;    // (B H, row blocks, rows x columns of a block): in an order of the kernel's own. Null for BwdRows: none to clear
   int* turns;        // (B H, row blocks, parts): how many key blocks have added to a part of a block of dQ. Null: they add in any order
   int* tickets;      // one; null like turns
   int turn_parts;    // of a block of dQ, each added by threads of its own

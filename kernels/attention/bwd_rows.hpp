@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stands before and behind the main kernel of a backward pass, for a block of kRows rows of one head each. The bodies only, as in flash_mma.hpp.
 //
-// BwdRows: delta = rowsum(dO * O), the softmax sum in base 2, and scratch that is cleared. BwdQueries: dQ's sums out of the main kernel's order into
-// rows, scaled and rounded.
+// BwdRows: delta = rowsum(dO * O), the softmax sum in base 2, and scratch that is cleared, if the job has any. BwdQueries: dQ's sums out of the main
+// kernel's order into rows, scaled and rounded.
 #pragma once
 
 #include <cmath>
@@ -34,6 +34,7 @@ class BwdRows {
   static constexpr int kLanes = kDim / cuda::kChunkElements;  // that share a row
 
   BS_DEVICE static void clear(const BwdJob& job, int block) {
+    if (job.dq_sums == nullptr) return;
     struct alignas(16) Four {
       float x[4];
     };

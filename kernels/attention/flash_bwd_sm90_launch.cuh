@@ -8,6 +8,7 @@
 
 #include "kernels/attention/bwd_launch.cuh"
 #include "kernels/attention/flash_bwd_sm90.hpp"
+#include "kernels/cuda/hopper_device.cuh"
 #include "kernels/cuda/hopper_machine.cuh"
 #include "kernels/cuda/tensor_map.cuh"
 
@@ -47,9 +48,7 @@ inline std::string bwd_hopper_supports(const Problem& problem) { return needs_wh
 template <bool kOrdered>
 std::unique_ptr<Prepared> prepare_bwd_on_hopper(const Problem& problem, Tensors& tensors, Context& context) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  const device::Properties device = device::properties(device::current());
-  if (device.major != 9 || device.minor != 0)
-    throw Error(ErrorKind::unavailable, concat("needs compute capability 9.0 (Hopper); ", device.name, " has ", device.major, '.', device.minor));
+  cuda::hopper_device();
   std::unique_ptr<Prepared> prepared;
   with_bwd_hopper_body<kOrdered>(p, [&]<class T, class Body>() {
     take_shared_memory(flash_bwd_sm90<Body>, Body::kSharedBytes + cuda::kTileAlignment_bytes);

@@ -18,6 +18,7 @@ class FlashHop : public FlashMma<M, T, kDim, kRows, kKeys> {
   using Whole::at_, Whole::rows_, Whole::kTiles;
 
  public:
+  using Job = HopJob;
   using Whole::blocks, Whole::kThreads;
 
   static std::int64_t state_floats(const DeviceJob& job) { return static_cast<std::int64_t>(blocks(job)) * kThreads * kFours * 4; }

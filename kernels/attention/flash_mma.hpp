@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One block's work of attention on tensor cores of sm_80 and later (mma.sync), for 128 threads: kRows query rows of one head against
-// all keys they see. The body only: flash_mma_cuda.cu launches it, and a test runs it on the host.
+// all keys they see. The body only: flash_mma_launch.cuh launches it, and a test runs it on the host.
 //
 // Algorithm: FlashAttention-2 (Dao 2023). Each of four warps owns kRows / 4 rows and all keys, so that a row's softmax needs the four
 // lanes of a quad and no shared memory. Keys and values come in blocks of kKeys, by asynchronous copies: V flies while the scores are
@@ -23,6 +23,7 @@ namespace bench::attention {
 template <class M, class T, int kDim, int kRows, int kKeys>
 class FlashMma {
  public:
+  using Job = DeviceJob;
   static constexpr int kThreads = 128;
   static constexpr int kSharedBytes = cuda::tile_bytes(kRows + 2 * kKeys, kDim);
 

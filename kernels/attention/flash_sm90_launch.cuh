@@ -10,7 +10,9 @@
 
 #include "kernels/attention/attention_on_device_cuda.hpp"
 #include "kernels/attention/flash_sm90.hpp"
+#include "kernels/cuda/hopper_device.cuh"
 #include "kernels/cuda/hopper_machine.cuh"
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/tensor_map.cuh"
 #include "src/device/check.hpp"
 #include "src/device/device.hpp"
@@ -70,12 +72,10 @@ std::string hopper_supports(const Problem& problem) {
 template <FlashSm90Rung kRung>
 std::unique_ptr<Prepared> prepare_on_hopper(const Problem& problem, Tensors& tensors, Context&) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  const device::Properties device = device::properties(device::current());
-  if (device.major != 9 || device.minor != 0)
-    throw Error(ErrorKind::unavailable, concat("needs compute capability 9.0 (Hopper); ", device.name, " has ", device.major, '.', device.minor));
+  const device::Properties device = cuda::hopper_device();
   std::unique_ptr<Prepared> prepared;
   with_hopper_body<kRung>(p, [&]<class Body>() {
-    BS_CUDA(cudaFuncSetAttribute(flash_sm90<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + cuda::kTileAlignment_bytes));
+    cuda::take_shared_memory(flash_sm90<Body>, Body::kSharedBytes + cuda::kTileAlignment_bytes);
     prepared = std::make_unique<OnHopper>(std::type_identity<Body>{}, p, tensors, device, kRung.persistent);
   });
   return prepared;

@@ -92,8 +92,8 @@ struct KvBwdPlan {
   static std::int64_t aligned(std::int64_t bytes) { return (bytes + 255) / 256 * 256; }
 };
 
-/// Queues one call. `launch` puts on `stream`: begin(BwdJob) delta and cleared sums of the own rows, hop(BwdJob) a block, clear(bytes), add(SumJob),
-/// end(BwdJob) dQ rounded, round(SumJob).
+/// Queues one call. `launch` puts on `stream`: begin(BwdJob) delta and cleared sums of the own rows, backward(BwdJob) a block of keys, clear(bytes),
+/// add(SumJob), end(BwdJob) dQ rounded, round(SumJob).
 template <class Launch>
 void play(const KvBwdPlan& plan, DeviceLink* link, void* stream, const Launch& launch) {
   using Kind = RingBwdOp::Kind;
@@ -106,7 +106,7 @@ void play(const KvBwdPlan& plan, DeviceLink* link, void* stream, const Launch& l
     if (op.kind == Kind::post_sums) sum_lane = link->post(plan.sum_block(op.slot_out, op.source_out), op.to, plan.sum_block(op.slot_in, op.source_in), op.from);
     if (op.kind == Kind::wait_keys) key_lane->hold_up(stream);
     if (op.kind == Kind::wait_sums) sum_lane->hold_up(stream);
-    if (op.kind == Kind::compute && plan.sees(op.source_out)) launch.hop(plan.hop(op));
+    if (op.kind == Kind::compute && plan.sees(op.source_out)) launch.backward(plan.hop(op));
     if (op.kind == Kind::compute && !plan.sees(op.source_out) && count > 0) launch.clear(plan.sum_block(op.slot_in, op.source_out));
     if (op.kind == Kind::add && count > 0) launch.add({plan.sum(op.slot_out), plan.sum(op.slot_in), nullptr, count});
   }

@@ -1,49 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Launches the hops of ring, double ring and all-gather over a DeviceLink, compiled once for all of them.
 //
-// Tiles as in flash_mma_cuda.cu. A rank's own K and V lie one after the other in slot 0 from the start, as its projection would leave them, so that a hop
-// is one message each way.
+// A rank's own K and V lie one after the other in slot 0 from the start, as its projection would leave them, so that a hop is one message each way.
 #include "kernels/attention/kv_passing_launch.hpp"
-
-#include <cuda_runtime.h>
 
 #include <memory>
 
 #include "kernels/attention/flash_hop.hpp"
+#include "kernels/attention/flash_mma_launch.cuh"
 #include "kernels/attention/kv_passing_device.hpp"
-#include "kernels/cuda/machine.cuh"
 #include "kernels/device_tensors_cuda.hpp"
-#include "src/device/check.hpp"
+#include "kernels/slot_memory_cuda.hpp"
 
 namespace bench::attention {
 namespace {
 
-template <class Body>
-__global__ void __launch_bounds__(Body::kThreads) flash_hop(const __grid_constant__ HopJob job) {
-  Body(job).run();
-}
-
-/// Calls f with the body for this problem's element type and head dimension.
-template <class F>
-void with_hop_body(const AttentionProblem& p, F&& f) {
-  const auto of_type = [&]<class T>() {
-    if (p.head_dim <= 64) return f.template operator()<FlashHop<cuda::Machine, T, 64, 128, 128>>();
-    if (p.head_dim <= 128) return f.template operator()<FlashHop<cuda::Machine, T, 128, 128, 64>>();
-    f.template operator()<FlashHop<cuda::Machine, T, 256, 64, 64>>();
-  };
-  if (p.dtype == DType::bf16) return of_type.template operator()<Bf16>();
-  of_type.template operator()<F16>();
-}
-
 class KvPassingOnDevice : public DeviceTensors {
  public:
   KvPassingOnDevice(KvPlan made, Tensors& tensors, std::int64_t state_floats, DeviceLink* link)
-      : DeviceTensors(tensors, {"out", "lse"}, {"k", "v"}), plan(std::move(made)), state_(state_floats * static_cast<std::int64_t>(sizeof(float))), bounds_(to_device(plan.bounds)) {
-    if (link != nullptr)
-      messages_ = link->message_memory(plan.memory_bytes());
-    else
-      alone_ = device::DeviceBuffer(plan.memory_bytes());
-    plan.place(messages_ ? messages_->data() : alone_.data());
+      : DeviceTensors(tensors, {"out", "lse"}, {"k", "v"}),
+        plan(std::move(made)),
+        state_(state_floats * static_cast<std::int64_t>(sizeof(float))),
+        bounds_(to_device(plan.bounds)),
+        slots_(link, plan.memory_bytes()) {
+    plan.place(slots_.data());
     const Tensor &k = tensors["k"], &v = tensors["v"];
     copy_to_device(plan.slots[0], k.data(), k.bytes());
     copy_to_device(plan.slots[0] + k.bytes(), v.data(), v.bytes());
@@ -56,8 +36,8 @@ class KvPassingOnDevice : public DeviceTensors {
   KvPlan plan;
 
  private:
-  device::DeviceBuffer state_, bounds_, alone_;
-  std::unique_ptr<MessageMemory> messages_;
+  device::DeviceBuffer state_, bounds_;
+  SlotMemory slots_;
 };
 
 }  // namespace
@@ -71,8 +51,8 @@ std::unique_ptr<Prepared> prepare_kv_passing_launch(const Problem& problem, Tens
   const auto& p = problem_as<AttentionProblem>(problem);
   KvPlan plan(p, context.link->rank(), std::move(schedule));
   std::int64_t state_floats = 0;
-  with_hop_body(p, [&]<class Body>() {
-    BS_CUDA(cudaFuncSetAttribute(flash_hop<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + cuda::kTileAlignment_bytes));
+  with_flash_mma_body<FlashHop>(p, [&]<class Body>() {
+    prepare_flash_mma<Body>();
     if (p.ranks > 1) state_floats = Body::state_floats(plan.own);
   });
   return std::make_unique<KvPassingOnDevice>(std::move(plan), tensors, state_floats, context.device_link);
@@ -81,11 +61,8 @@ std::unique_ptr<Prepared> prepare_kv_passing_launch(const Problem& problem, Tens
 void run_kv_passing_launch(const Problem& problem, Tensors&, Context& context) {
   const KvPlan& plan = static_cast<const KvPassingOnDevice&>(*context.prepared).plan;
   const auto stream = static_cast<cudaStream_t>(context.stream);
-  with_hop_body(problem_as<AttentionProblem>(problem), [&]<class Body>() {
-    play(plan, context.device_link, context.stream, [&](const HopJob& job) {
-      flash_hop<Body><<<Body::blocks(job), Body::kThreads, Body::kSharedBytes + cuda::kTileAlignment_bytes, stream>>>(job);
-      BS_CUDA(cudaGetLastError());
-    });
+  with_flash_mma_body<FlashHop>(problem_as<AttentionProblem>(problem), [&]<class Body>() {
+    play(plan, context.device_link, context.stream, [&](const HopJob& job) { launch_flash_mma<Body>(job, stream); });
   });
 }
 

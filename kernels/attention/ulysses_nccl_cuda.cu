@@ -9,38 +9,14 @@
 // Bytes on the wire a rank, P dividing H and Hkv: (P-1)/P (2H + 2Hkv) B n D elements, and (P-1)/P H B n log-sum-exps of 4 bytes; all of it is moved within the
 // device twice more. Memory: H/P heads of the whole sequence, as much as its shares. Nothing is hidden behind compute. Accuracy and bits are flash_mma_cuda's
 // for any P. Right for many heads on fast links: it moves less than the ring from P = 1 + H / Hkv on. Preconditions: D <= 256, a multiple of 8.
-#include <cuda_runtime.h>
-
 #include <memory>
 
-#include "kernels/attention/flash_mma.hpp"
+#include "kernels/attention/flash_mma_launch.cuh"
 #include "kernels/attention/ulysses_device.hpp"
-#include "kernels/cuda/machine.cuh"
-#include "kernels/device_tensors_cuda.hpp"
-#include "src/device/check.hpp"
+#include "kernels/attention/ulysses_launch.cuh"
 
 namespace bench::attention {
 namespace {
-
-template <class Body>
-__global__ void __launch_bounds__(Body::kThreads) attend_heads(const __grid_constant__ DeviceJob job) {
-  Body(job).run();
-}
-template <class Body>
-__global__ void __launch_bounds__(Body::kThreads) move_rows(const __grid_constant__ RowMove move) {
-  Body::run(move);
-}
-
-template <class F>
-void with_body(const AttentionProblem& p, F&& f) {
-  const auto of_type = [&]<class T>() {
-    if (p.head_dim <= 64) return f.template operator()<FlashMma<cuda::Machine, T, 64, 128, 128>>();
-    if (p.head_dim <= 128) return f.template operator()<FlashMma<cuda::Machine, T, 128, 128, 64>>();
-    f.template operator()<FlashMma<cuda::Machine, T, 256, 64, 64>>();
-  };
-  if (p.dtype == DType::bf16) return of_type.template operator()<Bf16>();
-  of_type.template operator()<F16>();
-}
 
 class UlyssesTensors : public DeviceTensors {
  public:
@@ -77,39 +53,19 @@ template <class Body>
 struct Launch {
   cudaStream_t stream;
 
-  void attend(const DeviceJob& job) const {
-    attend_heads<Body><<<Body::blocks(job), Body::kThreads, Body::kSharedBytes + cuda::kTileAlignment_bytes, stream>>>(job);
-    BS_CUDA(cudaGetLastError());
-  }
-  void move(const RowMove& rows) const {
-    if (rows.row_bytes % 16 == 0)
-      move_by<MoveRows<cuda::Machine, 16>>(rows);
-    else
-      move_by<MoveRows<cuda::Machine, 4>>(rows);
-  }
-  template <class Mover>
-  void move_by(const RowMove& rows) const {
-    move_rows<Mover><<<Mover::blocks(rows), Mover::kThreads, 0, stream>>>(rows);
-    BS_CUDA(cudaGetLastError());
-  }
+  void attend(const DeviceJob& job) const { launch_flash_mma<Body>(job, stream); }
+  void move(const RowMove& rows) const { launch_move(rows, stream); }
 };
-
-std::string supports(const Problem& problem) {
-  const std::string reason = supports_head_cut(problem);
-  return reason.empty() ? needs_whole_chunks(problem_as<AttentionProblem>(problem).head_dim, 256) : reason;
-}
 
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context& context) {
   const auto& p = problem_as<AttentionProblem>(problem);
-  with_body(p, [&]<class Body>() {
-    BS_CUDA(cudaFuncSetAttribute(attend_heads<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, Body::kSharedBytes + cuda::kTileAlignment_bytes));
-  });
+  with_flash_mma_body<FlashMma>(p, []<class Body>() { prepare_flash_mma<Body>(); });
   return std::make_unique<UlyssesTensors>(UlyssesPlan(p, context.link->rank()), tensors, context.device_link);
 }
 
 void run(const Problem& problem, Tensors&, Context& context) {
   const auto& tensors = static_cast<const UlyssesTensors&>(*context.prepared);
-  with_body(problem_as<AttentionProblem>(problem), [&]<class Body>() {
+  with_flash_mma_body<FlashMma>(problem_as<AttentionProblem>(problem), [&]<class Body>() {
     const Launch<Body> launch{static_cast<cudaStream_t>(context.stream)};
     if (context.device_link == nullptr) return launch.attend(tensors.alone());
     play(tensors.plan, *context.device_link, context.stream, launch);
@@ -123,7 +79,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::bf16, DType::f16},
     .collective = true,
     .about = "head parallel between devices: all-to-all to heads, blocked online softmax by mma.sync, all-to-all back",
-    .supports = supports,
+    .supports = supports_ulysses_launch,
     .prepare = prepare,
     .run = run,
 }};

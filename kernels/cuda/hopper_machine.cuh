@@ -48,6 +48,12 @@ struct HopperMachine : Machine {
                  "l"(reinterpret_cast<std::uint64_t>(&map)), "r"(barrier), "r"(x), "r"(y), "r"(z)
                  : "memory");
   }
+  /// The same of a tensor (w, z, y, x).
+  static __device__ __forceinline__ void copy_box(std::uint32_t to, const TensorMap& map, std::uint32_t barrier, int x, int y, int z, int w) {
+    asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(to),
+                 "l"(reinterpret_cast<std::uint64_t>(&map)), "r"(barrier), "r"(x), "r"(y), "r"(z), "r"(w)
+                 : "memory");
+  }
 
   /// Bytes of global into shared memory, counted on `barrier`; all three multiples of 16.
   static __device__ __forceinline__ void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t barrier) {

@@ -11,7 +11,8 @@ using Kind = CarryOp::Kind;
 
 class Builder {
  public:
-  Builder(Exchange how, int ranks, int rank, int slabs) : how_(how), ranks_(ranks), rank_(rank), slabs_(slabs), own_(how == Exchange::allgather ? rank : 0) {}
+  Builder(Exchange how, int ranks, int rank, int slabs, bool last_to_all)
+      : how_(how), ranks_(ranks), rank_(rank), slabs_(slabs), own_(how == Exchange::allgather ? rank : 0), last_to_all_(last_to_all && ranks > 1) {}
 
   CarrySchedule made() {
     for (int slab = 0; slab < slabs_; ++slab) {
@@ -20,9 +21,9 @@ class Builder {
     }
     for (int slab = 0; slab < slabs_; ++slab) {
       settle(slab);
-      if (slab + 1 == slabs_ && how_ != Exchange::allgather) broadcast();
+      if (slab + 1 == slabs_ && how_ != Exchange::allgather && last_to_all_) broadcast();
       add({.kind = Kind::scan, .slab = slab, .out = start()});
-      if (how_ == Exchange::allgather && ranks_ > 1) follow(slab, start(), rank_, ranks_ - rank_, kLast);
+      if (how_ == Exchange::allgather && last_to_all_) follow(slab, start(), rank_, ranks_ - rank_, kLast);
     }
     for (const int lane : open_) add({.kind = Kind::wait, .lane = lane});
     return std::move(made_);
@@ -79,7 +80,7 @@ class Builder {
   void settle_chain(int slab) {
     if (ranks_ == 1) return;
     if (rank_ > 0) wait(arriving_);
-    follow(slab, start(), own_, 1, last() ? kLast : kNext);
+    if (!last() || last_to_all_) follow(slab, start(), own_, 1, last() ? kLast : kNext);
     if (!last()) open_.push_back(post({.slab = slab, .out = kNext, .states = true, .to = rank_ + 1, .from = rank_ + 1}));
     if (slab + 1 < slabs_) receive_state(slab + 1);
   }
@@ -101,7 +102,7 @@ class Builder {
       before = before == kNoSlot ? arrived : free++;
     }
     if (rank_ > 0) follow(slab, kFirst, before, 1, kStart);
-    if (ranks_ > 1 && last()) follow(slab, kStart, own_, 1, kLast);
+    if (last_to_all_ && last()) follow(slab, kStart, own_, 1, kLast);
   }
 
   /// As broadcast_from_last: before the round of distance d, d ranks have the states.
@@ -115,6 +116,7 @@ class Builder {
 
   Exchange how_;
   int ranks_, rank_, slabs_, own_;
+  bool last_to_all_;
   int arriving_ = 0;
   std::vector<int> first_round_, open_;
   std::vector<std::vector<int>> gathers_;
@@ -123,9 +125,18 @@ class Builder {
 
 }  // namespace
 
-CarrySchedule carry_schedule(Exchange how, int ranks, int rank, int slabs) {
-  CarrySchedule own = Builder(how, ranks, rank, slabs).made();
-  for (int other = 0; other < ranks; ++other) own.records = std::max(own.records, Builder(how, ranks, other, slabs).made().records);
+CarrySchedule carry_schedule(Exchange how, int ranks, int rank, int slabs, bool last_to_all) {
+  CarrySchedule own = Builder(how, ranks, rank, slabs, last_to_all).made();
+  for (int other = 0; other < ranks; ++other) own.records = std::max(own.records, Builder(how, ranks, other, slabs, last_to_all).made().records);
+  return own;
+}
+
+CarrySchedule back_schedule(Exchange how, int ranks, int rank, int slabs) {
+  CarrySchedule own = carry_schedule(how, ranks, ranks - 1 - rank, slabs);
+  for (CarryOp& op : own.ops) {
+    op.to = ranks - 1 - op.to;
+    op.from = ranks - 1 - op.from;
+  }
   return own;
 }
 

@@ -47,7 +47,10 @@ struct CarrySchedule {
   int lanes = 0;    // posts; each has its own
 };
 
-/// The operations of `rank`. One rank only records nothing and scans.
-CarrySchedule carry_schedule(Exchange how, int ranks, int rank, int slabs);
+/// The operations of `rank`. One rank only records nothing and scans. `last_to_all`: every rank gets the state behind the last share, in slot kLast.
+CarrySchedule carry_schedule(Exchange how, int ranks, int rank, int slabs, bool last_to_all = true);
+
+/// The same where the steps run from the last rank's to the first one's: the last rank starts from kFirst, and kLast is what the first one leaves.
+CarrySchedule back_schedule(Exchange how, int ranks, int rank, int slabs);
 
 }  // namespace bench::scan

@@ -16,8 +16,11 @@ class ChannelsTile {
   using Raw = typename Neighbours<T, kWidth>::Raw;
 
  public:
+  using Stored = T;
   using Number = typename Element<T>::Number;
   using Map = StepMap<Number>;
+  template <Sweep kOther>
+  using Of = ChannelsTile<M, T, kOther, kWarpSteps, kWidth>;  // the same tile of another sweep
   static constexpr int kThreads = 32 * kWarps;
   static constexpr int kChannels = 32 * kWidth, kOwn = kWidth;  // of a tile, and of them each thread's
   static constexpr int kSteps = kWarps * kWarpSteps;
@@ -29,6 +32,10 @@ class ChannelsTile {
     return channel / job.channels * blocks_of_channels(job) + channel % job.channels / kChannels;
   }
   static BS_HOST_DEVICE std::int64_t tiles(const RecurrenceJob& job) { return (job.seq + kSteps - 1) / kSteps; }
+  /// A step of a channel of all entries, in a tensor.
+  static BS_HOST_DEVICE std::int64_t index(const RecurrenceJob& job, std::int64_t channel, std::int64_t step) {
+    return (channel / job.channels * job.seq + step) * job.channels + channel % job.channels;
+  }
 
   BS_DEVICE ChannelsTile(const RecurrenceJob& job, std::int64_t group) : job_(job), entry_(group / blocks_of_channels(job)) {
     first_of_group_ = group % blocks_of_channels(job) * kChannels;
@@ -39,9 +46,10 @@ class ChannelsTile {
   BS_DEVICE void fetch(std::int64_t tile) {
     const std::int64_t place = place_of(tile), at = first_element(place);
     const int there = steps_there(place);
+    const int decays = kSweep == Sweep::backward_carries && place + there == job_.seq ? there - 1 : there;  // carries end with the first step's state, before its decay
     BS_UNROLL
     for (int p = 0; p < kWarpSteps; ++p) {
-      next_a_[p] = load(job_.a, at, p, p < there, Element<T>::unit());
+      next_a_[p] = load(job_.a, at, p, p < decays, Element<T>::unit());
       next_x_[p] = load(job_.x, at, p, p < there, T{});
       if constexpr (kSweep == Sweep::backward) next_h_[p] = load(job_.h, at, p + 1, p < there && place + p + 1 < job_.seq, T{});
     }
@@ -159,8 +167,8 @@ class ChannelsTile {
       state[w] = step(decay(p, w), state[w], widen(x_[p].of[w]));
       if constexpr (!kForward) {
         Number h = widen(h_[p].of[w]);
-        if (starts_at(p)) h = Number{};
         if (last) h = static_cast<const Number*>(job_.h0)[channel(w)];
+        if (starts_at(p)) h = Number{};  // also with the first step, of a rank's share
         da[w] = product(state[w], conjugate(h));
       }
     }

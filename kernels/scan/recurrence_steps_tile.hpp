@@ -18,8 +18,11 @@ class StepsTile {
   using Words = typename M::Words;
 
  public:
+  using Stored = T;
   using Number = typename Element<T>::Number;
   using Map = StepMap<Number>;
+  template <Sweep kOther>
+  using Of = StepsTile<M, T, kOther, kPieces>;  // the same tile of another sweep
   static constexpr int kThreads = 32 * kWarps;
   static constexpr int kChannels = 1, kOwn = 1;  // of a tile, and of them each thread's
   static constexpr int kSteps = kThreads * kPieces * kEach;
@@ -32,6 +35,8 @@ class StepsTile {
     const std::int64_t ahead = job.seq % kEach == 0 ? 0 : kEach - 1;
     return (job.seq + ahead + kSteps - 1) / kSteps;
   }
+  /// A step of a channel of all entries, in a tensor.
+  static BS_HOST_DEVICE std::int64_t index(const RecurrenceJob& job, std::int64_t channel, std::int64_t step) { return channel * job.seq + step; }
 
   BS_DEVICE StepsTile(const RecurrenceJob& job, std::int64_t channel)
       : job_(job), channel_(channel), begin_(channel * job.seq), first_(begin_ / kEach), last_((begin_ + job.seq - 1) / kEach) {}
@@ -42,11 +47,12 @@ class StepsTile {
     for (int k = 0; k < kPieces; ++k) {
       const std::int64_t t = step_of(tile, k);
       next_a_[k] = load(job_.a, t, Element<T>::unit());
+      if constexpr (kSweep == Sweep::backward_carries) leave_out_first(next_a_[k], t);
       next_x_[k] = load(job_.x, t, T{});
       if constexpr (kSweep == Sweep::backward) next_h_[k] = load(job_.h, t, T{});
     }
     if constexpr (!kForward)
-      if (lane() == 0) next_a_edge_ = element(job_.a, step_of(tile, 0) + kEach, Element<T>::unit());
+      if (const std::int64_t t = step_of(tile, 0) + kEach; lane() == 0) next_a_edge_ = kSweep == Sweep::backward_carries && t == 0 ? Element<T>::unit() : element(job_.a, t, Element<T>::unit());
     if constexpr (kSweep == Sweep::backward)
       if (lane() == 31) next_h_edge_ = element(job_.h, step_of(tile, kPieces - 1) - 1, T{});
   }
@@ -121,6 +127,13 @@ class StepsTile {
     for (int i = 0; i < kEach; ++i) Element<T>::template put<M>(words, i, element(tensor, t + i, otherwise));
     return words;
   }
+  /// Carries end with the first step's state, before its decay.
+  BS_DEVICE static void leave_out_first(Words& a, std::int64_t t) {
+    if (t > 0 || t <= -kEach) return;
+    BS_UNROLL
+    for (int i = 0; i < kEach; ++i)
+      if (t + i == 0) Element<T>::template put<M>(a, i, Element<T>::unit());
+  }
   BS_DEVICE void store(void* tensor, std::int64_t t, const Words& words) const {
     T* const to = static_cast<T*>(tensor) + begin_ + t;
     if (whole(t)) return M::store16(to, words);
@@ -183,8 +196,8 @@ class StepsTile {
       y[i] = state;
       if constexpr (!kForward) {
         Number h = p == kEach - 1 ? h_after_[k] : get(h_[k], p == kEach - 1 ? 0 : i - 1);
-        if ((starts >> i & 1U) != 0) h = Number{};
         if (ends && i == last) h = static_cast<const Number*>(job_.h0)[channel_];
+        if ((starts >> i & 1U) != 0) h = Number{};  // also with the first step, of a rank's share
         da[i] = product(state, conjugate(h));
       }
     }

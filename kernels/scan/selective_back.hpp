@@ -10,22 +10,13 @@
 // bias' gradient are sums over all steps: over a tile first, then Kahan's, as a million plain additions would lose three digits.
 #pragma once
 
+#include "kernels/scan/careful_sum.hpp"
 #include "kernels/scan/lane_gates.hpp"
 #include "kernels/scan/selective_back_job.hpp"
 #include "kernels/scan/selective_lanes.hpp"
 #include "kernels/scan/selective_tiles.hpp"
 
 namespace bench::scan {
-
-/// A sum of many parts (Kahan 1965).
-struct CarefulSum {
-  float sum = 0.0F, lost = 0.0F;
-  BS_DEVICE void add(float x) {
-    const float more = x - lost, now = sum + more;
-    lost = (now - sum) - more;
-    sum = now;
-  }
-};
 
 template <class M, class T, class Shape>
 class SelectiveBack {

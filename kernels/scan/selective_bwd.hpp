@@ -12,6 +12,10 @@
 //
 // Where a packed sequence begins (segments.hpp) the decay is zero in all of these, and so is c.
 //
+// Constant B or C: its gradient is that sum over the entries and steps of each channel, (C, N). Complex: a gradient's parts are the derivatives by the parts,
+// so conjugates stand in these formulas (selective_number.hpp): r_t = 2 gy_t conj(C_t) + conj(exp(d_{t+1} A)) r_{t+1}, dC_t = 2 gy_t conj(h_t),
+// sum Re(r_t conj(B_t)) for r_t B_t, Re(r_t conj(A c_t)) for r_t A c_t, and dA = sum r_t d_t conj(c_t).
+//
 // Tensors: the inputs of the forward pass, dout (B, L, C) in the problem's dtype and dh_last (B, C, N) in the
 // state's type -> du, ddelta, dz (B, L, C) in the problem's dtype; dB, dC (B, L, G, N), dA (C, N), dD,
 // ddelta_bias (C) and dh0 (B, C, N), sums all, in the state's type. Nothing but the inputs was saved: the
@@ -55,14 +59,23 @@ std::vector<TensorSpec> selective_bwd_outputs(const SelectiveProblem& p);
 Tensors selective_bwd_reference(const SelectiveProblem& p, const Tensors& inputs,
                                 std::span<const std::int64_t> rows);
 
+/// What the costs of both passes are made of: numbers as doubles, and bytes of whole tensors.
+struct SelectiveSizes {
+  double channels, state, rows;  // rows: steps of all entries
+  double decay_exps;             // of all states of a step and channel
+  double steps_bytes, row_bytes, state_bytes, channel_bytes;  // of u, A, h0, D
+  double b_bytes, c_bytes, db_bytes, dc_bytes;
+  explicit SelectiveSizes(const SelectiveProblem& p);
+};
+
 /// Bytes: every tensor once. FLOPs: 20 a step and state, 6 of them for the states; where a packed sequence
-/// begins 10, as nothing is decayed (d A; e h +; r +; r A c +; r d c +; e r). Exps: one a decay, three for softplus and its slope, two for the gate. Wire: the N states per batch entry and channel,
-/// towards the last rank and their gradients towards the first, and this rank's part of dA, dD and
-/// ddelta_bias; independent of L.
+/// begins 10, as nothing is decayed (d A; e h +; r +; r A c +; r d c +; e r). Complex: 52, 16 for the states, and 32 less. Exps: those of the decays, three for
+/// softplus and its slope, two for the gate. Wire: the N states per batch entry and channel, towards the last rank and their
+/// gradients towards the first, and this rank's part of dA, dD and ddelta_bias, and of dB and dC where those are constant; independent of L.
 Cost selective_bwd_cost(const SelectiveProblem& p);
 
 /// Three times the forward pass's 80 eps: a gradient is a product of a sum like h with another such sum, or a
-/// sum of such products, so where the two largest do not meet, an error of the one is magnified by the other.
+/// sum of such products, so where the two largest do not meet, an error of the one is magnified by the other. Complex: three times its, likewise.
 double selective_bwd_tolerance(const SelectiveProblem& p, std::string_view output);
 
 }  // namespace bench::scan

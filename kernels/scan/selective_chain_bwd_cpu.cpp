@@ -19,6 +19,7 @@
 // Preconditions: link.size() == ranks; L may be smaller than P. Threads take runs of channels; same bits in
 // every call with the same P and threads.
 #include "kernels/kernel.hpp"
+#include "kernels/scan/selective.hpp"
 #include "kernels/scan/selective_bwd_share.hpp"
 
 namespace bench::scan {
@@ -42,6 +43,7 @@ const Registrar<Kernel> registrar{{
     .passes = {"bwd"},
     .collective = true,
     .about = "backward, steps cut over ranks; states go up and gradients down the ranks",
+    .supports = needs_plain_mixers,
     .workspace_bytes = workspace_bytes,
     .run = run,
 }};

@@ -26,6 +26,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32},
     .passes = {"bwd"},
     .about = "backward, LibTorch autograd on the GPU through chunks of 16 steps side by side; its forward is not timed",
+    .supports = needs_plain_mixers,
     .prepare = prepare_on_device<SelectiveWideBackward>,
     .run = run_on_device<SelectiveWideBackward>,
 }};

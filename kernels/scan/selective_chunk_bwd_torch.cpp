@@ -27,6 +27,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32},
     .passes = {"bwd"},
     .about = "backward, LibTorch autograd through chunks of 16 steps; its forward is not timed",
+    .supports = needs_plain_mixers,
     .prepare = prepare_on_host<SelectiveChunksBackward>,
     .run = run_on_host<SelectiveChunksBackward>,
 }};

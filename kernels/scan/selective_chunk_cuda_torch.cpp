@@ -26,6 +26,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::cuda,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .about = "LibTorch on the GPU, chunks of 16 steps side by side, states written out",
+    .supports = needs_plain_mixers,
     .prepare = prepare_on_device<SelectiveWide>,
     .run = run_on_device<SelectiveWide>,
 }};

@@ -2,7 +2,7 @@
 // selective_chunk_torch: the selective scan as LibTorch operations on chunks of 16 steps.
 //
 // Shapes: u, delta, z, out (B, L, C); A (C, N); B, C (B, L, G, N); D, delta_bias (C); h0, h_last (B, C, N).
-// Formulas in selective.hpp. fp32 and fp64: the state has the tensors' type.
+// Formulas in selective.hpp. fp32 and fp64: the state has the tensors' type. Constant B or C (C, N) and complex numbers, too.
 //
 // Algorithm: per chunk of T = 16 steps the decays exp(d A) and the inputs d u B as (T, B, G, N, C / G), into
 // buffers that stay; then one in-place addcmul a step, h_t = x_t += decay_t h_{t-1}, over contiguous blocks;

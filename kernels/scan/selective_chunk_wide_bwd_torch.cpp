@@ -22,6 +22,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32},
     .passes = {"bwd"},
     .about = "backward, LibTorch autograd through chunks side by side: a form for devices; its forward is not timed",
+    .supports = needs_plain_mixers,
     .prepare = prepare_on_host<SelectiveWideBackward>,
     .run = run_on_host<SelectiveWideBackward>,
 }};

@@ -22,6 +22,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::torch,
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .about = "LibTorch, chunks of 16 steps side by side, states written out: a form for devices",
+    .supports = needs_plain_mixers,
     .prepare = prepare_on_host<SelectiveWide>,
     .run = run_on_host<SelectiveWide>,
 }};

@@ -15,6 +15,7 @@
 //
 // Right choice: on one rank. Same bits in every call with the same number of threads. Preconditions: none.
 #include "kernels/kernel.hpp"
+#include "kernels/scan/selective.hpp"
 #include "kernels/scan/selective_bwd_share.hpp"
 
 namespace bench::scan {
@@ -37,6 +38,7 @@ const Registrar<Kernel> registrar{{
     .dtypes = {DType::f64, DType::f32, DType::bf16, DType::f16},
     .passes = {"bwd"},
     .about = "backward in blocks of 64 steps and 16 channels, threads over channels, states kept once a block",
+    .supports = needs_plain_mixers,
     .workspace_bytes = workspace_bytes,
     .run = run,
 }};

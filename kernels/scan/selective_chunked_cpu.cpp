@@ -61,7 +61,7 @@ std::string supports(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
   if (p.state > kMaxStates)
     return concat("state = ", p.state, " is more than the ", kMaxStates, " this kernel holds");
-  return {};
+  return needs_plain_mixers(p);
 }
 
 /// The carries of chunk k: where its delta sums and its states lie in the workspace.

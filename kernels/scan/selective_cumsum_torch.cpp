@@ -84,6 +84,7 @@ const Registrar<Kernel> registrar{{
     .backend = Backend::torch,
     .dtypes = {DType::f64, DType::f32},
     .about = "LibTorch cumulative sums within chunks of 16 steps, no loop over steps",
+    .supports = needs_plain_mixers,
     .prepare = prepare_on_host<SelectiveCumsum>,
     .run = run_on_host<SelectiveCumsum>,
 }};

@@ -26,18 +26,9 @@ SelectiveOnDevice::SelectiveOnDevice(const SelectiveProblem& p, Tensors& tensors
       sums_(chunk_states(p, plan, last_too) * 4),
       job_(selective_job(p)),
       dense_(dense) {
-  const auto numbers = [&](const char* name) { return reinterpret_cast<float*>(data(name)); };
-  job_.u = data("u");
-  job_.delta = data("delta");
-  job_.z = data("z");
-  job_.b = data("B");
-  job_.c = data("C");
-  job_.a = numbers("A");
-  job_.skip = numbers("D");
-  job_.bias = numbers("delta_bias");
-  job_.h0 = numbers("h0");
+  set_inputs(job_, *this);
   job_.out = data("out");
-  job_.h_last = numbers("h_last");
+  job_.h_last = reinterpret_cast<float*>(data("h_last"));
   job_.starts = reinterpret_cast<const std::uint32_t*>(starts_.data());
   job_.states = reinterpret_cast<float*>(states_.data());
   job_.delta_sums = reinterpret_cast<float*>(sums_.data());
@@ -46,10 +37,23 @@ SelectiveOnDevice::SelectiveOnDevice(const SelectiveProblem& p, Tensors& tensors
   job_.last_too = last_too ? 1 : 0;
 }
 
+void set_inputs(SelectiveJob& job, const DeviceTensors& tensors) {
+  const auto numbers = [&](const char* name) { return reinterpret_cast<const float*>(tensors.data(name)); };
+  job.u = tensors.data("u");
+  job.delta = tensors.data("delta");
+  job.z = tensors.data("z");
+  job.b = tensors.data("B");
+  job.c = tensors.data("C");
+  job.a = numbers("A");
+  job.skip = numbers("D");
+  job.bias = numbers("delta_bias");
+  job.h0 = numbers("h0");
+}
+
 std::string takes_selective(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
   if (p.state > kMostStates) return concat("state = ", p.state, ": this kernel takes up to ", kMostStates, " states a channel");
-  return {};
+  return needs_plain_mixers(p);
 }
 
 bool dense_fills(const Walker& walker, const SelectiveProblem& p) { return walker.blocks(p, true) >= 2 * walker.slots(p, true); }

@@ -34,6 +34,9 @@ class SelectiveOnDevice : public DeviceTensors {
   bool dense_;
 };
 
+/// The addresses of the inputs that both passes have.
+void set_inputs(SelectiveJob& job, const DeviceTensors& tensors);
+
 inline constexpr std::int64_t kMostStates = 256;
 std::string takes_selective(const Problem& problem);  // Kernel::supports
 

@@ -17,7 +17,7 @@ struct ScalarEngine {
   const SelectiveProblem& p;
   SelectiveViews<double> views;
   ScalarEngine(const SelectiveProblem& problem, Tensors& tensors, int rank)
-      : p(problem), views(tensors, problem.segments(rank)) {}
+      : p(problem), views(problem, tensors, problem.segments(rank)) {}
 
   void carry(double* delta_sum, double* h) const {
 #pragma omp parallel for num_threads(static_cast <int>(p.threads)) schedule(static)
@@ -85,7 +85,7 @@ std::string selective_share_limits(const Problem& problem) {
   const auto& p = problem_as<SelectiveProblem>(problem);
   if (p.dtype != DType::f64 && p.state > kMaxStates)
     return concat("state = ", p.state, " is more than the ", kMaxStates, " this kernel holds");
-  return {};
+  return needs_plain_mixers(p);
 }
 
 std::int64_t selective_share_bytes(const Problem& problem, Exchange how) {

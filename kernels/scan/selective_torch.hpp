@@ -9,9 +9,11 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mul.h>
+#include <ATen/ops/real.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/softplus.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/view_as_complex.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -33,25 +35,27 @@ inline at::Tensor states_first(const at::Tensor& states, std::int64_t groups) {
   return states.unflatten(-2, {groups, -1}).transpose(-1, -2);
 }
 
-/// The tensors in that order, as views.
+/// The tensors in that order, as views; complex ones as LibTorch's own complex numbers.
 struct SelectiveTorch {
   at::Tensor u, delta, z, out;  // (L, B, G, Cg)
-  at::Tensor b, c;              // (L, B, G, N)
+  at::Tensor b, c;              // (L, B, G, N), constant (G, N, Cg)
   at::Tensor a;                 // (G, N, Cg), contiguous
   at::Tensor skip, bias;        // (G, Cg)
   at::Tensor h0, h_last;        // (B, G, N, Cg)
 
   SelectiveTorch(const SelectiveProblem& p, const TorchTensors& in) {
     const auto steps = [&](const char* name) { return steps_first(in[name], p.groups); };
+    const auto numbers = [&](const char* name) { return p.complex ? at::view_as_complex(in[name]) : in[name]; };
+    const auto mixer = [&](const char* name, bool constant) { return constant ? states_first(numbers(name), p.groups) : numbers(name).transpose(0, 1); };
     u = steps("u"), delta = steps("delta"), z = steps("z");
-    b = in["B"].transpose(0, 1), c = in["C"].transpose(0, 1);
-    a = states_first(in["A"], p.groups).contiguous();
+    b = mixer("B", p.constant_b), c = mixer("C", p.constant_c);
+    a = states_first(numbers("A"), p.groups).contiguous();
     skip = in["D"].unflatten(0, {p.groups, -1});
     bias = in["delta_bias"].unflatten(0, {p.groups, -1});
-    h0 = states_first(in["h0"], p.groups);
+    h0 = states_first(numbers("h0"), p.groups);
     if (p.backward()) return;
     out = steps("out");
-    h_last = states_first(in["h_last"], p.groups);
+    h_last = states_first(numbers("h_last"), p.groups);
   }
   at::Tensor steps() const { return at::softplus((delta + bias).contiguous()); }  // d
   /// Skip and gate around y, the sums over n; y is overwritten.
@@ -62,7 +66,7 @@ struct SelectiveTorch {
   }
 };
 
-/// In the state's type: chunks of 16 steps one after the other, an in-place addcmul a step, one product a chunk.
+/// In the state's type: chunks of 16 steps one after the other, an in-place addcmul a step, one product a chunk. All forms of the op.
 class SelectiveChunks {
  public:
   static constexpr const char* kOp = "selective";
@@ -98,7 +102,7 @@ class SelectiveChunks {
     at::Tensor decay = decay_.narrow(0, 0, steps), states = states_.narrow(0, 0, steps);
     at::mul_out(decay, d.narrow(0, t, steps).unsqueeze(-2), in_.a);
     decay.exp_();
-    at::mul_out(states, du.narrow(0, t, steps).unsqueeze(-2), in_.b.narrow(0, t, steps).unsqueeze(-1));
+    at::mul_out(states, du.narrow(0, t, steps).unsqueeze(-2), problem_.constant_b ? in_.b : in_.b.narrow(0, t, steps).unsqueeze(-1));
     const at::Tensor* before = &h_;
     for (std::size_t i = 0; i < static_cast<std::size_t>(steps); ++i) {
       state_of_step_[i].addcmul_(decay_of_step_[i], *before);
@@ -106,7 +110,12 @@ class SelectiveChunks {
     }
     h_.copy_(*before);
     at::Tensor sums = y.narrow(0, t, steps).unsqueeze(-2);  // (T, B, G, 1, Cg)
-    at::matmul_out(sums, in_.c.narrow(0, t, steps).unsqueeze(-2), states);
+    if (!problem_.constant_c && !problem_.complex) {
+      at::matmul_out(sums, in_.c.narrow(0, t, steps).unsqueeze(-2), states);
+      return;
+    }
+    const at::Tensor mixed = problem_.constant_c ? (in_.c * states).sum(-2, /*keepdim=*/true) : in_.c.narrow(0, t, steps).unsqueeze(-2).matmul(states);
+    sums.copy_(problem_.complex ? 2 * at::real(mixed) : mixed);
   }
 
   SelectiveProblem problem_;

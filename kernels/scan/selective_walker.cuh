@@ -4,6 +4,7 @@
 
 #include <cuda_runtime.h>
 
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/machine.cuh"
 #include "kernels/scan/selective_device.hpp"
 #include "kernels/scan/selective_walk.hpp"
@@ -40,7 +41,7 @@ auto with_walk(const SelectiveProblem& p, bool dense, F&& f) {
 template <class Body>
 std::int64_t walk_slots() {
   constexpr int kBytes = Body::kSharedBytes + cuda::kTileAlignment_bytes;
-  BS_CUDA(cudaFuncSetAttribute(selective_walk<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes));
+  cuda::take_shared_memory(selective_walk<Body>, kBytes);
   int each = 0;
   BS_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, selective_walk<Body>, Body::kThreads, kBytes));
   return each * device::properties(device::current()).sm_count;

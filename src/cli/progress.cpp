@@ -26,7 +26,7 @@ double median_of_slowest(const analysis::VisitRecord& record) {
 
 std::string short_name(const scaling::Case& c) {
   std::string text = c.kernel;
-  for (const char* key : {"ranks", "replicas", "batch", "seq", "heads", "head_dim", "channels", "causal", "dtype", "layout"}) {
+  for (const char* key : {"ranks", "replicas", "batch", "seq", "heads", "head_dim", "channels", "causal", "dtype", "layout", "cache", "graph", "link", "part"}) {
     const auto it = c.params.find(key);
     if (it == c.params.end()) continue;
     const bool is_default_rank = std::string(key) == "ranks" && c.ranks == 1;

@@ -58,7 +58,7 @@ def test_4_and_5_xarray_reads_a_labelled_dataset(truth, engine):
 
 def test_6_xarray_opens_the_whole_file_as_a_tree():
     with xr.open_datatree(FILE, engine="h5netcdf") as tree:
-        assert {"cases", "visits", "samples", "scaling", "winners", "crossovers", "fits", "telemetry", "limits"} <= set(tree.children)
+        assert {"cases", "visits", "samples", "scaling", "winners", "crossovers", "overlaps", "fits", "telemetry", "limits"} <= set(tree.children)
 
 
 def test_7_netcdf4_opens_for_append(tmp_path):

@@ -22,6 +22,17 @@ SELECTIVE = """
     fixed: {batch: 2, seq: 33, channels: 6, state: 4, groups: 2}
     axes: {dtype: DTYPES}
 """
+FORMS = """
+  - name: forms
+    op: selective
+    kernels: [scan/selective_mamba_ssm_command, scan/selective_sequential_cpu]
+    fixed: {batch: 2, seq: 33, channels: 6, state: 4}
+    axes: {complex: [false, true], constant_b: [false, true], constant_c: [false, true], dtype: [fp32, bf16]}
+  - name: complex_groups
+    op: selective
+    kernels: [scan/selective_mamba_ssm_command]
+    fixed: {batch: 2, seq: 33, channels: 6, state: 4, groups: 3, complex: true}
+"""
 OTHERS = """
   - name: mamba2
     op: ssd
@@ -73,6 +84,13 @@ def test_a_package_that_is_right_is_timed_by_its_own_clock(commands):
     assert set(done.outcomes()) == {COMMAND, "scan/selective_sequential_cpu", "scan/ssd_mamba_ssm_command", "scan/update_mamba_ssm_command"}
     for visit in done.visits():
         assert len(visit["rank_time_s"]) == 6 and all(time > 0 for time in visit["rank_time_s"])
+
+
+def test_complex_states_and_constant_mixers_are_handed_on_as_the_package_wants_them(commands):
+    done = commands(more=FORMS)
+    assert done.code == 0, done.err
+    assert done.outcomes() == {COMMAND: {"ok"}, "scan/selective_sequential_cpu": {"ok"}}, [v["reason"] for v in done.visits()]
+    assert sum(case["kernel"] == COMMAND and case["params"]["complex"] for case in done.cases()) == 9
 
 
 def test_without_the_flag_it_is_a_row_that_names_the_flag(commands):

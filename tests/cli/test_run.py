@@ -55,6 +55,14 @@ def test_the_table_shows_intervals_limits_and_efficiency(bench):
     assert done.code == 0, done.err
     assert "attention/flash_tiled_cpu" in done.out and "[" in done.out
     assert "efficiency" in done.out
+    assert "overlap of exchange and compute" in done.out
+    with h5py.File(done.folder / "results.h5") as file:
+        overlaps = file["overlaps"]
+        assert len(overlaps["case"]) == 2, "of each layout's two ranks"
+        whole, compute, exchange = (overlaps[name][:] for name in ("time", "compute", "exchange"))
+        assert (whole > 0).all() and (compute > 0).all() and (exchange > 0).all()
+        formula = (compute + exchange - whole) / [min(parts) for parts in zip(compute, exchange)]
+        assert overlaps["overlap"][:] == pytest.approx(formula, rel=1e-12)
     assert (done.folder / "summary.md").read_text().count("|") > 20
     assert json.loads((done.folder / "status.json").read_text())["state"] == "finished"
 

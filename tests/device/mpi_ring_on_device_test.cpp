@@ -68,11 +68,38 @@ TEST_F(RingOnDevice, EveryLayoutEqualsTheReference) {
 }
 
 TEST_F(RingOnDevice, GradientsEqualTheReference) {
-  for (const char* layout : {"contiguous", "zigzag", "striped"}) {
-    const auto record =
-        visit("attention/ring_bwd_nccl_cuda", {{"seq", std::int64_t{777}}, {"dtype", std::string("bf16")}, {"pass", std::string("bwd")}, {"layout", std::string(layout)}});
-    EXPECT_EQ(record.outcome, Outcome::ok) << layout << ": " << record.reason;
+  const auto check = [](const char* kernel, const char* layout, std::int64_t kv_heads) {
+    const auto record = visit(kernel, {{"seq", std::int64_t{777}},
+                                       {"heads", std::int64_t{8}},
+                                       {"kv_heads", kv_heads},
+                                       {"dtype", std::string("bf16")},
+                                       {"pass", std::string("bwd")},
+                                       {"layout", std::string(layout)}});
+    EXPECT_EQ(record.outcome, Outcome::ok) << kernel << ' ' << layout << ", " << kv_heads << " key heads: " << record.reason;
+  };
+  for (const char* kernel : {"attention/ring_bwd_nccl_cuda", "attention/allgather_bwd_nccl_cuda", "attention/double_ring_bwd_nccl_cuda", "attention/ulysses_bwd_nccl_cuda"}) {
+    check(kernel, "contiguous", 2);  // Ulysses: 4 ranks add up their parts of a key head's gradient
+    check(kernel, "zigzag", 8);      // and none does
+    check(kernel, "striped", 1);
   }
+}
+
+/// Every scan, each way that carries travel.
+template <class Visit>
+void for_each_scan(const std::string& pass, std::int64_t seq, Visit&& visit) {
+  for (const char* way : {"allgather", "chain", "ranks"})
+    for (const std::int64_t segments : {1, 3}) {
+      const Params base{{"batch", std::int64_t{2}}, {"seq", seq}, {"segments", std::min(segments, seq)}, {"dtype", std::string("bf16")}, {"pass", pass}};
+      const auto with = [&](const std::string& op, std::initializer_list<Params::value_type> more) {
+        Params params = base;
+        params.insert(more.begin(), more.end());
+        visit(concat("scan/", op, '_', way, pass == "bwd" ? "_bwd" : "", "_nccl_cuda"), params);
+      };
+      with("recurrence", {{"channels", std::int64_t{70}}});
+      with("recurrence", {{"channels", std::int64_t{3}}, {"time_axis", std::string("last")}});
+      with("selective", {{"channels", std::int64_t{150}}, {"state", std::int64_t{16}}});
+      with("ssd", {{"heads", std::int64_t{3}}, {"head_dim", std::int64_t{64}}, {"state", std::int64_t{64}}});
+    }
 }
 
 TEST_F(RingOnDevice, ScansEqualTheReference) {
@@ -80,20 +107,8 @@ TEST_F(RingOnDevice, ScansEqualTheReference) {
     const auto record = visit(kernel, changes);
     EXPECT_EQ(record.outcome, Outcome::ok) << kernel << ": " << record.reason;
   };
-  for (const char* way : {"allgather", "chain", "ranks"})
-    for (const std::int64_t seq : {3, 1000, 10007})      // fewer steps than ranks; a few chunks a rank; spans and chunks whole and broken
-      for (const std::int64_t segments : {1, 3}) {
-        const Params base{{"batch", std::int64_t{2}}, {"seq", seq}, {"segments", std::min(segments, seq)}, {"dtype", std::string("bf16")}};
-        const auto with = [&](const std::string& op, std::initializer_list<Params::value_type> more) {
-          Params params = base;
-          params.insert(more.begin(), more.end());
-          expect_ok(concat("scan/", op, '_', way, "_nccl_cuda"), params);
-        };
-        with("recurrence", {{"channels", std::int64_t{70}}});
-        with("recurrence", {{"channels", std::int64_t{3}}, {"time_axis", std::string("last")}});
-        with("selective", {{"channels", std::int64_t{150}}, {"state", std::int64_t{16}}});
-        with("ssd", {{"heads", std::int64_t{3}}, {"head_dim", std::int64_t{64}}, {"state", std::int64_t{64}}});
-      }
+  for (const std::int64_t seq : {3, 1000, 10007}) for_each_scan("fwd", seq, expect_ok);  // fewer steps than ranks; a few chunks a rank; spans and chunks whole and broken
+  for (const std::int64_t seq : {3, 2500}) for_each_scan("bwd", seq, expect_ok);         // two spans and more of two ranks; longer, the reference takes its time
 }
 
 }  // namespace

@@ -48,6 +48,13 @@ TEST_F(SelectiveOnDevice, EveryKernelEqualsTheOracleAtEveryEdge) {
   EXPECT_GE(taken, 2 * 2 * 3 * 52) << "two kernels a pass, three types";
 }
 
+TEST_F(SelectiveOnDevice, EveryFormHasAKernelThatEqualsTheOracle) {
+  for (const char* pass : {"fwd", "bwd"})
+    for (const std::int64_t state : {1, 4, 8, 9, 64, 65, 128})  // complex: 2 to 256 floats, three shapes of lanes
+      for (const std::int64_t segments : {1, 5})
+        for (const Params& form : in_selective_forms(sizes(pass, 2, 70, 66, state, 2, segments))) EXPECT_EQ(check_all(form), 3) << text_of(form) << "three types";
+}
+
 TEST_F(SelectiveOnDevice, EveryKernelBeginsPackedSequencesAtZero) {
   for (const char* pass : {"fwd", "bwd"})
     for (const std::int64_t segments : {2, 9, 300}) check_all(sizes(pass, 2, 1000, 70, 16, 2, segments));

@@ -3,6 +3,7 @@
 #include "kernels/scan/ssd.hpp"
 
 #include <cstring>
+#include <utility>
 
 #include "src/device/buffer.hpp"
 #include "tests/device/kernels_on_device.hpp"
@@ -39,7 +40,7 @@ TEST_F(SsdOnDevice, EveryKernelEqualsTheOracle) {
             p.gated = seq % 2 == 0;
             taken += check(*kernel, p, concat("L ", seq, " P ", head_dim, " N ", state));
           }
-  EXPECT_GE(taken, 1400) << "four 16-bit kernels forward and one backward: all but N > 128 or what needs Hopper's shared memory; one each way of three types";
+  EXPECT_GE(taken, 1400) << "five 16-bit kernels forward and one backward: all but N > 128 or what needs Hopper's shared memory; one each way of three types";
 }
 
 /// Sizes that tensor cores' rows of 16 bytes do not take: the plain kernels alone.
@@ -64,6 +65,19 @@ TEST_F(SsdOnDevice, PackedSequencesAndLimitedStepsAreTaken) {
       p.limits = {0.003, 0.05};
       check(*kernel, p, "packed");
     }
+}
+
+/// Kernels that take two heads of a group a block: the last of a group has one, a group of one head never two.
+TEST_F(SsdOnDevice, GroupsOfAnyNumberOfHeadsAreTaken) {
+  for (const Kernel* kernel : kernels_on_device("ssd"))
+    for (const auto& [heads, groups] : {std::pair<int, int>{5, 1}, {6, 2}, {3, 3}})
+      for (const std::int64_t head_dim : {16, 72, 136}) {  // a part of 64 elements, two, three
+        SsdProblem p = problem(*kernel, kernel->dtypes.front(), 300, heads, head_dim, 48);
+        p.batch = 2;
+        p.groups = groups;
+        p.gated = true;
+        check(*kernel, p, concat("H ", heads, " G ", groups, " P ", head_dim));
+      }
 }
 
 /// Problems whose decays are hard for sums, spoilt as in the tests on the host.

@@ -41,7 +41,7 @@ def test_sources_are_ascii():
 
 def implementations():
     """Files that register a kernel: <algorithm>_<backend>.cpp."""
-    return [p for p in tracked("_cpu.cpp", "_torch.cpp", "_cuda.cu", "_nccl.cpp", "_command.cpp") if p.relative_to(ROOT).parts[0] == "kernels"]
+    return [p for p in tracked("_cpu.cpp", "_torch.cpp", "_cuda.cu", "_nccl_cuda.cpp", "_command.cpp") if p.relative_to(ROOT).parts[0] == "kernels"]
 
 
 def head_comment(path: Path) -> list[str]:

@@ -117,9 +117,22 @@ def test_hoppers_backward_kernels_multiply_on_the_tensor_cores_and_keep_everythi
 
 
 @needs_code
-@pytest.mark.parametrize("kernel", ["flash_bwd_mma_cuda", "flash_bwd_ordered_mma_cuda"])
+def test_hoppers_ssd_kernel_multiplies_on_the_tensor_cores_and_keeps_everything_in_registers():
+    found = functions("ssd_fused128_sm90_cuda", OBJECTS.parent / "scan")
+    assert len(found) == 4, "two element types, two numbers of states"
+    for name, code in found:
+        states = int(re.search(r"HopperMachineENS_\w*?Li2ELi(\d+)E", name).group(1))
+        products = 3 * states // 16 + 2 * 4 + 2 * 8  # C h^T and twice C B^T; twice 64 weights a row times x; 128 steps in two parts into the state
+        assert len([i for i in code if i.startswith("HGMMA")]) == products, name
+        assert len([i for i in code if i.startswith("WARPGROUP.DEPBAR")]) == 6, f"{name}: two waits before the loop over halves, two in it, one behind, one for the state"
+        assert [i for i in code if i.startswith("USETMAXREG")], f"{name}: the change of registers was ignored"
+        assert not local_accesses(code), f"{name}: {local_accesses(code)}"
+
+
+@needs_code
+@pytest.mark.parametrize("kernel", ["flash_bwd_mma_cuda", "flash_bwd_ordered_mma_cuda", "kv_passing_bwd_launch", "ulysses_bwd_nccl_cuda"])
 def test_backward_kernels_by_mma_keep_all_but_a_word_in_registers(kernel):
-    found = functions(kernel, BUILD / "kernels/CMakeFiles/bench_kernels.dir/attention")
+    found = [(name, code) for name, code in functions(kernel, BUILD / "kernels/CMakeFiles/bench_kernels.dir/attention") if "FlashBwdMma" in name]
     assert len(found) >= 6, "two element types, three head dimensions, for every architecture"
     for name, code in found:
         assert [i for i in code if i.startswith("HMMA")], f"{name}: no product on the tensor cores"

@@ -70,7 +70,7 @@ struct Thread {
   Groups<Work> products, additions;
   std::vector<Work> landing;  // additions whose numbers have been read
   Stores stores;
-  std::vector<std::uint32_t> unpublished;  // 16 bytes each that it wrote, since its last publish_writes()
+  std::vector<std::size_t> unpublished;  // which 16 bytes it wrote, since its last publish_writes()
 };
 
 struct Warp {
@@ -93,7 +93,7 @@ struct Block {
   Meeting all;
   std::map<std::uint32_t, Barrier> barriers;
   std::map<int, Meeting> numbered;           // barriers with a number, of `expected` threads at present
-  std::map<std::uint32_t, int> unpublished;  // how many threads' writes to 16 bytes the copy engine may not see yet
+  std::vector<int> unpublished;              // of each 16 bytes: how many threads' writes the copy engine and products may not see yet
   std::vector<Work> engine;  // copies of whole boxes that are on their way
   std::uint64_t rounds = 0;   // of turns
   int asleep = 0;

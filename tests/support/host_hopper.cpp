@@ -26,9 +26,26 @@ void end_phase_if_complete(Barrier& barrier) {
 /// The 128-byte swizzle: bits 4 to 6 of an address, by those from 7 to 9.
 std::uint32_t swizzled_address(std::uint32_t at) { return at ^ (at >> 7 & 7) << 4; }
 
+std::size_t sixteen_bytes(std::uint32_t at) { return (at - kSharedBase) / 16; }
+
+/// This thread's writes are not those that the copy engine and products read, until publish_writes().
+void wrote(std::uint32_t at) {
+  std::vector<int>& unpublished = here().unpublished;
+  if (unpublished.empty()) unpublished.resize(here().shared.size() / 16 + 1);
+  here().running->unpublished.push_back(sixteen_bytes(at));
+  ++unpublished[sixteen_bytes(at)];
+}
+
+void require_published(std::uint32_t at, const char* reader) {
+  const std::vector<int>& unpublished = here().unpublished;
+  BS_REQUIRE(unpublished.empty() || unpublished[sixteen_bytes(at)] == 0, reader, " reads what was written at ", at, " and not published");
+}
+
 Chunk chunk_at(std::uint32_t at) {
   Chunk chunk;
-  std::memcpy(chunk.data(), shared_at(swizzled_address(at), 16), 16);
+  const std::uint32_t place = swizzled_address(at);
+  std::memcpy(chunk.data(), shared_at(place, 16), 16);
+  require_published(place, "a product");
   return chunk;
 }
 
@@ -41,11 +58,12 @@ Fields fields_of(std::uint64_t descriptor) {
   return {bytes(0), bytes(16), bytes(32)};
 }
 
-void copy_rows(std::uint32_t to, const HostTensorMap& map, int x, int y, int z) {
-  for (int row = 0; row < map.box_y; ++row)
+void copy_rows(std::uint32_t to, const HostTensorMap& map, int x, int y, int z, int w) {
+  for (int row = 0; row < map.box_y * map.box_z; ++row)
     for (int column = 0; column < 64; ++column) {
-      const bool there = x + column < map.x && y + row < map.y && z < map.z;
-      const std::uint16_t bits = there ? map.base[(z * map.y + y + row) * map.x + x + column] : std::uint16_t{0};
+      const std::int64_t from_x = x + column, from_y = y + row % map.box_y, from_z = z + row / map.box_y;
+      const bool there = from_x < map.x && from_y < map.y && from_z < map.z && w < map.w;
+      const std::uint16_t bits = there ? map.base[((w * map.z + from_z) * map.y + from_y) * map.x + from_x] : std::uint16_t{0};
       std::memcpy(shared_at(swizzled_address(to + static_cast<std::uint32_t>(row * 128 + column * 2)), 2), &bits, 2);
     }
 }
@@ -85,12 +103,12 @@ void await(std::uint32_t at, int parity) {
   wait_until([&barrier, parity] { return static_cast<int>(barrier.phases % 2) != parity; });
 }
 
-void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t at, int x, int y, int z) {
+void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t at, int x, int y, int z, int w) {
   BS_REQUIRE(to % 1024 == 0, "a box with a 128-byte swizzle begins at ", to);
   Barrier& barrier = barrier_at(at);
-  here().engine.push_back([to, &map, &barrier, x, y, z] {
-    copy_rows(to, map, x, y, z);
-    barrier.bytes -= map.box_y * 128;
+  here().engine.push_back([to, &map, &barrier, x, y, z, w] {
+    copy_rows(to, map, x, y, z, w);
+    barrier.bytes -= map.box_y * map.box_z * 128;
     end_phase_if_complete(barrier);
   });
 }
@@ -134,10 +152,7 @@ void load_floats(float (&x)[4], std::uint32_t at) { std::memcpy(x, shared_at(at,
 
 void store_box(const HostTensorMap& map, std::uint32_t from, int x, int y, int z) {
   BS_REQUIRE(from % 1024 == 0, "a box with a 128-byte swizzle begins at ", from);
-  for (std::uint32_t at = from; at < from + static_cast<std::uint32_t>(map.box_y) * 128; at += 16) {
-    const auto found = here().unpublished.find(at);
-    BS_REQUIRE(found == here().unpublished.end() || found->second == 0, "the copy engine reads what was written at ", at, " and not published");
-  }
+  for (std::uint32_t at = from; at < from + static_cast<std::uint32_t>(map.box_y) * 128; at += 16) require_published(at, "the copy engine");
   const std::shared_ptr<int> group = here().running->stores.open;
   ++*group;
   here().engine.push_back([&map, from, x, y, z, group] {
@@ -158,7 +173,7 @@ void wait_stores_read() {
 }
 
 void publish_writes() {
-  for (const std::uint32_t at : here().running->unpublished) --here().unpublished[at];
+  for (const std::size_t which : here().running->unpublished) --here().unpublished[which];
   here().running->unpublished.clear();
 }
 
@@ -166,8 +181,12 @@ void store_matrix(std::uint32_t to, const std::uint32_t (&in)[4]) {
   const WarpWords all = exchange_words(in, 4);
   const int lane = here().running->index % 32, matrix = lane / 8, row = lane % 8;  // whose place is `to`
   for (int pair = 0; pair < 4; ++pair) std::memcpy(shared_at(to, 16) + pair * 4, &all.of[row * 4 + pair][matrix], 4);
-  here().running->unpublished.push_back(to);
-  ++here().unpublished[to];
+  wrote(to);
+}
+
+void store_word_for_products(std::uint32_t at, std::uint32_t word) {
+  store_word(at, word);
+  wrote(at);
 }
 
 void meet(int number, int threads) { meet(numbered(number, threads)); }

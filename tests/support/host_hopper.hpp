@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine of kernels/cuda/hopper_machine.cuh on the host, as host_machine.hpp is that of machine.cuh. Products are computed when they are
-// waited for, from what shared memory holds then; boxes arrive in any order, at any time after they were asked for, and are stored from what shared
-// memory holds when they are read, at any time before they are waited for. Where an operand's
+// waited for, from what shared memory holds then; what a thread wrote there and did not publish is an error. Boxes arrive in any order, at any time after they
+// were asked for, and are stored from what shared memory holds when they are read, at any time before they are waited for. Where an operand's
 // elements lie is worked out from the descriptor's fields by the rules of the PTX ISA (9.7.15.5, canonical layouts with a 128-byte swizzle).
 #pragma once
 
@@ -15,18 +15,20 @@
 
 namespace bench::support {
 
-/// A tensor of 16-bit elements (z, y, x), rows of x contiguous, and the box that a copy takes of it: (1, box_y, 64).
+/// A contiguous tensor of 16-bit elements (w, z, y, x) and the box that a copy takes of it: (1, box_z, box_y, 64).
 struct HostTensorMap {
   std::uint16_t* base = nullptr;
   std::int64_t x = 0, y = 0, z = 0;
   int box_y = 0;
+  std::int64_t w = 1;
+  int box_z = 1;
 };
 
 namespace host_machine {
 void start_barrier(std::uint32_t barrier, int arrivals);
 void arrive(std::uint32_t barrier, int bytes);
 void await(std::uint32_t barrier, int parity);
-void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t barrier, int x, int y, int z);
+void copy_box(std::uint32_t to, const HostTensorMap& map, std::uint32_t barrier, int x, int y, int z, int w = 0);
 void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t barrier);
 void add_bytes(float* to, std::uint32_t from, int bytes);
 void wait_additions();
@@ -39,6 +41,7 @@ void commit_stores();
 void wait_stores_read();
 void publish_writes();
 void store_matrix(std::uint32_t to, const std::uint32_t (&in)[4]);
+void store_word_for_products(std::uint32_t at, std::uint32_t word);
 void meet(int number, int threads);
 void signal(int number, int threads);
 void add_product(std::function<void()> product);
@@ -60,6 +63,7 @@ struct HostHopper : HostMachine {
   static void arrive_with_bytes(std::uint32_t barrier, int bytes) { host_machine::arrive(barrier, bytes); }
   static void await(std::uint32_t barrier, int parity) { host_machine::await(barrier, parity); }
   static void copy_box(std::uint32_t to, const TensorMap& map, std::uint32_t barrier, int x, int y, int z) { host_machine::copy_box(to, map, barrier, x, y, z); }
+  static void copy_box(std::uint32_t to, const TensorMap& map, std::uint32_t barrier, int x, int y, int z, int w) { host_machine::copy_box(to, map, barrier, x, y, z, w); }
   static void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t barrier) { host_machine::copy_bytes(to, from, bytes, barrier); }
   static void add_bytes(float* to, std::uint32_t from, int bytes) { host_machine::add_bytes(to, from, bytes); }
   static void wait_additions() { host_machine::wait_additions(); }
@@ -72,6 +76,7 @@ struct HostHopper : HostMachine {
   static void wait_stores_read() { host_machine::wait_stores_read(); }
   static void publish_writes() { host_machine::publish_writes(); }
   static void store_matrix(std::uint32_t to, const std::uint32_t (&in)[4]) { host_machine::store_matrix(to, in); }
+  static void store_word(std::uint32_t at, std::uint32_t word) { host_machine::store_word_for_products(at, word); }
   static void meet(int number, int threads) { host_machine::meet(number, threads); }
   static void signal(int number, int threads) { host_machine::signal(number, threads); }
   static int blocks() { return host_machine::blocks(); }

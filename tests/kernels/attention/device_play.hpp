@@ -12,6 +12,7 @@
 #include "kernels/attention/double_ring_schedule.hpp"
 #include "kernels/attention/flash_hop.hpp"
 #include "kernels/attention/kv_passing_device.hpp"
+#include "kernels/attention/row_move.hpp"
 #include "tests/kernels/attention/distributed_cases.hpp"
 #include "tests/support/host_device_link.hpp"
 #include "tests/support/host_machine.hpp"
@@ -25,6 +26,16 @@ template <class Body, class Job>
 void launch_on_host(const Job& job) {
   const std::lock_guard lock(one_machine);
   support::run_blocks(Body::blocks(job), Body::kThreads, Body::kSharedBytes, 1, [&] { Body(job).run(); });
+}
+
+/// A body without shared memory of its own.
+template <class Part, class Job>
+void part_on_host(const Job& job) {
+  const std::lock_guard lock(one_machine);
+  support::run_blocks(Part::blocks(job), Part::kThreads, 16, 1, [&] { Part::run(job); });
+}
+inline void move_on_host(const RowMove& rows) {
+  rows.row_bytes % 16 == 0 ? part_on_host<MoveRows<support::HostMachine, 16>>(rows) : part_on_host<MoveRows<support::HostMachine, 4>>(rows);
 }
 
 struct DevicePlay {

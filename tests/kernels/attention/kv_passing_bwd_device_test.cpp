@@ -6,16 +6,12 @@
 #include <gtest/gtest.h>
 
 #include "kernels/attention/allgather_bwd_schedule.hpp"
-#include "kernels/attention/bwd_rows.hpp"
 #include "kernels/attention/double_ring_bwd_schedule.hpp"
-#include "kernels/attention/flash_bwd_mma.hpp"
-#include "kernels/attention/saved_forward.hpp"
-#include "tests/kernels/attention/device_play.hpp"
+#include "tests/kernels/attention/bwd_device_play.hpp"
 
 namespace bench::attention {
 namespace {
 
-using support::HostMachine;
 using support::Lands;
 using Kind = RingBwdOp::Kind;
 
@@ -26,35 +22,15 @@ struct Plan {
 };
 Plan plan_of_test;
 
-using Body = FlashBwdMma<HostMachine, Bf16, 64, 64, 64, 2, false, float>;
-
-struct HostLaunch {
-  template <class Part, class Job>
-  static void part(const Job& job) {
-    const std::lock_guard lock(test::one_machine);
-    support::run_blocks(Part::blocks(job), Part::kThreads, 16, 1, [&] { Part::run(job); });
-  }
-  void begin(const BwdJob& job) const { part<BwdRows<HostMachine, Bf16, 64, 64>>(job); }
-  void hop(const BwdJob& job) const { test::launch_on_host<Body>(job); }
-  void clear(std::span<std::byte> bytes) const { std::memset(bytes.data(), 0, bytes.size()); }
-  void add(const SumJob& job) const { part<AddSums<HostMachine>>(job); }
-  void end(const BwdJob& job) const { part<BwdQueries<HostMachine, Bf16, Body::Slots>>(job); }
-  void round(const SumJob& job) const { part<RoundSums<HostMachine, Bf16>>(job); }
-};
-
-struct Played : Prepared {
-  std::unique_ptr<support::HostDeviceLink> link;  // goes last
-  std::vector<std::unique_ptr<MessageMemory>> memory;
+struct Played : test::PlayedBwd {
+  using PlayedBwd::PlayedBwd;
   KvBwdPlan plan;
-  std::byte* take(std::int64_t bytes) { return memory.emplace_back(link->message_memory(bytes))->data(); }
 };
 
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context& context) {
   const auto& p = problem_as<AttentionProblem>(problem);
   save_forward(p, tensors, context);
-  auto played = std::make_unique<Played>();
-  context.link->set_deadline(test::kPatience_s);
-  played->link = std::make_unique<support::HostDeviceLink>(*context.link, plan_of_test.lands);
+  auto played = std::make_unique<Played>(*context.link, plan_of_test.lands);
   KvBwdPlan& plan = played->plan = KvBwdPlan(p, context.link->rank(), plan_of_test.schedule(context.link->size(), context.link->rank()));
   if (plan_of_test.spoil) plan_of_test.spoil(plan, context.link->rank());
   plan.place(played->take(plan.memory_bytes()));
@@ -62,7 +38,7 @@ std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Cont
   const Tensor &k = tensors["k"], &v = tensors["v"];
   std::memcpy(plan.keys[0], k.data(), static_cast<std::size_t>(k.bytes()));
   std::memcpy(plan.keys[0] + k.bytes(), v.data(), static_cast<std::size_t>(v.bytes()));
-  const BwdScratch size(plan.own_problem(p), Body::kRows, Body::kColumns, 0);
+  const BwdScratch size(plan.own_problem(p), test::BwdBody::kRows, test::BwdBody::kColumns, 0);
   plan.own.rows = reinterpret_cast<RowNumbers*>(played->take(size.rows * static_cast<std::int64_t>(sizeof(RowNumbers))));
   plan.own.dq_sums = reinterpret_cast<float*>(played->take(size.sums * static_cast<std::int64_t>(sizeof(float))));
   plan.own.q = tensors["q"].data(), plan.own.dout = tensors["dout"].data(), plan.own.out = tensors["out"].data();
@@ -74,12 +50,12 @@ std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Cont
 
 void run(const Problem&, Tensors&, Context& context) {
   const auto& played = static_cast<const Played&>(*context.prepared);
-  play(played.plan, played.link.get(), nullptr, HostLaunch{});
+  play(played.plan, played.link.get(), nullptr, test::HostBwdLaunch{});
 }
 
 double excess(const DistributedSize& size, bool causal, Layout layout, int ranks, Plan plan = {}) {
   plan_of_test = std::move(plan);
-  Kernel kernel = support::find_kernel("attention/ring_bwd_cpu");
+  Kernel kernel = test::played_bwd("attention/ring_bwd_cpu");
   kernel.prepare = prepare;
   kernel.run = run;
   AttentionProblem p = distributed_problem(size, DType::bf16, causal, layout, ranks);
@@ -95,8 +71,21 @@ TEST(KvPassingBwdOnDevices, EqualsTheOracleOnEveryLayout) {
       EXPECT_LE(excess({1, 2, 1, 53, 24}, ranks != 3, layout, ranks), 1.0) << ranks << ' ' << to_text(layout);
 }
 
-TEST(KvPassingBwdOnDevices, PlaysEveryList) {
-  for (const BwdSchedule schedule : {double_ring, allgather_bwd_schedule}) EXPECT_LE(excess({1, 2, 1, 53, 24}, true, Layout::zigzag, 4, {schedule}), 1.0);
+TEST(KvPassingBwdOnDevices, PlaysTheOtherListsOnEveryLayout) {
+  for (const BwdSchedule schedule : {double_ring, allgather_bwd_schedule})
+    for (const int ranks : {1, 2, 3, 4})  // double ring: two rings of two only for 4
+      for (const Layout layout : {Layout::contiguous, Layout::zigzag, Layout::striped})
+        EXPECT_LE(excess({1, 2, 1, 53, 24}, ranks % 2 == 0, layout, ranks, {schedule}), 1.0) << ranks << ' ' << to_text(layout);
+}
+
+TEST(KvPassingBwdOnDevices, PlaysEveryListWheneverExchangesLand) {
+  for (const BwdSchedule schedule : {BwdSchedule{ring_bwd_schedule}, double_ring, allgather_bwd_schedule})
+    for (const Lands lands : {Lands::early, Lands::late}) EXPECT_LE(excess({1, 2, 2, 37, 16}, true, Layout::zigzag, 4, {schedule, lands}), 1.0);
+}
+
+TEST(KvPassingBwdOnDevices, PlaysADoubleRingOfTwoGroupsOfThree) {  // where the inner ring's sums turn through three slots
+  const BwdSchedule of_three = [](int ranks, int rank) { return double_ring_bwd_schedule(ranks, rank, 3); };
+  EXPECT_LE(excess({1, 1, 1, 41, 8}, true, Layout::striped, 6, {of_three}), 1.0);
 }
 
 TEST(KvPassingBwdOnDevices, EqualsTheOracleWithSeveralTilesAHop) { EXPECT_LE(excess({1, 1, 1, 140, 16}, true, Layout::zigzag, 2), 1.0); }

@@ -29,13 +29,7 @@ struct Played : Prepared {
 struct HostLaunch {
   using Attend = FlashMma<support::HostMachine, Bf16, 64, 64, 64>;
   void attend(const DeviceJob& job) const { test::launch_on_host<Attend>(job); }
-  void move(const RowMove& rows) const { rows.row_bytes % 16 == 0 ? move_by<16>(rows) : move_by<4>(rows); }
-  template <int kWord>
-  void move_by(const RowMove& rows) const {
-    using Move = MoveRows<support::HostMachine, kWord>;
-    const std::lock_guard lock(test::one_machine);
-    support::run_blocks(Move::blocks(rows), Move::kThreads, 16, 1, [&] { Move::run(rows); });
-  }
+  void move(const RowMove& rows) const { test::move_on_host(rows); }
 };
 
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context& context) {

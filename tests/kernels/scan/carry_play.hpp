@@ -33,20 +33,29 @@ void carry_on_host(const CarryJob& job) {
   launch_on_host(Body::blocks(job), Body::kThreads, 0, [&] { Body::run(job); });
 }
 
-/// What every scan's played kernel has: a plan, its messages, and the link between what are no devices.
-struct PlayedCarries : Prepared {
+/// What every scan's played kernel has: messages, and the link between what are no devices.
+struct PlayedMessages : Prepared {
   std::unique_ptr<support::HostDeviceLink> link;  // goes last; null for one rank
   std::unique_ptr<MessageMemory> memory;
+
+  /// Where messages lie.
+  float* begin(Link& inner, support::Lands lands, std::int64_t bytes) {
+    if (inner.size() == 1) return nullptr;
+    inner.set_deadline(kPatience_s);
+    link = std::make_unique<support::HostDeviceLink>(inner, lands);
+    memory = link->message_memory(bytes);
+    return reinterpret_cast<float*>(memory->data());
+  }
+};
+
+/// A forward pass's, with its plan.
+struct PlayedCarries : PlayedMessages {
   CarryPlan plan;
 
   void begin(CarryPlan made, Link& inner, support::Lands lands, const float* h0) {
     plan = std::move(made);
     plan.h0 = h0;
-    if (inner.size() == 1) return;
-    inner.set_deadline(kPatience_s);
-    link = std::make_unique<support::HostDeviceLink>(inner, lands);
-    memory = link->message_memory(plan.memory_bytes());
-    plan.memory = reinterpret_cast<float*>(memory->data());
+    plan.memory = PlayedMessages::begin(inner, lands, plan.memory_bytes());
   }
   void give_last(Tensor& h_last) const {
     if (memory) std::memcpy(h_last.data(), plan.states(kLast), static_cast<std::size_t>(h_last.bytes()));

@@ -42,6 +42,7 @@ struct Case {
   int ranks = 1, slabs = 1;
   Lands lands = Lands::mixed;
   std::function<void(CarrySchedule&, int rank)> spoil = {};
+  bool back = false;  // steps run from the last rank to the first
 };
 
 /// Plays a case on threads; the farthest that any rank's states lie from what they should be. Infinite when a rank gives up.
@@ -62,7 +63,8 @@ double worst_of(const Case& c) {
     support::HostDeviceLink link(inner, c.lands);
     std::vector<std::int64_t> edges{0};
     for (int s = 1; s <= c.slabs; ++s) edges.push_back(kRows * s / c.slabs);
-    CarryPlan plan(carry_schedule(c.how, c.ranks, rank, c.slabs), CarryRows(edges, kEach));
+    CarryPlan plan(c.back ? back_schedule(c.how, c.ranks, rank, c.slabs) : carry_schedule(c.how, c.ranks, rank, c.slabs), CarryRows(edges, kEach));
+    const int place = c.back ? c.ranks - 1 - rank : rank;  // in the order of the steps
     if (c.spoil) c.spoil(plan.schedule, rank);
     const auto memory = link.message_memory(plan.memory_bytes());
     plan.memory = reinterpret_cast<float*>(memory->data());
@@ -71,19 +73,19 @@ double worst_of(const Case& c) {
     plan.h0 = h0.data();
     struct Passes {
       const CarryPlan& plan;
-      int rank;
+      int place;
       decltype(differ)& check;
       const std::vector<double>& want;
       void record(int slab, int slot) const {
         if (slot == kNoSlot) return;
-        for (std::int64_t r = 0; r < plan.rows.rows(slab); ++r) plan.record(slot)[plan.rows.decays_at(slab) + r] = decay_of(rank, plan.rows.first(slab) + r);
-        for (std::int64_t i = 0; i < plan.rows.rows(slab) * kEach; ++i) plan.record(slot)[plan.rows.ends_at(slab) + i] = end_of(rank, plan.rows.first(slab) * kEach + i);
+        for (std::int64_t r = 0; r < plan.rows.rows(slab); ++r) plan.record(slot)[plan.rows.decays_at(slab) + r] = decay_of(place, plan.rows.first(slab) + r);
+        for (std::int64_t i = 0; i < plan.rows.rows(slab) * kEach; ++i) plan.record(slot)[plan.rows.ends_at(slab) + i] = end_of(place, plan.rows.first(slab) * kEach + i);
       }
       void carry(const CarryJob& job) const { test::carry_on_host<ProductDecays>(job); }
       void scan(int slab, const float* start) const { check(start + plan.rows.first(slab) * kEach, want, plan.rows.first(slab) * kEach, plan.rows.rows(slab) * kEach); }
     };
     for (int call = 0; call < 2; ++call) {  // slots are used again
-      play(plan, &link, nullptr, Passes{plan, rank, differ, want[static_cast<std::size_t>(rank)]});
+      play(plan, &link, nullptr, Passes{plan, place, differ, want[static_cast<std::size_t>(place)]});
       if (c.ranks > 1) differ(plan.states(kLast), want.back(), 0, kRows * kEach);
     }
   };
@@ -101,6 +103,29 @@ TEST(CarrySchedule, EveryRankStartsFromWhatTheLowerOnesLeaveAndAllHaveTheLastSta
       for (const int slabs : {1, 2, 3})
         for (const Lands lands : {Lands::early, Lands::late, Lands::mixed})
           EXPECT_LE(worst_of({how, ranks, slabs, lands}), 1e-4) << "way " << static_cast<int>(how) << " P " << ranks << " slabs " << slabs;  // numbers of some 10 with 8 roundings
+}
+
+TEST(CarrySchedule, BackwardsEveryRankStartsFromWhatTheHigherOnesLeave) {
+  for (const Exchange how : kWays)
+    for (const int ranks : kGroups)
+      for (const Lands lands : {Lands::early, Lands::late, Lands::mixed})
+        EXPECT_LE(worst_of({how, ranks, 2, lands, {}, true}), 1e-4) << "way " << static_cast<int>(how) << " P " << ranks;
+  EXPECT_GT(worst_of({Exchange::chain, 4, 1, Lands::mixed, [](CarrySchedule& s, int rank) { s = carry_schedule(Exchange::chain, 4, rank, 1); }, true}), 0.1) << "the steps' order";
+}
+
+TEST(CarrySchedule, TheLastStateTravelsOnlyWhereItIsAskedFor) {
+  for (const Exchange how : kWays)
+    for (const int ranks : kGroups)
+      for (int rank = 0; rank < ranks; ++rank) {
+        std::vector<CarryOp> asked = carry_schedule(how, ranks, rank, 2).ops;
+        const std::vector<CarryOp> not_asked = carry_schedule(how, ranks, rank, 2, false).ops;
+        std::set<int> lanes;
+        for (const CarryOp& op : asked)
+          if (op.kind == Kind::post && op.slab < 0) lanes.insert(op.lane);
+        std::erase_if(asked, [&](const CarryOp& op) { return op.slab < 0 || (op.kind == Kind::follow && op.in == kLast) || (op.kind == Kind::wait && lanes.contains(op.lane)); });
+        ASSERT_EQ(asked.size(), not_asked.size()) << "way " << static_cast<int>(how) << " P " << ranks;
+        for (std::size_t i = 0; i < asked.size(); ++i) EXPECT_TRUE(asked[i].kind == not_asked[i].kind && asked[i].out == not_asked[i].out && asked[i].in == not_asked[i].in);
+      }
 }
 
 TEST(CarrySchedule, AnswersLikeTheHostsExchange) {

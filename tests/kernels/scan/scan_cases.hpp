@@ -24,6 +24,21 @@ inline Params params_with(const Op& op, const Params& changes) {
   return params;
 }
 
+/// The forms of a selective problem besides the default one: constant B or C or both, complex, complex with constants.
+inline std::vector<Params> in_selective_forms(const Params& plain) {
+  std::vector<Params> forms;
+  for (const bool complex : {false, true})
+    for (const bool constant_b : {false, true})
+      for (const bool constant_c : {false, true}) {
+        if (!complex && !constant_b && !constant_c) continue;
+        Params form = plain;
+        form["complex"] = complex, form["constant_b"] = constant_b, form["constant_c"] = constant_c;
+        if (constant_b && constant_c) form["groups"] = std::int64_t{1};  // they share nothing
+        forms.push_back(form);
+      }
+  return forms;
+}
+
 inline std::string text_of(const Params& params) {
   std::string text;
   for (const auto& [key, value] : params) text += key + "=" + to_text(value) + " ";

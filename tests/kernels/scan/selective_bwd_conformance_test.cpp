@@ -89,7 +89,11 @@ void check_hard(const Kernel& kernel, const Params& params) {
 class SelectiveBwdConformance : public ::testing::TestWithParam<std::tuple<const Kernel*, std::string>> {};
 
 void check(const Kernel& kernel, const std::string& dtype) {
-  for (const Size& size : kSizes) expect_like_oracle(kernel, params_of(size, dtype));
+  for (const Size& size : kSizes) {
+    expect_like_oracle(kernel, params_of(size, dtype));
+    for (const Params& form : in_selective_forms(params_of(size, dtype))) expect_like_oracle(kernel, form);
+  }
+  for (const Params& form : in_selective_forms(params_of({1, 70, 6, 5, 1, 1}, dtype))) check_hard(kernel, form);
   check_hard(kernel, params_of({1, 100, 20, 16, 1, 1}, dtype));
   check_hard(kernel, params_of({1, 150, 36, 5, 2, 3}, dtype));
 }

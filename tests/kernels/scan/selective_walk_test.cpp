@@ -101,9 +101,9 @@ TEST(SelectivePoly, EqualsTheOracle) {
 
 /// States that chunks leave, their combination, and outputs from those.
 template <class T, class Shape>
-void expect_chunks_like_the_oracle(const Params& params, std::int64_t chunk) {
+void expect_chunks_like_the_oracle(const Params& params, std::int64_t chunk, const Spoil& spoil = nullptr) {
   SCOPED_TRACE(concat(text_of(params), " chunk ", chunk));
-  HostSelective c(typed<T>(params));
+  HostSelective c(typed<T>(params), spoil);
   SelectiveJob job = c.job();
   job.chunk = chunk;
   job.chunks = static_cast<int>(ceil_div(c.p().seq, chunk));
@@ -127,6 +127,12 @@ TEST(SelectiveChunks, EqualTheOracleWhateverTheirNumber) {
 TEST(SelectiveChunks, ForgetWhatLiesBeforeAPackedSequence) {
   expect_chunks_like_the_oracle<float, Fine16>(sizes(2, 150, 33, 16, 1, 6), 32);
   expect_chunks_like_the_oracle<float, Fine16>(sizes(1, 100, 5, 16, 1, 100), 32);
+}
+
+// exp(A sum d) of an infinite sum is no number then.
+TEST(SelectiveChunks, ForgetItEvenWhereNothingDecays) {
+  const auto still = [](Tensors& in) { fill(in, "A", [](std::int64_t) { return 0.0; }); };
+  expect_chunks_like_the_oracle<float, Fine16>(sizes(1, 150, 33, 16, 1, 6), 32, still);
 }
 
 TEST(SelectiveChunks, AreAsManyAsFillTheDeviceOnce) {
