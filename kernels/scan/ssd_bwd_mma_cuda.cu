@@ -15,54 +15,21 @@
 // Error against fp64: dB, dC, dh0 and dA some 1e-5, as operands that are no 16-bit numbers are cut into two (2^-17); dx, dz and ddt their own rounding.
 //
 // Right choice: 16-bit problems on a GPU. Preconditions: P and N multiples of 8, N <= 128, as a warp has 16 rows of dB in registers; ssd_plain_bwd_cuda takes the rest.
-#include "kernels/scan/ssd_bwd_launch.cuh"
-#include "kernels/scan/ssd_bwd_mma.hpp"
+#include "kernels/scan/ssd_bwd_mma_launch.cuh"
 #include "kernels/scan/ssd_bwd_on_device_cuda.hpp"
-#include "kernels/scan/ssd_split_mma_launch.cuh"
 
 namespace bench::scan {
 namespace {
 
-template <class Body>
-__global__ void __launch_bounds__(Body::kThreads) ssd_bwd_mma(const __grid_constant__ SsdBwdJob job) {
-  Body(job).run();
-}
-
-/// The bodies of a problem's launches.
-template <class Element, int kStates>
-struct Bodies {
-  using T = Element;
-  using Main = SsdBwdMma<cuda::Machine, T, kStates>;
-  using States = SsdChunkStates<cuda::Machine, T, kSsdBwdSteps, kSsdBwdElements, kStates, Towards::end>;
-  using Gradients = SsdChunkStates<cuda::Machine, T, kSsdBwdSteps, kSsdBwdElements, kStates, Towards::begin>;
-  using Gates = SsdChunkOutputs<cuda::Machine, T, kSsdBwdSteps, kSsdBwdElements, kStates>;
-};
-template <class F>
-void with_bodies(const SsdProblem& p, F&& f) {
-  const auto of_type = [&]<class T>() {
-    if (p.state <= 64) return f.template operator()<Bodies<T, 64>>();
-    f.template operator()<Bodies<T, 128>>();
-  };
-  if (p.dtype == DType::bf16) return of_type.template operator()<Bf16>();
-  of_type.template operator()<F16>();
-}
-
 std::string supports(const Problem& problem) {
   const auto& p = problem_as<SsdProblem>(problem);
   if (p.state > 128) return concat("state = ", p.state, ": the sums of dB over more than 128 states are more than there are registers; scan/ssd_plain_bwd_cuda takes up to 256");
-  if (const std::string reason = needs_ssd_tiles(p, 128); !reason.empty()) return reason;
-  if (const std::string reason = needs_few_chunks(p); !reason.empty()) return reason;
-  return needs_few_sums(p);
+  return takes_bwd_mma(p);
 }
 
 std::unique_ptr<Prepared> prepare(const Problem& problem, Tensors& tensors, Context&) {
   const auto& p = problem_as<SsdProblem>(problem);
-  with_bodies(p, [&]<class Use>() {
-    ready<typename Use::States>();
-    ready<typename Use::Gradients>();
-    ready<typename Use::Gates>();
-    cuda::take_shared_memory(ssd_bwd_mma<typename Use::Main>, Use::Main::kSharedBytes + cuda::kTileAlignment_bytes);
-  });
+  ready_bwd_bodies(p);
   return std::make_unique<SsdBwdOnDevice>(p, tensors);
 }
 
@@ -70,15 +37,13 @@ void run(const Problem& problem, Tensors&, Context& context) {
   const auto& on_device = static_cast<const SsdBwdOnDevice&>(*context.prepared);
   const SsdBwdJob &job = on_device.job(), gradients = on_device.gradients();
   const auto stream = static_cast<cudaStream_t>(context.stream);
-  with_bodies(problem_as<SsdProblem>(problem), [&]<class Use>() {
-    using Main = typename Use::Main;
+  with_bwd_bodies(problem_as<SsdProblem>(problem), [&]<class Use>() {
     launch<typename Use::States>(job, stream);
     launch_passing<SsdPassing<cuda::Machine, kSsdBwdSteps>>(job, job.h0, job.h_last, stream);
     if (job.z != nullptr) launch<typename Use::Gates>(job, stream);
     launch<typename Use::Gradients>(gradients, stream);
     launch_passing<SsdPassing<cuda::Machine, kSsdBwdSteps, Towards::begin>>(gradients, job.dh_last, job.dh0, stream);
-    ssd_bwd_mma<Main><<<Main::blocks(job), Main::kThreads, Main::kSharedBytes + cuda::kTileAlignment_bytes, stream>>>(job);
-    BS_CUDA(cudaGetLastError());
+    launch_chunks_back<typename Use::Main>(job, stream);
     launch_ends<typename Use::T>(job, stream);
   });
 }
