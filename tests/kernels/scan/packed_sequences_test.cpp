@@ -234,7 +234,9 @@ TEST(PackedTorch, EqualsTheOracle) {
     ++tested;
     for (const std::string& dtype : all_dtypes()) check(*kernel, pass, dtype, 1);
     const Op& op = support::find_op(kernel->op);
-    if (op.name == "ssd") EXPECT_EQ(supports_case(*kernel, *op.parse(params_with(op, params_of("ssd", kPacked[0], pass, "fp32")))), "") << kernel->name;
+    if (op.name == "ssd") {
+      EXPECT_EQ(supports_case(*kernel, *op.parse(params_with(op, params_of("ssd", kPacked[0], pass, "fp32")))), "") << kernel->name;
+    }
   }
   EXPECT_GE(tested, 6);
 }
