@@ -20,7 +20,7 @@
 namespace bench::attention::test {
 
 inline std::mutex one_machine;  // that all ranks launch on
-inline constexpr double kPatience_s = 10.0;  // ranks take turns on one machine; on a rank that gave up nobody waits longer
+inline constexpr double kPatience_s = 30.0;  // ranks take turns on one machine; on a rank that gave up nobody waits longer
 
 template <class Body, class Job>
 void launch_on_host(const Job& job) {

@@ -75,6 +75,10 @@ TEST(UlyssesOnDevices, EqualsTheOracleWithBatchesAndFewRows) {
   for (const std::int64_t seq : {1, 3, 70}) EXPECT_LE(excess({2, 3, 1, seq, 8}, true, Layout::zigzag, 3), 1.0) << seq;  // empty ranks; two tiles of rows
 }
 
+TEST(UlyssesOnDevices, EqualsTheOracleWithRanksOfSeveralPieces) {  // runs of 2 2 1 1 heads in groups of 3: the second has one of each group
+  EXPECT_LE(excess({2, 6, 2, 29, 16}, true, Layout::zigzag, 4), 1.0);
+}
+
 TEST(UlyssesOnDevices, SendsWhatTheHostsKernelSends) {
   const auto p = distributed_problem({2, 4, 2, 37, 24}, DType::bf16, true, Layout::striped, 3);
   for (int from = 0; from < 3; ++from) {
