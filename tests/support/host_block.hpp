@@ -77,6 +77,7 @@ struct Warp {
   Meeting meeting{32};
   std::uint32_t at[32] = {};
   WarpWords words{};
+  std::uint64_t behind_until = 0;  // a round of the block's
 };
 
 /// An mbarrier.

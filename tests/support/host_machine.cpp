@@ -78,22 +78,37 @@ bool deliver(Block& block, std::mt19937_64& random) {
   return true;
 }
 
-/// A warp goes on alone for as long as it can, or until it is interrupted, and then another one does. Boxes arrive when nobody can go on, and
+/// Whether this warp could go on, but falls behind for some rounds, long enough for others to meet, multiply and overwrite.
+bool falls_behind(Block& block, int warp, std::mt19937_64& random) {
+  constexpr int kDelay = 32, kRounds = 48;  // one warp in so many a round, and for so many rounds at most
+  Warp& of = block.warps[static_cast<std::size_t>(warp)];
+  if (block.rounds >= of.behind_until && random() % kDelay == 0) of.behind_until = block.rounds + random() % kRounds;
+  const auto first = block.threads.begin() + warp * 32;
+  return block.rounds < of.behind_until && std::any_of(first, first + 32, ready);
+}
+
+/// A warp goes on alone for as long as it can, or until it is interrupted, and then another one does. Boxes arrive when nothing else can happen, and
 /// now and then before. False when nothing can happen in the block any more, but for what others do.
 bool run_warps(Block& block, std::mt19937_64& random) {
   constexpr int kInterruption = 64, kDelivery = 4;  // one turn in so many
   std::vector<int> warps(block.warps.size());
   std::iota(warps.begin(), warps.end(), 0);
   std::ranges::shuffle(warps, random);
-  bool any = false;
-  for (const int warp : warps)
+  bool any = false, behind = false;
+  for (const int warp : warps) {
+    if (falls_behind(block, warp, random)) {
+      behind = true;
+      continue;
+    }
     while (take_turns(block, warp, random)) {
       any = true;
       if (random() % kInterruption == 0) break;
     }
+  }
+  any = any || behind || block.asleep > 0;
   if (!any || random() % kDelivery == 0) any = deliver(block, random) || any;
   ++block.rounds;
-  return any || block.asleep > 0;
+  return any;
 }
 
 Warp& warp() { return the_block->warps[static_cast<std::size_t>(the_block->running->index / 32)]; }
